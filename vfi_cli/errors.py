@@ -1,0 +1,68 @@
+"""What can go wrong, and the exit code of each.
+
+    VfiError            1  a bug of ours, if nothing more specific
+    |- UsageError       2  the request makes no sense
+    |- InputError       3  the input cannot be read, or is of a kind we do not read
+    |- OutputError      4  the output cannot be written
+    |- ModelError       6  weights or device
+    |  `- DeviceError   6
+    `- LimitError       7  a safety limit
+
+Exit code 5 (done, but the input was damaged) is a result, not an error: see `jobs.interp.Summary`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class VfiError(Exception):
+    """One sentence for the user: what happened, to which file, and what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, path: str | Path | None = None, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.path = path
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path is not None else ""
+        todo = f" ({self.remedy})" if self.remedy else ""
+        return f"{where}{self.what}{todo}"
+
+
+class UsageError(VfiError):
+    """The options contradict each other or a value is out of range."""
+
+    exit_code = 2
+
+
+class InputError(VfiError):
+    """The input is missing, unreadable, or of a kind that is not supported."""
+
+    exit_code = 3
+
+
+class OutputError(VfiError):
+    """The output cannot be created, written, or failed its check."""
+
+    exit_code = 4
+
+
+class ModelError(VfiError):
+    """Weights are missing, damaged, or do not fit the architecture."""
+
+    exit_code = 6
+
+
+class DeviceError(ModelError):
+    """The requested device or precision is not to be had."""
+
+
+class LimitError(VfiError):
+    """The input asks for more than the safety limits allow."""
+
+    exit_code = 7
