@@ -1,6 +1,6 @@
 """The values that travel through the video floor: colour, planes, frames, and what is known of a clip.
 
-Times are `Fraction` seconds on the clock of the file, so a clip that starts at 0.5 s has frames from 0.5 s on.
+Times are `Fraction` seconds on the clock of the file: a clip that starts at 0.5 s has frames from 0.5 s on.
 Pixels are 8-bit planar YUV; `PlaneFormat.depth` is where deeper formats will come in.
 """
 
@@ -49,7 +49,8 @@ class ColorSpec:
         return UNSPECIFIED if self.guessed else MATRIX_CODES[self.matrix]
 
     def __str__(self) -> str:
-        return f"{self.matrix} {'full' if self.full_range else 'limited'}{' (guessed)' if self.guessed else ''}"
+        span = "full" if self.full_range else "limited"
+        return f"{self.matrix} {span}{' (guessed)' if self.guessed else ''}"
 
 
 _SUBSAMPLING = {"yuv420p": (2, 2), "yuv422p": (2, 1), "yuv444p": (1, 1)}
@@ -103,11 +104,11 @@ class VideoFrame:
 
     @property
     def width(self) -> int:
-        return self.planes[0].shape[1]
+        return int(self.planes[0].shape[1])
 
     @property
     def height(self) -> int:
-        return self.planes[0].shape[0]
+        return int(self.planes[0].shape[0])
 
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height} {self.format.pix_fmt}"
