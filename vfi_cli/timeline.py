@@ -1,0 +1,253 @@
+"""Where every output frame sits in time, and what it is made of. Pure arithmetic on Fractions.
+
+A schedule is fed the times of the source frames one by one and answers with the output slots that became
+known:
+
+    source    0           1           2        end
+    --------  |-----------|-----------|---------|----> seconds
+    Cfr       |----|----|----|----|----|----|----
+              C(0) B    B    B    B    B    H(2)       C = Copy, B = Between, H = Hold
+
+All times are seconds as `Fraction`; `fps` means slots per second. No float ever enters: an hour of
+24000/1001 fps must not drift by a frame.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vfi_cli.errors import LimitError, UsageError
+
+MAX_FPS = 1000
+MAX_MULTIPLE = 64
+# One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
+MAX_SLOTS_PER_GAP = 72_000
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The slot falls on source frame `index` (counted from 0 in display order)."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The slot lies strictly between two neighbouring source frames, at `t` of the way (0 < t < 1)."""
+
+    left: int
+    right: int
+    t: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The slot lies after the last source frame, which stays on screen."""
+
+    index: int
+
+
+Action = Copy | Between | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One output frame: shown at `pts` for `duration` seconds."""
+
+    pts: Fraction
+    duration: Fraction
+    action: Action
+
+
+class Cfr:
+    """Constant rate: slot k sits at start + k / fps, for every slot before the end of the last source frame.
+
+    The duration stays that of the source, to within one slot. A rate below that of the source is fine: the
+    frames that no slot needs are skipped.
+    """
+
+    def __init__(self, fps: Fraction) -> None:
+        if fps <= 0:
+            raise ValueError(f"fps must be positive, got {fps}")
+        self._step = 1 / Fraction(fps)
+        self._count = 0  # slots given out
+        self._index = -1  # newest source frame
+        self._start = self._last = Fraction(0)
+
+    def feed(self, time: Fraction) -> list[Slot]:
+        """The slots up to and including `time`, the time of the next source frame. Times must increase."""
+        self._index += 1
+        if self._index == 0:
+            self._start = self._last = time
+            return self._until(self._last, inclusive=True, action=lambda _: Copy(0))
+        left, right, begin, gap = self._index - 1, self._index, self._last, _gap(self._last, time)
+        self._last = time
+
+        def action(pts: Fraction) -> Action:
+            return Copy(right) if pts == time else Between(left, right, (pts - begin) / gap)
+
+        return self._until(time, inclusive=True, action=action)
+
+    def finish(self, duration: Fraction) -> list[Slot]:
+        """The slots after the last source frame, which lasts `duration` seconds."""
+        if self._index < 0:
+            return []
+        return self._until(self._last + duration, inclusive=False, action=lambda _: Hold(self._index))
+
+    def _until(self, end: Fraction, *, inclusive: bool, action: Callable[[Fraction], Action]) -> list[Slot]:
+        steps = (end - self._start) / self._step
+        stop = math.floor(steps) + 1 if inclusive else math.ceil(steps)
+        _check_gap(stop - self._count)
+        times = [self._start + k * self._step for k in range(self._count, stop)]
+        self._count = max(self._count, stop)
+        return [Slot(pts, self._step, action(pts)) for pts in times]
+
+
+class Multiply:
+    """Every gap between two source frames becomes `n` equal slots; uneven source times stay where they are.
+
+    The last source frame has no successor: it becomes one copy and n - 1 holds that share its duration, so
+    that N frames give n * N frames of the same total duration.
+    """
+
+    def __init__(self, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        self._n = n
+        self._index = -1
+        self._last = Fraction(0)
+
+    def feed(self, time: Fraction) -> list[Slot]:
+        """The slots from the previous source frame up to, but not including, `time`. Times must increase."""
+        self._index += 1
+        begin, self._last = self._last, time
+        if self._index == 0:
+            return []
+        left, right, step = self._index - 1, self._index, _gap(begin, time) / self._n
+        between = [
+            Slot(begin + k * step, step, Between(left, right, Fraction(k, self._n)))
+            for k in range(1, self._n)
+        ]
+        return [Slot(begin, step, Copy(left)), *between]
+
+    def finish(self, duration: Fraction) -> list[Slot]:
+        """The slots of the last source frame, which lasts `duration` seconds."""
+        if self._index < 0:
+            return []
+        step = duration / self._n
+        actions: list[Action] = [Copy(self._index), *[Hold(self._index)] * (self._n - 1)]
+        return [Slot(self._last + k * step, step, action) for k, action in enumerate(actions)]
+
+
+Schedule = Cfr | Multiply
+
+
+class Nominal:
+    """Undoes the rounding of timestamps to the container's tick (1 ms in Matroska).
+
+    24 fps in a 1 ms container reads 0.000, 0.042, 0.083 .., so hardly a slot of a 48 fps output would fall on
+    a source frame and nearly all would be generated. A time less than one tick away from a whole number of
+    frames of the nominal `rate` is taken to mean that number; any other time is kept and starts the count
+    anew. No frame moves by a whole tick and increasing times stay increasing.
+    """
+
+    def __init__(self, rate: Fraction | None, tick: Fraction) -> None:
+        # Where frames are only a few ticks apart, a coincidence proves nothing.
+        self._rate = rate if rate and 4 * tick * rate <= 1 else None
+        self._tick = tick
+        self._anchor: Fraction | None = None
+        self._last = Fraction(0)
+
+    def time(self, pts: Fraction) -> Fraction:
+        """The time that `pts` stands for."""
+        if self._rate is None:
+            return pts
+        if self._anchor is not None:
+            nominal = self._anchor + round((pts - self._anchor) * self._rate) / self._rate
+            if abs(nominal - pts) < self._tick and nominal > self._last:
+                self._last = nominal
+                return nominal
+        self._anchor = self._last = pts
+        return pts
+
+    def duration(self, duration: Fraction) -> Fraction:
+        """The duration that `duration` stands for."""
+        if self._rate is not None and abs(duration - 1 / self._rate) < self._tick:
+            return 1 / self._rate
+        return duration
+
+
+def parse_rate(text: str, source: Fraction | None) -> Fraction:
+    """Frames per second from "60", "59.94" (= 60000/1001), "60000/1001" or "2x" (of the `source` rate).
+
+    A decimal that is n * 1000/1001 rounded means exactly that: nobody who writes 23.976 wants 2997/125.
+    Raises UsageError for anything else and outside 0 < fps <= MAX_FPS; "Nx" may go up to MAX_MULTIPLE.
+    """
+    times = re.fullmatch(r"(\d+(?:\.\d+)?)x", text.strip())
+    if times:
+        factor = Fraction(times[1])
+        if source is None or source <= 0:
+            raise UsageError(
+                f"--fps {text} needs the rate of the source, which is unknown", remedy="name a rate: --fps 60"
+            )
+        if not 0 < factor <= MAX_MULTIPLE:
+            raise UsageError(
+                f"--fps {text} is out of range", remedy=f"a multiple lies above 0x, up to {MAX_MULTIPLE}x"
+            )
+        return source * factor
+    if not re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text.strip()):
+        raise UsageError(f"--fps {text!r} is not a rate", remedy="write 60, 59.94, 60000/1001 or 2x")
+    rate = _ntsc(text.strip()) or Fraction(text.strip())
+    if not 0 < rate <= MAX_FPS:
+        raise UsageError(f"--fps {text} is out of range", remedy=f"a rate lies above 0, up to {MAX_FPS}")
+    return rate
+
+
+def parse_multiple(text: str, option: str) -> int:
+    """A whole multiple, 2 to MAX_MULTIPLE; `option` names it in the UsageError."""
+    if not re.fullmatch(r"\d+", text) or not 2 <= int(text) <= MAX_MULTIPLE:
+        raise UsageError(
+            f"{option} {text} is not a whole number from 2 to {MAX_MULTIPLE}",
+            remedy="for other rates use --fps, e.g. --fps 1.5x",
+        )
+    return int(text)
+
+
+def parse_time(text: str, option: str) -> Fraction:
+    """Seconds from "12.5", "1:02.5" or "00:01:02.5"; `option` names it in the UsageError."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise UsageError(
+            f"{option} {text!r} is not a time",
+            remedy="write seconds (12.5) or hours:minutes:seconds (00:01:02.5)",
+        )
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = 60 * seconds + Fraction(part)
+    return seconds
+
+
+def _ntsc(text: str) -> Fraction | None:
+    """n * 1000/1001 if the decimal `text` is that number, rounded to two digits or more."""
+    digits = len(text.partition(".")[2].rstrip("0"))
+    if digits < 2:
+        return None
+    exact = Fraction(round(Fraction(text) * 1001 / 1000) * 1000, 1001)
+    return exact if abs(exact - Fraction(text)) <= Fraction(1, 2 * 10**digits) else None
+
+
+def _gap(begin: Fraction, end: Fraction) -> Fraction:
+    if end <= begin:
+        raise ValueError(f"source times must increase, got {float(end)} s after {float(begin)} s")
+    return end - begin
+
+
+def _check_gap(slots: int) -> None:
+    if slots > MAX_SLOTS_PER_GAP:
+        raise LimitError(
+            f"a gap in the timestamps asks for {slots} frames in a row, more than {MAX_SLOTS_PER_GAP}",
+            remedy="cut the gap out with --ss and --to, or ask for a lower --fps",
+        )
