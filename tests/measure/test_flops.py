@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from vfi_cli.measure.flops import count_cost
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (nn.Conv2d(3, 8, 3, padding=1), 32 * 48 * 3 * 8 * 9),
+        (nn.Conv2d(8, 8, 3, padding=1, stride=2), 16 * 24 * 8 * 8 * 9),
+        (nn.Conv2d(8, 8, 3, padding=1, groups=8), 32 * 48 * 8 * 9),
+        (nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1), 32 * 48 * 8 * 4 * 16),
+        (nn.Linear(48, 10), 32 * 48 * 10),
+    ],
+    ids=["3x3", "strided", "depthwise", "transposed", "linear"],
+)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_counts_layers_by_their_formula(layer: nn.Module, macs: int, mode: type) -> None:
+    channels = 1 if isinstance(layer, nn.Linear) else layer.in_channels
+    image = torch.rand(1, int(channels), 32, 48)
+    with mode():
+        cost = count_cost(lambda: layer(image))
+    assert (cost.macs, cost.flops) == (macs, 2 * macs)
+
+
+def test_counts_what_ran_not_what_could_have() -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=1)
+    patches = torch.rand(10, 4, 16, 16)
+    with torch.inference_mode():
+        dense, routed = (count_cost(lambda kept=kept: layer(patches[:kept])) for kept in (10, 3))
+    assert routed.macs == dense.macs * 0.3
+    assert (dense / 10).macs == dense.macs / 10
+
+
+def test_counts_half_precision_like_single() -> None:
+    layer = nn.Conv2d(3, 8, 3).to(torch.bfloat16, memory_format=torch.channels_last)
+    cost = count_cost(lambda: layer(torch.rand(1, 3, 18, 18).bfloat16()))
+    assert cost.macs == 16 * 16 * 3 * 8 * 9
