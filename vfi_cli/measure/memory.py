@@ -10,7 +10,7 @@ _PROC = Path("/proc/self")
 
 
 def reset_peak() -> bool:
-    """Forget the peak so far; False where the system cannot (only Linux can), and the peak stays the process's."""
+    """Forget the peak so far. False where the system cannot (all but Linux)."""
     try:
         (_PROC / "clear_refs").write_text("5")
     except OSError:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 CEILING_DB = 100.0
-"""What two identical frames score. Their PSNR is infinite, and one such frame would make any mean infinite."""
+"""What two identical frames score: their PSNR is infinite, and one of them would make any mean infinite."""
 
 
 def psnr(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """PSNR in dB of one frame against the truth, at most `CEILING_DB`.
 
-    Both are (H, W, 3) uint8: round before measuring. The error is averaged over all samples of all channels:
-    10 log10(255^2 / MSE). The score of a clip is the mean of this over its frames, not the PSNR of a mean error.
+    Both are (H, W, 3) uint8: round before measuring. 10 log10(255^2 / MSE), with the error averaged over all
+    samples of all channels. A clip scores the mean of this over its frames, not the PSNR of a mean error.
 
     Raises:
         ValueError: the shapes differ.

@@ -1,4 +1,4 @@
-"""Structural similarity: Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment", IEEE TIP 13(4), 2004."""
+"""Structural similarity: Wang, Bovik, Sheikh, Simoncelli, IEEE Trans. Image Processing 13(4), 2004."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CENTRE = np.float32(128)  # variances do not mind, and their float32 squares los
 def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Mean SSIM of one frame against the truth, in [-1, 1]; 1 for identical frames.
 
-    Both are (H, W, 3) uint8. 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no downsampling, only
-    windows that lie inside the frame. Each of R, G and B is scored by itself and the three are averaged (the paper
-    scores luma only): an error of hue counts, as it does in PSNR.
+    Both are (H, W, 3) uint8. 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no downsampling,
+    only windows that lie inside the frame. R, G and B are scored each by itself and averaged (the paper scores
+    luma only): an error of hue counts, as it does in PSNR.
 
     Raises:
         ValueError: the shapes differ, or a side is shorter than the window.
@@ -26,7 +26,7 @@ def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     if frame.shape != truth.shape:
         raise ValueError(f"frame is {frame.shape}, truth is {truth.shape}")
     if min(frame.shape[:2]) < WINDOW:
-        raise ValueError(f"SSIM needs frames of at least {WINDOW}x{WINDOW}, got {frame.shape[1]}x{frame.shape[0]}")
+        raise ValueError(f"SSIM needs at least {WINDOW}x{WINDOW}, got {frame.shape[1]}x{frame.shape[0]}")
     x, y = frame.astype(np.float32) - CENTRE, truth.astype(np.float32) - CENTRE
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     cov_xy = _window_mean(x * y) - mean_x * mean_y
