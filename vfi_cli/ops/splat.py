@@ -1,37 +1,44 @@
-"""Average splatting: move the pixels of an image along a flow, mean where several land."""
+"""Average splatting: move the pixels of an image along a flow, mean where several land.
+
+`average_splat` is one operator, `vfi::average_splat`, to autograd, torch.compile and CUDA graphs. Under it:
+numba on the CPU, CuPy on CUDA, and `average_splat_torch`, the definition, where those do not apply.
+"""
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
+
+Splat = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
 
 def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Forward-warp `x` along `t * flow` (EBME, Jin et al., WACV 2023; Niklaus and Liu, CVPR 2020, eq. 3 and 4).
+    """Forward-warp `x` along `t * flow`: Niklaus and Liu, CVPR 2020, "average splatting"; EBME, WACV 2023.
 
-    Every pixel is shared among the 4 pixels around its target with bilinear weights; what falls outside is lost.
+    Every pixel is shared among the 4 pixels around its target, with bilinear weights; the rest is lost.
 
-    x     (B, C, H, W), fp32, or fp16 / bf16, or fp64
+    x     (B, C, H, W), fp32, fp16, bf16 or fp64; channels_last is read without a copy
     flow  (B, 2, H, W), (dx, dy) in pixels; where it is not finite the source pixel is dropped
-    Returns the weighted mean (B, C, H, W) in the dtype of `x`, 0 in holes, and the sum of weights (B, 1, H, W)
-    in fp32 (fp64 for fp64), 0 exactly in holes. Sums are never kept in half precision.
-    Differentiable in `x` and `flow`.
+    Returns the weighted mean (B, C, H, W), channels_last, in the dtype of `x`, and the sum of weights
+    (B, 1, H, W) in fp32 (fp64 for fp64); both are exactly 0 in holes. Nothing is summed in half precision.
+    Differentiable once in `x` and `flow`; at whole-pixel targets the derivative in flow is one-sided.
     """
-    if x.ndim != 4 or flow.ndim != 4 or flow.shape[1] != 2:
-        raise ValueError(f"expected x (B, C, H, W) and flow (B, 2, H, W), got {tuple(x.shape)}, {tuple(flow.shape)}")
-    if x.shape[0] != flow.shape[0] or x.shape[2:] != flow.shape[2:]:
-        raise ValueError(f"x and flow differ in batch or size: {tuple(x.shape)}, {tuple(flow.shape)}")
-    return average_splat_torch(x, flow, t)
+    if x.ndim != 4 or flow.shape != (x.shape[0], 2, *x.shape[2:]):
+        raise ValueError(f"x (B, C, H, W), flow (B, 2, H, W) expected: {tuple(x.shape)}, {tuple(flow.shape)}")
+    out, weight = _average_splat(x, flow, t)
+    return out, weight
 
 
 def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
     """The definition of `average_splat`, on any device."""
     B, C, H, W = x.shape
-    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-    flow = flow.to(dtype) * t
-    target_x = flow[:, 0] + torch.arange(W, dtype=dtype, device=x.device)  # (B, H, W)
-    target_y = flow[:, 1] + torch.arange(H, dtype=dtype, device=x.device)[:, None]
-    lands = (target_x > -1) & (target_x < W) & (target_y > -1) & (target_y < H)  # False for NaN
-    target_x = target_x.where(lands, 0)
-    target_y = target_y.where(lands, 0)
+    dtype = _sum_dtype(x)
+    target_x, target_y, lands = _targets(flow, t, dtype)
+    target_x, target_y = target_x.where(lands, 0), target_y.where(lands, 0)
     left, top = target_x.detach().floor(), target_y.detach().floor()
     right_share, bottom_share = target_x - left, target_y - top
 
@@ -45,9 +52,80 @@ def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor
             column, row = left.long() + right, top.long() + bottom
             inside = lands & (column >= 0) & (column < W) & (row >= 0) & (row < H)
             index = torch.where(inside, first_row + row * W + column, nowhere)
-            weight = (right_share if right else 1 - right_share) * (bottom_share if bottom else 1 - bottom_share)
-            shares = (values * weight.unsqueeze(3)).view(nowhere, C + 1)
-            sums = sums.scatter_add(0, index.view(nowhere, 1).expand(-1, C + 1), shares)
-    out, weight = sums[:nowhere].view(B, H, W, C + 1).permute(0, 3, 1, 2).split([C, 1], 1)
-    out = out / weight.where(weight > 0, 1)
-    return out.to(x.dtype), weight
+            share_x = right_share if right else 1 - right_share
+            share_y = bottom_share if bottom else 1 - bottom_share
+            shares = (values * (share_x * share_y).unsqueeze(3)).view(nowhere, C + 1)
+            sums.scatter_add_(0, index.view(nowhere, 1).expand(-1, C + 1), shares)
+    sums = sums[:nowhere].view(B, H, W, C + 1).permute(0, 3, 1, 2)
+    weight = sums[:, C:]
+    out = sums[:, :C] / weight.where(weight > 0, 1)
+    return out.to(x.dtype).contiguous(memory_format=torch.channels_last), weight.contiguous()
+
+
+def _sum_dtype(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _targets(flow: Tensor, t: float, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Where pixels land, x and y, and whether a share of them stays inside, each (B, H, W)."""
+    _, _, H, W = flow.shape
+    flow = flow.to(dtype) * t
+    target_x = flow[:, 0] + torch.arange(W, dtype=dtype, device=flow.device)
+    target_y = flow[:, 1] + torch.arange(H, dtype=dtype, device=flow.device)[:, None]
+    lands = (target_x > -1) & (target_x < W) & (target_y > -1) & (target_y < H)  # False for NaN
+    return target_x, target_y, lands
+
+
+@functools.cache
+def _kernel(device: str) -> Splat:
+    if device == "cpu" and importlib.util.find_spec("numba"):
+        from vfi_cli.ops.splat_cpu import average_splat_numba
+
+        return average_splat_numba
+    return average_splat_torch
+
+
+@torch.library.custom_op("vfi::average_splat", mutates_args=())
+def _average_splat(x: Tensor, flow: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    splat = average_splat_torch if x.dtype == torch.float64 else _kernel(x.device.type)
+    return splat(x, flow, t)
+
+
+@_average_splat.register_fake
+def _(x: Tensor, flow: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    B, _, H, W = x.shape
+    out = torch.empty_like(x, memory_format=torch.channels_last)
+    return out, x.new_empty(B, 1, H, W, dtype=_sum_dtype(x))
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
+    x, flow, ctx.t = inputs
+    ctx.save_for_backward(x, flow, *output)
+
+
+def _backward(ctx: Any, grad_out: Tensor, grad_weight: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    """The adjoint of splatting is bilinear sampling: every pixel reads the gradient where it went."""
+    x, flow, out, weight = ctx.saved_tensors
+    _, C, H, W = x.shape
+    # fp64: gradients grow as 1 / weight, so shares must be right to far less than the smallest weight.
+    grad_sum = grad_out.double() / weight.where(weight > 0, 1)
+    grad = torch.cat([grad_sum, grad_weight - (grad_sum * out).sum(1, keepdim=True)], 1)
+
+    target_x, target_y, lands = _targets(flow, ctx.t, weight.dtype)
+    target = torch.stack([target_x, target_y], 3).where(lands.unsqueeze(3), -2).double()
+    pixel = target.new_tensor([2 / W, 2 / H])  # in the units of grid_sample, whose image spans -1 to 1
+    grid = (target + 0.5) * pixel - 1
+    grad_x = grad_flow = None
+    if ctx.needs_input_grad[0]:
+        grad_x = grid_sample(grad[:, :C], grid, align_corners=False).to(x.dtype)
+    if ctx.needs_input_grad[1]:
+        values = torch.cat([x, torch.ones_like(x[:, :1])], 1).double()
+        bilinear = zeros = 0
+        _, grad_grid = torch.ops.aten.grid_sampler_2d_backward(
+            values, grad, grid, bilinear, zeros, False, [False, True]
+        )
+        grad_flow = (grad_grid * pixel * ctx.t).permute(0, 3, 1, 2).to(flow.dtype)
+    return grad_x, grad_flow, None
+
+
+_average_splat.register_autograd(_backward, setup_context=_setup_context)
