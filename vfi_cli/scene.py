@@ -8,8 +8,8 @@ Two signals on a 64x36 luma thumbnail, both of which a cut raises and only one o
 
     score = sqrt(structure * histogram), from 0 (same picture) to 1
 
-Measured on the 20 validation sequences of DAVIS-2016 (480p, large motion) and five 720p to 1080p clips, none of
-which contains a cut, and on 3380 artificial cuts between different clips. Pairs above the threshold:
+Measured on the 20 validation sequences of DAVIS-2016 (480p, large motion) and five 720p to 1080p clips, none
+of which contains a cut, and on 3380 artificial cuts between different clips. Pairs above the threshold:
 
     threshold    neighbours     every 2nd frame    artificial cuts missed
     0.30         1 of 847       7 of 822              4 of 3380
