@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.oracles.ssim import ssim as oracle
+from oracles.ssim import ssim as oracle
 from vfi_cli.measure.ssim import C1, ssim
 
 

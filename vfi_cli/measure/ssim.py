@@ -16,9 +16,9 @@ CENTRE = np.float32(128)  # variances do not mind, and their float32 squares los
 def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Mean SSIM of one frame against the truth, in [-1, 1]; 1 for identical frames.
 
-    Both are (H, W, 3) uint8. 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no downsampling,
-    only windows that lie inside the frame. R, G and B are scored one by one and averaged (the paper scores luma
-    only): an error of hue counts, as it does in PSNR.
+    Both are (H, W, 3) uint8. 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no scaling;
+    only windows that lie inside the frame. R, G and B are scored one by one and averaged, while the paper
+    scores luma only: an error of hue counts, as it does in PSNR.
 
     Raises:
         ValueError: the shapes differ, or a side is shorter than the window.

@@ -1,0 +1,196 @@
+"""Seconds, arithmetic and memory per generated frame, static against routed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+
+from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.errors import InputError, UsageError
+from vfi_cli.jobs.clips import Clip, Frame, to_tensor
+from vfi_cli.measure import memory
+from vfi_cli.measure.flops import Cost, count_cost
+from vfi_cli.measure.stages import stage_seconds
+
+Size = tuple[int, int]
+"""Width, height."""
+
+SIZES: tuple[Size, ...] = ((640, 360), (1280, 720), (1920, 1080))
+FRAMES = 5
+"""Enough that consecutive pairs differ; they are played to and fro, so motion stays that of neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchJob:
+    """What to time.
+
+    Args:
+        devices: as for `engine.device.resolve`, timed one after the other.
+        sizes: empty: those of the clip, or `SIZES` without one.
+        routing: share of the patches that pass each dynamic block in the routed run.
+        clip: a video or a folder of frames; without it a moving texture.
+        warmup, runs: generated frames, per size, device and mode.
+        profile: also tell the time per stage of the engine.
+    """
+
+    model: str = "lite"
+    devices: tuple[str, ...] = ("auto",)
+    precision: str = "auto"
+    sizes: tuple[Size, ...] = ()
+    routing: tuple[float, ...] = (0.1, 0.4, 0.6, 0.9)
+    clip: Path | None = None
+    warmup: int = 3
+    runs: int = 7
+    profile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.warmup < 0 or self.runs < 1:
+            raise UsageError(f"{self.warmup} warm-up frames and {self.runs} runs: need at least 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Per generated frame. `stages` is empty unless asked for; `shares` has one entry per dynamic block."""
+
+    seconds: float
+    cost: Cost
+    peak_bytes: int
+    shares: tuple[float, ...]
+    stages: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    device: str
+    size: Size
+    static: Measured
+    routed: Measured
+
+    @property
+    def rho(self) -> float | None:
+        """How much of the saved arithmetic becomes saved time; None if none is saved."""
+        saved = 1 - self.routed.cost.macs / self.static.cost.macs if self.static.cost.macs else 0.0
+        return (1 - self.routed.seconds / self.static.seconds) / saved if saved > 0 else None
+
+
+def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
+    """Time every size on every device.
+
+    Raises:
+        InputError: the clip cannot be read or has fewer than 2 frames.
+        ModelError: the model or a device is not to be had.
+    """
+    rows: list[Row] = []
+    for device in job.devices:
+        static = build(job.model, device, job.precision, None)
+        routed = build(job.model, device, job.precision, job.routing)
+        for frames in _inputs(job):
+            height, width = frames[0].shape[:2]
+            rows.append(Row(device, (width, height), *_measure((static, routed), frames, job)))
+            report(rows[-1])
+    return rows
+
+
+def moving_texture(size: Size, count: int) -> list[Frame]:
+    """Frames of a textured plane that pans and of a textured disc that crosses it; the same every time."""
+    width, height = size
+    random = np.random.default_rng(0)
+    plane, surface = _texture(random, width, height), _texture(random, width, height)
+    rows, columns = np.mgrid[:height, :width]
+    frames = []
+    for index in range(count):
+        frame = np.roll(plane, (2 * index, 4 * index), (0, 1))
+        centre = width // 3 + 10 * index
+        disc = (columns - centre) ** 2 + (rows - height // 2) ** 2 < (height // 4) ** 2
+        frame[disc] = np.roll(surface, 10 * index, 1)[disc]
+        frames.append(frame)
+    return frames
+
+
+def _texture(random: np.random.Generator, width: int, height: int) -> Frame:
+    """Noise of every scale, coarse to fine with falling contrast."""
+    texture = np.full((height, width, 3), 128, np.float32)
+    for octave in range(2, 8):
+        grid = random.standard_normal(((height >> octave) + 2, (width >> octave) + 2, 3), dtype=np.float32)
+        texture += 6 * octave * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return texture.clip(0, 255).astype(np.uint8)
+
+
+def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
+    """The frames to play, once per size."""
+    if job.clip is None:
+        for size in job.sizes or SIZES:
+            yield moving_texture(size, FRAMES)
+        return
+    frames = list(Clip(job.clip.name, job.clip).frames(FRAMES))
+    if len(frames) < 2:
+        raise InputError("a pair needs at least 2 frames", path=job.clip)
+    height, width = frames[0].shape[:2]
+    for size in job.sizes or ((width, height),):
+        yield [cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.uint8) for frame in frames]
+
+
+def _measure(
+    interpolators: tuple[Interpolator, Interpolator], frames: Sequence[Frame], job: BenchJob
+) -> list[Measured]:
+    """Static and routed take turns, so that a busy moment of the machine hits both."""
+    steps = [partial(next, _generate(interpolator, frames)) for interpolator in interpolators]
+    for _ in range(job.warmup):
+        for step in steps:
+            step()
+    seconds = [[_seconds(step) for step in steps] for _ in range(job.runs)]
+    return [
+        Measured(
+            seconds=median(times),
+            cost=count_cost(step),
+            peak_bytes=_peak_bytes(step, interpolator.runtime.device.type == "cuda"),
+            shares=tuple(interpolator.route_shares),
+            stages=stage_seconds(step, interpolator.runtime.device.type == "cuda") if job.profile else {},
+        )
+        for step, interpolator, times in zip(steps, interpolators, zip(*seconds, strict=True), strict=True)
+    ]
+
+
+def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[None]:
+    """Every `next` prepares one frame and generates one: the steady state of a doubled frame rate."""
+    to_and_fro = cycle([*frames[1:], *frames[-2::-1]])
+    left = interpolator.prepare(to_tensor(frames[0]))
+    for frame in to_and_fro:
+        right = interpolator.prepare(to_tensor(frame))
+        interpolator.between(left, right, (0.5,))
+        left = right
+        yield
+
+
+def _seconds(step: Callable[[], object]) -> float:
+    _settle()
+    begin = time.perf_counter()
+    step()
+    _settle()
+    return time.perf_counter() - begin
+
+
+def _settle() -> None:
+    """CUDA runs behind; the clock must not."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _peak_bytes(step: Callable[[], object], on_cuda: bool) -> int:
+    """Device memory on CUDA, else what the whole process holds, while one frame is generated."""
+    if on_cuda:
+        torch.cuda.reset_peak_memory_stats()
+        step()
+        return torch.cuda.max_memory_allocated()
+    memory.reset_peak()
+    step()
+    return memory.peak_bytes()
