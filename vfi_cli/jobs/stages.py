@@ -9,8 +9,8 @@
     decode --[queue]--> body of the `with` --[queue]--> encode
 
 When the block is left, every thread has ended and everything written was consumed. If a stage dies the others
-stop, and its error is the one that leaves the block; so it is with an error, or a signal, in the body. Memory is
-bounded by `depth` items per queue.
+stop, and its error is the one that leaves the block; so it is with an error, or a signal, in the body. Memory
+is bounded by `depth` items per queue.
 """
 
 from __future__ import annotations
