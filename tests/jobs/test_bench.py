@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import pairwise
 from types import SimpleNamespace
@@ -19,7 +18,9 @@ from vfi_cli.measure.flops import Cost
 
 
 class Convolver:
-    """Stands in for the network: works on the share of the rows that the mean ratio keeps."""
+    """Stands in for the network: works on the mean ratio of the rows, and takes a second for all of them."""
+
+    clock = 0.0
 
     def __init__(self, ratios: tuple[float, ...] | None) -> None:
         self.runtime = SimpleNamespace(device=torch.device("cpu"))
@@ -35,7 +36,7 @@ class Convolver:
         self.pairs.append((float(left.mean()), float(right.mean())))
         rows = int(left.shape[1] * self.share)
         with record_function("vfi::refine"):
-            time.sleep(0.01 * self.share)
+            Convolver.clock += self.share
             return [self.layer(left[None, :, :rows])[0] for _ in times]
 
 
@@ -49,6 +50,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Convolver]:
         return made[-1]
 
     monkeypatch.setattr(bench, "build", build)
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: Convolver.clock))
     return made
 
 
@@ -62,8 +64,7 @@ def test_measures_time_and_arithmetic_per_generated_frame(built: list[Convolver]
     assert row.size == (64, 48)
     assert row.static.cost.macs == 64 * 48 * 3 * 3 * 9
     assert row.routed.cost.macs == row.static.cost.macs / 2
-    assert 0.01 < row.static.seconds < 0.05
-    assert row.routed.seconds < row.static.seconds
+    assert (row.static.seconds, row.routed.seconds, row.rho) == (1, 0.5, 1)
     assert row.routed.shares == (0.5,) * 4
     assert row.static.peak_bytes > 2**20
     assert row.static.stages == {}
@@ -79,7 +80,8 @@ def test_plays_neighbours_only_to_and_fro(built: list[Convolver]) -> None:
 
 def test_profile_tells_the_time_per_stage(built: list[Convolver]) -> None:
     (row,) = run(job(profile=True), lambda _: None)
-    assert 0.01 < row.static.stages["refine"] < 0.1
+    assert list(row.static.stages) == ["refine"]
+    assert 0 < row.static.stages["refine"] < 1
 
 
 def test_every_size_on_every_device(built: list[Convolver]) -> None:
