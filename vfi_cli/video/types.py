@@ -129,6 +129,15 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A named stretch of the clip, in seconds on the clock of the file."""
+
+    start: Fraction
+    end: Fraction
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ClipInfo:
     """What `probe` learned of a file without decoding it.
 
@@ -137,9 +146,12 @@ class ClipInfo:
         index: of the video stream that is read.
         pix_fmt: as stored; `format` is what `decode` yields.
         average_rate: frames per second, NTSC rates exact; the mean for variable rate.
+        time_base: seconds per tick of the timestamps.
         start: seconds, time of the first frame.
-        duration: seconds from the first frame to the end of the last one.
-        frame_count: exact when the file says so, else an estimate; 0 if unknown.
+        origin: seconds, time of whatever starts first, sound or picture; becomes 0 in the output.
+        duration: seconds from the first frame to the end of the last one, as far as it is known.
+        declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
+        frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
@@ -157,15 +169,18 @@ class ClipInfo:
     format: PlaneFormat
     color: ColorSpec
     average_rate: Fraction
+    time_base: Fraction
     start: Fraction
+    origin: Fraction
     duration: Fraction
+    declared: bool
     frame_count: int
     vfr: bool | None
     sar: Fraction = Fraction(1)
     rotation: int = 0
     interlaced: bool = False
     others: tuple[StreamInfo, ...] = ()
-    chapters: int = 0
+    chapters: tuple[Chapter, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -177,4 +192,10 @@ class ClipInfo:
 
     @property
     def audio(self) -> tuple[StreamInfo, ...]:
+        """The streams that can be copied."""
         return tuple(stream for stream in self.others if stream.kind == "audio")
+
+    @property
+    def left_out(self) -> tuple[StreamInfo, ...]:
+        """The streams that no output holds; name them to the user before the first frame."""
+        return tuple(stream for stream in self.others if stream.kind != "audio")

@@ -1,0 +1,324 @@
+"""What a file holds, learned from its headers and its first frame. Only local files, only real containers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import get_args
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.format import VideoFormat
+from av.video.stream import VideoStream
+
+from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.types import (
+    UNSPECIFIED,
+    Chapter,
+    ClipInfo,
+    ColorSpec,
+    Matrix,
+    PlaneFormat,
+    StreamInfo,
+    StreamKind,
+)
+
+MAX_SIDE = 16_384
+MAX_PIXELS = 8_192 * 8_192
+# The spacing of frames is judged by the head of the file.
+SCAN_PACKETS = 2_000
+SCAN_BYTES = 32 * 2**20
+SCAN_DECODED = 64  # packets given to the decoder for the first frame, which alone carries the rotation
+
+# Demuxers of FFmpeg that read one file and nothing but that file: no playlists, no image sequences, no network.
+_DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
+    "h264,hevc,obu,vc1,m4v,rm,wtv"
+)
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+
+_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}  # ITU-T H.273, table 4
+_RGB_MATRIX = 0
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[InputContainer]:
+    """The file at `path`, taken literally whatever its name, open for demuxing.
+
+    Raises InputError for what cannot be read or is no single media file.
+    """
+    try:
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "no such file"
+            raise InputError(what, path=path, remedy="give the path of a local video file")
+        if path.stat().st_size == 0:
+            raise InputError("the file is empty", path=path)
+        # An absolute path cannot be mistaken for a URL or an option.
+        container = av.open(os.path.abspath(path), "r", options=dict(_OPTIONS), metadata_errors="replace")  # noqa: PTH100
+    except av.ArgumentError as error:
+        raise InputError(
+            "this container format is not read",
+            path=path,
+            remedy="playlists, pipes and image lists are not videos",
+        ) from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputError(
+            f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?"
+        ) from error
+    with container:
+        yield container
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def probe(path: str | Path) -> ClipInfo:
+    """What the file at `path` holds.
+
+    Raises:
+        InputError: unreadable, no video in it, or colours of a kind that is not supported.
+        LimitError: the picture is larger than MAX_SIDE or MAX_PIXELS.
+    """
+    path = Path(path)
+    with open_input(path) as container:
+        stream = _video_stream(container, path)
+        context = stream.codec_context
+        _check_size(context.width, context.height, path)
+        stored = context.format
+        if stored is None:
+            raise InputError(f"the video codec {_codec_name(stream)} cannot be decoded", path=path)
+        notes: list[str] = []
+        format = nearest_format(stored)
+        color = _color(stream, stored, notes, path)
+        notes += _losses(stream, stored)
+        base = stream.time_base or Fraction(1, 90_000)
+        head = _scan(container, stream, base)
+        rate, vfr = _rate(stream, head, base)
+        start = head.times[0] if head.times else Fraction(0)
+        stated = _stated_duration(container, stream, start)
+        duration = stated or _estimated_duration(container, head, rate)
+        return ClipInfo(
+            path=path,
+            container=container.format.name,
+            index=stream.index,
+            codec=_codec_name(stream),
+            width=context.width,
+            height=context.height,
+            pix_fmt=stored.name,
+            format=format,
+            color=color,
+            average_rate=rate,
+            time_base=base,
+            start=start,
+            origin=_origin(container, start),
+            duration=duration,
+            declared=stated is not None,
+            frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
+            vfr=vfr,
+            sar=stream.sample_aspect_ratio or Fraction(1),
+            rotation=head.first.rotation if head.first else 0,
+            interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
+            others=tuple(_describe(other) for other in container.streams if other.index != stream.index),
+            chapters=_chapters(container),
+            metadata=dict(container.metadata),
+            notes=tuple(notes),
+        )
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first moving picture: the cover of an album is a video stream too, for FFmpeg."""
+    for stream in container.streams.video:
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            if stream.codec_context is None:
+                raise InputError("the video codec is unknown", path=path)
+            return stream
+    what = "the only picture is a cover image" if container.streams.video else "no video stream"
+    raise InputError(what, path=path, remedy="give a file with moving pictures")
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    if width <= 0 or height <= 0:
+        raise InputError(
+            "the file does not say how large the picture is", path=path, remedy="is it complete?"
+        )
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise LimitError(
+            f"the picture is {width}x{height}, the limit is {MAX_SIDE} a side and {MAX_PIXELS} pixels",
+            path=path,
+            remedy="scale the video down first",
+        )
+
+
+def nearest_format(stored: VideoFormat) -> PlaneFormat:
+    """The planar 8-bit YUV format that holds what `stored` holds, with as little chroma as that takes."""
+    if stored.is_rgb or stored.has_palette:
+        return PlaneFormat.named("yuv444p")
+    if is_grey(stored):
+        return PlaneFormat.named("yuv420p")
+    if stored.chroma_height(4) < 4:
+        return PlaneFormat.named("yuv420p" if stored.chroma_width(4) < 4 else "yuv444p")
+    return PlaneFormat.named("yuv422p" if stored.chroma_width(4) < 4 else "yuv444p")
+
+
+def is_grey(stored: VideoFormat) -> bool:
+    """Luma alone, or luma and alpha."""
+    return (
+        not stored.is_rgb and not stored.has_palette and not any(part.is_chroma for part in stored.components)
+    )
+
+
+def _color(stream: VideoStream, stored: VideoFormat, notes: list[str], path: Path) -> ColorSpec:
+    context = stream.codec_context
+    tagged = context.colorspace
+    by_size: Matrix = "bt709" if context.height >= 720 else "bt601"
+    if stored.is_rgb or stored.has_palette:  # we choose what RGB becomes, so there is nothing to guess
+        return ColorSpec(by_size, False, context.color_primaries, context.color_trc)
+    full = context.color_range == _FULL_RANGE or stored.name.startswith("yuvj")
+    if is_grey(stored) and context.color_range == 0:
+        full = True  # as everywhere in FFmpeg
+    if tagged in _MATRICES:
+        return ColorSpec(_MATRICES[tagged], full, context.color_primaries, context.color_trc)
+    if tagged not in (UNSPECIFIED, _RGB_MATRIX):
+        raise InputError(
+            f"colour matrix {tagged} of ITU-T H.273 is not supported",
+            path=path,
+            remedy="convert to BT.709 first",
+        )
+    notes.append(f"no colour matrix is tagged: {by_size} is assumed from the picture size")
+    return ColorSpec(by_size, full, context.color_primaries, context.color_trc, guessed=True)
+
+
+def _losses(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
+    depth = max(part.bits for part in stored.components)
+    if depth > 8 and not stored.has_palette:
+        yield f"{depth}-bit video is reduced to 8 bits"
+    transfer = _HDR_TRANSFERS.get(stream.codec_context.color_trc)
+    if transfer:
+        yield f"the video is HDR ({transfer}): its tags are kept, its mastering metadata is not"
+    if any(part.is_alpha for part in stored.components) or stream.metadata.get("alpha_mode") == "1":
+        yield "transparency is dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the first packets tell."""
+
+    times: list[Fraction]  # in display order
+    count: int  # frames that are shown
+    spans: Fraction  # sum of their stated durations
+    size: int  # bytes
+    complete: bool  # that was the whole stream
+    first: av.VideoFrame | None
+
+
+def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _Head:
+    times: list[Fraction] = []
+    count = size = 0
+    spans = Fraction(0)
+    complete = True
+    first: av.VideoFrame | None = None
+    with suppress(av.FFmpegError):  # damage is for the decoder to report
+        for packet in container.demux(stream):
+            size += packet.size
+            if first is None and count < SCAN_DECODED:
+                with suppress(av.FFmpegError):
+                    first = next(iter(packet.decode()), None)
+            if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
+                continue
+            count += 1
+            spans += (packet.duration or 0) * base
+            if packet.pts is not None:
+                times.append(packet.pts * base)
+            if count >= SCAN_PACKETS or size >= SCAN_BYTES:
+                complete = False
+                break
+    times.sort()
+    if not complete:
+        del times[-16:]  # H.264 reorders by up to 16 frames: those before them on screen may still come
+    return _Head(times, count, spans, size, complete, first)
+
+
+def snap_rate(rate: Fraction) -> Fraction:
+    """The whole or NTSC (n * 1000/1001) rate that `rate` is a rounding of, else `rate` itself."""
+    near = (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001))
+    best = min(near, key=lambda candidate: abs(candidate - rate))
+    return best if best > 0 and abs(best - rate) <= rate / 5000 else rate
+
+
+def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None]:
+    """Frames per second, and whether their spacing varies. `r_frame_rate` is a guess and never asked."""
+    stated = Fraction(stream.average_rate) if stream.average_rate else None
+    if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
+        stated = Fraction(head.count) / head.spans
+    span = head.times[-1] - head.times[0] if head.times else Fraction(0)
+    if span <= 0:
+        return snap_rate(stated or Fraction(25)), None
+    gaps = len(head.times) - 1
+    measured = gaps / span
+    # Timestamps are rounded to the tick, so a steady clock may be off by one at either end and in between.
+    slack = max(base * 3 / 2, 1 / measured / 50)
+    steady = all(
+        abs(time - head.times[0] - index / measured) <= slack for index, time in enumerate(head.times)
+    )
+    if not steady:
+        return (measured if head.complete or stated is None else stated), True
+    agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
+    return snap_rate(stated if stated is not None and agrees else measured), False
+
+
+def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
+    """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
+    if stream.duration is not None and stream.time_base:
+        return stream.duration * stream.time_base or None
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip("\0"))
+    if tag:  # Matroska: the time at which the stream ends
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3]) - start or None
+    if container.duration and len(container.streams) == 1:
+        return Fraction(container.duration, av.time_base)
+    return None
+
+
+def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) -> Fraction:
+    if head.complete or not head.size:
+        span = head.times[-1] - head.times[0] if head.times else Fraction(0)
+        return span + 1 / rate if span else max(head.spans, 1 / rate)
+    if container.duration:
+        return Fraction(container.duration, av.time_base)
+    return head.count / rate * max(1, Fraction(container.size, head.size))
+
+
+def _origin(container: InputContainer, start: Fraction) -> Fraction:
+    starts = (
+        other.start_time * other.time_base
+        for other in (*container.streams.video, *container.streams.audio)
+        if other.start_time is not None and other.time_base
+    )
+    return min(starts, default=start)
+
+
+def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
+    return tuple(
+        Chapter(chapter["start"] * base, chapter["end"] * base, dict(chapter["metadata"]))
+        for chapter in container.chapters()
+        if (base := chapter["time_base"])
+    )
+
+
+def _describe(stream: Stream) -> StreamInfo:
+    kinds = get_args(StreamKind)
+    kind: StreamKind = stream.type if stream.type in kinds else "unknown"
+    return StreamInfo(stream.index, kind, _codec_name(stream), stream.language or "")
+
+
+def _codec_name(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else ""
