@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from tests.blend import Blend
+from vfi_cli.errors import ModelError
+from vfi_cli.jobs.weave import MAX_TIMES_PER_CALL, CutMode, Weaver
+from vfi_cli.scene import SceneDetector
+from vfi_cli.timeline import Cfr, Multiply, Schedule
+from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
+
+F = Fraction
+YUV420 = PlaneFormat.named("yuv420p")
+YUV444 = PlaneFormat.named("yuv444p")
+
+
+def frame(index: int, fps: int = 10, *, level: int | None = None, noise: int | None = None) -> VideoFrame:
+    """Frame `index` of a clip: flat grey of its own level, or noise of its own seed."""
+    luma = np.full((12, 17), 20 + 10 * index if level is None else level, np.uint8)
+    if noise is not None:
+        luma = np.random.default_rng(noise).integers(0, 256, luma.shape, dtype=np.uint8)
+    chroma = (np.full((6, 9), 100 + index, np.uint8), np.full((6, 9), 140 - index, np.uint8))
+    return VideoFrame((luma, *chroma), YUV420, ColorSpec("bt709"), F(index, fps), F(1, fps))
+
+
+def weave(
+    frames: list[VideoFrame], schedule: Schedule, weaver: Weaver | None = None
+) -> tuple[list[VideoFrame], Weaver]:
+    weaver = weaver or Weaver(Blend(), YUV420)
+    return list(weaver.weave(frames, schedule, lambda time: time, lambda duration: duration)), weaver
+
+
+def luma(frames: list[VideoFrame]) -> list[int]:
+    return [int(f.planes[0][0, 0]) for f in frames]
+
+
+def test_frames_come_at_the_times_of_the_slots_and_show_what_belongs_there():
+    frames, weaver = weave([frame(k) for k in range(3)], Multiply(2))
+    assert [f.pts for f in frames] == [F(k, 20) for k in range(6)]
+    assert luma(frames) == [20, 25, 30, 35, 40, 40]
+    assert (weaver.tally.read, weaver.tally.generated, weaver.tally.copied) == (3, 2, 4)
+    assert weaver.tally.written == 6
+
+
+def test_a_copied_frame_is_the_source_frame_bit_for_bit():
+    source = [frame(k, noise=k) for k in range(3)]
+    frames, _ = weave(source, Multiply(2))
+    for copied, original in zip(frames[0::2], source, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(copied.planes, original.planes, strict=True))
+
+
+def test_a_copied_frame_is_converted_where_the_output_format_differs():
+    frames, _ = weave([frame(0)], Multiply(2), Weaver(Blend(), YUV444))
+    assert {f.format for f in frames} == {YUV444}
+    assert frames[0].planes[1].shape == (12, 17) and set(frames[0].planes[1].ravel()) == {100}
+
+
+def test_several_times_of_a_pair_are_asked_for_at_once():
+    blend = Blend()
+    weave([frame(k) for k in range(2)], Cfr(F(40)), Weaver(blend, YUV420))
+    assert blend.asked == [[0.25, 0.5, 0.75]]
+
+
+def test_many_times_of_a_pair_are_asked_for_in_bounded_calls():
+    blend = Blend()
+    weave([frame(k) for k in range(2)], Multiply(3 * MAX_TIMES_PER_CALL), Weaver(blend, YUV420))
+    assert max(map(len, blend.asked)) == MAX_TIMES_PER_CALL
+    assert [t for times in blend.asked for t in times] == [k / 24 for k in range(1, 24)]
+
+
+def test_each_source_frame_is_prepared_once_and_only_if_needed():
+    blend = Blend()
+    weave([frame(k) for k in range(5)], Cfr(F(20)), Weaver(blend, YUV420))
+    assert blend.prepared == 5
+    weave([frame(k) for k in range(5)], Cfr(F(10)), Weaver(blend, YUV420))
+    assert blend.prepared == 5
+
+
+@pytest.mark.parametrize(
+    "mode, expected",
+    [("nearest", [30, 30, 190, 190]), ("hold", [30, 30, 30, 30]), ("blend", [30, 70, 110, 150])],
+)
+def test_at_a_cut_nothing_goes_through_the_model(mode: CutMode, expected: list[int]):
+    class Always(SceneDetector):
+        def score(self, *_: object) -> float:
+            return 1.0
+
+    blend = Blend()
+    weaver = Weaver(blend, YUV420, Always(), mode)
+    frames, _ = weave([frame(0, level=30), frame(1, level=190)], Cfr(F(40)), weaver)
+    assert luma(frames)[:4] == expected
+    assert blend.asked == [] and weaver.tally.cuts == 1
+    assert len(frames) == 8
+
+
+def test_without_a_detector_every_pair_is_continuous():
+    blend = Blend()
+    _, weaver = weave([frame(0, level=16), frame(1, noise=3)], Multiply(2), Weaver(blend, YUV420))
+    assert blend.asked == [[0.5]] and weaver.tally.cuts == 0
+
+
+def test_a_frame_that_is_not_finite_is_an_error():
+    class Broken(Blend):
+        def between(self, left, right, times):
+            images = super().between(left, right, times)
+            images[0][1, 3, 4] = torch.nan
+            return images
+
+    with pytest.raises(ModelError, match="broken frame"):
+        weave([frame(0), frame(1)], Multiply(2), Weaver(Broken(), YUV420))
+
+
+def test_one_frame_is_held_for_its_duration():
+    frames, _ = weave([frame(0)], Cfr(F(60)))
+    assert luma(frames) == [20] * 6
+
+
+def test_no_frames_give_none():
+    assert weave([], Multiply(2))[0] == []

@@ -1,0 +1,185 @@
+"""Source frames and a schedule become output frames: some are copied, the others made by an interpolator."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from vfi_cli.errors import ModelError
+from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
+from vfi_cli.scene import SceneDetector
+from vfi_cli.timeline import Action, Between, Schedule, Slot
+from vfi_cli.video.types import PlaneFormat, VideoFrame
+
+log = logging.getLogger(__name__)
+
+CutMode = Literal["nearest", "hold", "blend"]
+
+# Frames asked for in one call share the flow but hold their pictures at once: this bounds the memory.
+MAX_TIMES_PER_CALL = 8
+
+
+class Blender(Protocol):
+    """What is asked of an interpolator, see `engine.interpolator.Interpolator`."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def route_shares(self) -> tuple[float, ...]: ...
+
+    def prepare(self, rgb: Tensor) -> Any: ...
+
+    def between(self, left: Any, right: Any, times: Sequence[float]) -> list[Tensor]: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """Frames read, and what became of the slots: `copied` counts held ones too."""
+
+    read: int = 0
+    copied: int = 0
+    generated: int = 0
+    cuts: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.copied + self.generated
+
+
+class Weaver:
+    """Makes the frames of a clip in the order they are shown.
+
+    Args:
+        format: of the frames to make; that of the source, unless the encoder wants another.
+        detector: tells cuts; None takes every pair for continuous.
+        cut_mode: what stands in for a frame between two scenes: the `nearest` one, a `hold` of the left one,
+            or a `blend` of both.
+    """
+
+    def __init__(
+        self,
+        blender: Blender,
+        format: PlaneFormat,
+        detector: SceneDetector | None = None,
+        cut_mode: CutMode = "nearest",
+    ) -> None:
+        self._blender = blender
+        self._format = format
+        self._detector = detector
+        self._cut_mode = cut_mode
+        self.tally = Tally()
+
+    def weave(
+        self,
+        frames: Iterable[VideoFrame],
+        schedule: Schedule,
+        time: Callable[[Fraction], Fraction],
+        duration: Callable[[Fraction], Fraction],
+    ) -> Iterator[VideoFrame]:
+        """The output frames. `time` and `duration` turn those of a source frame into those of the schedule.
+
+        Raises ModelError if the model makes a frame that is not finite.
+        """
+        left: _Picture | None = None
+        for index, frame in enumerate(frames):
+            right = _Picture(index, frame, self._blender)
+            self.tally.read += 1
+            yield from self._fill(schedule.feed(time(frame.pts)), left or right, right)
+            left = right
+        if left is not None:
+            yield from self._fill(schedule.finish(duration(left.frame.duration)), left, left)
+
+    def _fill(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+        for between, group in groupby(slots, key=lambda slot: isinstance(slot.action, Between)):
+            run = list(group)
+            if not between:
+                for slot in run:
+                    yield self._copy(left if _index(slot.action) == left.index else right, slot)
+            elif self._is_cut(left, right):
+                yield from self._bridge(run, left, right)
+            else:
+                yield from self._generate(run, left, right)
+
+    def _is_cut(self, left: _Picture, right: _Picture) -> bool:
+        if self._detector is None:
+            return False
+        score = self._detector.score(left.frame.planes[0], right.frame.planes[0])
+        cut = score > self._detector.threshold
+        log.debug(
+            "frames %d-%d: scene score %.3f%s", left.index, right.index, score, ", a cut" if cut else ""
+        )
+        self.tally.cuts += cut
+        return cut
+
+    def _bridge(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+        """Fill the slots between two scenes."""
+        for slot in slots:
+            t = _t(slot)
+            if self._cut_mode == "blend":
+                self.tally.generated += 1
+                yield self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left.frame, slot)
+            else:
+                yield self._copy(right if self._cut_mode == "nearest" and t >= Fraction(1, 2) else left, slot)
+
+    def _generate(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+        for begin in range(0, len(slots), MAX_TIMES_PER_CALL):
+            chunk = slots[begin : begin + MAX_TIMES_PER_CALL]
+            images = self._blender.between(left.prepared, right.prepared, [float(_t(slot)) for slot in chunk])
+            for slot, rgb in zip(chunk, images, strict=True):
+                if not torch.isfinite(rgb.sum()):
+                    raise ModelError(
+                        f"the model made a broken frame at {float(slot.pts):.3f} s",
+                        remedy="try --precision fp32",
+                    )
+                self.tally.generated += 1
+                yield self._paint(rgb, left.frame, slot)
+
+    def _copy(self, picture: _Picture, slot: Slot) -> VideoFrame:
+        self.tally.copied += 1
+        if picture.frame.format == self._format:  # the way to RGB and back is the identity, see ops.color
+            return replace(picture.frame, pts=slot.pts, duration=slot.duration)
+        return self._paint(picture.rgb, picture.frame, slot)
+
+    def _paint(self, rgb: Tensor, like: VideoFrame, slot: Slot) -> VideoFrame:
+        """(3, H, W) RGB -> the frame of `slot`, in the colours of `like`."""
+        planes = rgb_to_yuv(rgb, like.color.matrix, like.color.full_range, self._format.subsampling)
+        y, u, v = (plane.cpu().numpy() for plane in planes)
+        return VideoFrame((y, u, v), self._format, like.color, slot.pts, slot.duration)
+
+
+class _Picture:
+    """A source frame in the forms it is needed in, each made once and only if asked for."""
+
+    def __init__(self, index: int, frame: VideoFrame, blender: Blender) -> None:
+        self.index = index
+        self.frame = frame
+        self._blender = blender
+
+    @cached_property
+    def rgb(self) -> Tensor:
+        """(3, H, W) float32 on the device, nominally in [0, 1]."""
+        y, u, v = (torch.from_numpy(plane).to(self._blender.device) for plane in self.frame.planes)
+        return yuv_to_rgb(y, u, v, self.frame.color.matrix, self.frame.color.full_range)
+
+    @cached_property
+    def prepared(self) -> Any:
+        return self._blender.prepare(self.rgb)
+
+
+def _index(action: Action) -> int:
+    assert not isinstance(action, Between)
+    return action.index
+
+
+def _t(slot: Slot) -> Fraction:
+    assert isinstance(slot.action, Between)
+    return slot.action.t
