@@ -4,18 +4,32 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+TILE = 32  # pixels of a row multiplied at once
+
 
 def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
-    """Likeness of every pixel of `f0` to the pixels of `f1` around it (PWC-Net, Sun et al., CVPR 2018, eq. 2).
+    """Likeness of every pixel of `f0` to the pixels of `f1` around it (PWC-Net, CVPR 2018, eq. 2).
 
     f0, f1  (B, C, H, W)
-    Returns (B, (2 radius + 1)^2, H, W) in the dtype of the features: channel `(dy + radius) (2 radius + 1) +
-    (dx + radius)` is the mean over C of `f0[y, x] * f1[y + dy, x + dx]`, and 0 where that falls outside.
+    Returns (B, (2 radius + 1)^2, H, W), channels_last, in the dtype of the features, summed in fp32. Channel
+    `(dy + radius) * (2 radius + 1) + dx + radius` is the mean over C of `f0[y, x] * f1[y + dy, x + dx]`, 0
+    where that falls outside.
     """
     if f0.ndim != 4 or f0.shape != f1.shape:
         raise ValueError(f"two equal (B, C, H, W) expected: {tuple(f0.shape)}, {tuple(f1.shape)}")
-    H, W = f0.shape[2:]
-    side = range(2 * radius + 1)
-    padded = pad(f1, [radius] * 4)
-    costs = [(f0 * padded[:, :, dy : dy + H, dx : dx + W]).mean(1) for dy in side for dx in side]
-    return torch.stack(costs, 1)
+    B, C, H, W = f0.shape
+    side = 2 * radius + 1
+    tiles = -(-W // TILE)
+    surplus = tiles * TILE - W
+    rows_0 = pad(f0 / C, [0, surplus]).permute(0, 2, 3, 1).reshape(B, H, tiles, TILE, C)
+    rows_1 = pad(f1, [radius, radius + surplus, radius, radius]).permute(0, 2, 3, 1)
+    rows_1 = rows_1.unfold(2, TILE + 2 * radius, TILE)  # (B, H + 2 radius, tiles, C, TILE + 2 radius)
+
+    # A matrix product meets every pixel of a tile with all that any of them can meet. What pixel i itself can
+    # meet, columns i to i + 2 radius of its row, is a band along the diagonal, here read as (TILE, side).
+    volume = []
+    for dy in range(side):
+        products = rows_0 @ rows_1[:, dy : dy + H]  # (B, H, tiles, TILE, TILE + 2 radius)
+        batch, row, tile, down, right = products.stride()
+        volume.append(products.as_strided((B, H, tiles, TILE, side), (batch, row, tile, down + right, right)))
+    return torch.cat(volume, 4).flatten(2, 3)[:, :, :W].contiguous().permute(0, 3, 1, 2)
