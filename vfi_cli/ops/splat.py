@@ -54,8 +54,8 @@ def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor
             index = torch.where(inside, first_row + row * W + column, nowhere)
             share_x = right_share if right else 1 - right_share
             share_y = bottom_share if bottom else 1 - bottom_share
-            shares = (values * (share_x * share_y).unsqueeze(3)).view(nowhere, C + 1)
-            sums.scatter_add_(0, index.view(nowhere, 1).expand(-1, C + 1), shares)
+            shares = (values * (share_x * share_y).unsqueeze(3)).reshape(nowhere, C + 1)
+            sums.scatter_add_(0, index.reshape(nowhere, 1).expand(-1, C + 1), shares)
     sums = sums[:nowhere].view(B, H, W, C + 1).permute(0, 3, 1, 2)
     weight = sums[:, C:]
     out = sums[:, :C] / weight.where(weight > 0, 1)
