@@ -20,6 +20,7 @@ from vfi_cli.jobs.clips import Clip, Frame, to_tensor
 from vfi_cli.measure import memory
 from vfi_cli.measure.flops import Cost, count_cost
 from vfi_cli.measure.stages import stage_seconds
+from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 Size = tuple[int, int]
 """Width, height."""
@@ -46,7 +47,7 @@ class BenchJob:
     devices: tuple[str, ...] = ("auto",)
     precision: str = "auto"
     sizes: tuple[Size, ...] = ()
-    routing: tuple[float, ...] = (0.1, 0.4, 0.6, 0.9)
+    routing: tuple[float, ...] = PAPER_KEEP_RATIOS
     clip: Path | None = None
     warmup: int = 3
     runs: int = 7
