@@ -36,7 +36,7 @@ SCAN_PACKETS = 2_000
 SCAN_BYTES = 32 * 2**20
 SCAN_DECODED = 64  # packets given to the decoder for the first frame, which alone carries the rotation
 
-# Demuxers of FFmpeg that read one file and nothing but that file: no playlists, no image sequences, no network.
+# Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
     "h264,hevc,obu,vc1,m4v,rm,wtv"
@@ -173,7 +173,7 @@ def nearest_format(stored: VideoFormat) -> PlaneFormat:
 def is_grey(stored: VideoFormat) -> bool:
     """Luma alone, or luma and alpha."""
     return (
-        not stored.is_rgb and not stored.has_palette and not any(part.is_chroma for part in stored.components)
+        not stored.is_rgb and not stored.has_palette and sum(not c.is_alpha for c in stored.components) == 1
     )
 
 
@@ -213,7 +213,7 @@ def _losses(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
 class _Head:
     """What the first packets tell."""
 
-    times: list[Fraction]  # in display order
+    times: list[Fraction]  # in display order, without gaps that later packets fill
     count: int  # frames that are shown
     spans: Fraction  # sum of their stated durations
     size: int  # bytes
@@ -227,6 +227,7 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
     spans = Fraction(0)
     complete = True
     first: av.VideoFrame | None = None
+    seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux(stream):
             size += packet.size
@@ -236,6 +237,7 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
             if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
                 continue
             count += 1
+            seen = packet.dts * base if packet.dts is not None else None
             spans += (packet.duration or 0) * base
             if packet.pts is not None:
                 times.append(packet.pts * base)
@@ -243,8 +245,9 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
                 complete = False
                 break
     times.sort()
-    if not complete:
-        del times[-16:]  # H.264 reorders by up to 16 frames: those before them on screen may still come
+    certain = [time for time in times if seen is None or time <= seen]  # not those still missing a neighbour
+    if len(certain) > 2:
+        times = certain
     return _Head(times, count, spans, size, complete, first)
 
 
@@ -290,19 +293,18 @@ def _stated_duration(container: InputContainer, stream: VideoStream, start: Frac
 
 def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) -> Fraction:
     if head.complete or not head.size:
-        span = head.times[-1] - head.times[0] if head.times else Fraction(0)
-        return span + 1 / rate if span else max(head.spans, 1 / rate)
+        return max(head.spans, head.count / rate)
     if container.duration:
         return Fraction(container.duration, av.time_base)
     return head.count / rate * max(1, Fraction(container.size, head.size))
 
 
 def _origin(container: InputContainer, start: Fraction) -> Fraction:
-    starts = (
-        other.start_time * other.time_base
+    starts = [
+        Fraction(other.start_time * other.time_base)
         for other in (*container.streams.video, *container.streams.audio)
         if other.start_time is not None and other.time_base
-    )
+    ]
     return min(starts, default=start)
 
 
