@@ -1,0 +1,69 @@
+"""Where the network runs, and in which precision."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from vfi_cli.errors import DeviceError, UsageError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device and the type of its convolutions; flow, coordinates and blending are float32 everywhere."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def label(self) -> str:
+        """For people: "CPU, 2 threads, bf16"."""
+        precision = next(name for name, dtype in PRECISIONS.items() if dtype == self.dtype)
+        if self.device.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.device)}, {precision}"
+        return f"CPU, {torch.get_num_threads()} threads, {precision}"
+
+
+def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
+    """`auto` picks CUDA where there is one, else the CPU; half precision where the device computes it natively.
+
+    device: "auto", "cpu", "cuda" or "cuda:1". precision: "auto", "fp32", "bf16" or "fp16".
+    Raises DeviceError for a device or precision that is not there, UsageError for a name that means nothing.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"unknown device {device!r}", remedy="use auto, cpu, cuda or cuda:N") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device {device!r}", remedy="use auto, cpu, cuda or cuda:N")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise DeviceError(f"there is no {device}: {count} CUDA devices found", remedy="use --device cpu")
+    if chosen.type == "cpu":
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    return Runtime(chosen, _dtype(precision, chosen))
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if _has_bf16(device) else torch.float32
+    if precision not in PRECISIONS:
+        known = ", ".join(("auto", *PRECISIONS))
+        raise UsageError(f"unknown precision {precision!r}", remedy=f"use one of {known}")
+    dtype = PRECISIONS[precision]
+    if dtype == torch.float16 and device.type == "cpu":
+        raise DeviceError("the CPU has no fast fp16", remedy="use --precision bf16 or fp32")
+    return dtype
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Natively: emulated bf16 is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

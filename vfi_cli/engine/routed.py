@@ -1,0 +1,99 @@
+"""Routed execution: gather the patches of a block, refine them, put them back.
+
+Equals `SynthesisNet.forward` for the same route; skipped patches cost nothing.
+
+        context 0, context 1   (image layout)
+                 | gather index (K,)
+    feature -----+--> block (K patches) --+--> feature --> total
+      (P + 1 patches, the last one absorbs the padding of the index)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vfi_cli.model.apr import Contexts
+from vfi_cli.model.refine import SynthesisNet
+from vfi_cli.ops.patches import from_patches, gather_patches, to_patches
+
+BUCKETS = 8
+"""Patch counts are rounded up to this many sizes, so that compiled blocks meet few shapes."""
+
+Route = Sequence[Tensor | None]
+"""Per dynamic block, the index (K,) of the patches that pass, padded with P; None passes all."""
+
+
+def route_from_ratios(scores: Tensor, ratios: tuple[float, ...]) -> list[Tensor | None]:
+    """Scores (1, P, d): the best `ratios[k]` share of patches passes block k. No count is read back."""
+    P = scores.shape[1]
+    counts = [round(ratio * P) for ratio in ratios]
+    return [None if count == P else scores[0, :, k].topk(count).indices.sort().values for k, count in enumerate(counts)]
+
+
+def route_from_scores(scores: Tensor) -> list[Tensor | None]:
+    """Scores (1, P, d): a patch passes where its score is positive (argmax).
+
+    The counts of all blocks come to the host in one read; each is padded to its bucket.
+    """
+    P = scores.shape[1]
+    order = scores[0].argsort(0, descending=True)
+    counts: list[int] = (scores[0] > 0).sum(0).tolist()
+    step = -(-P // BUCKETS)
+    route: list[Tensor | None] = []
+    for k, count in enumerate(counts):
+        bucket = min(-(-count // step) * step, P)
+        index = order[:bucket, k].clone()
+        index[count:] = P
+        route.append(None if count == P else index)
+    return route
+
+
+def share(route: Route, patches: int) -> tuple[float, ...]:
+    """Share of the patches that ran each dynamic block, padding included: what is paid for."""
+    return tuple(1.0 if index is None else len(index) / patches for index in route)
+
+
+def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
+    """The route as a bool map (1, P, d) for the dense definition and for pictures."""
+    passed = torch.ones(patches + 1, len(route), dtype=torch.bool, device=device)
+    for k, index in enumerate(route):
+        if index is not None:
+            passed[:, k] = False
+            passed[index, k] = True
+    return passed[None, :patches]
+
+
+def synthesize(
+    net: SynthesisNet,
+    contexts: Contexts,
+    route: Route,
+    run: Callable[[torch.nn.Module, Tensor], Tensor] = lambda block, x: block(x),
+) -> Tensor:
+    """The sum of the block features (1, feature, h, w), ready for `SynthesisNet.predict`.
+
+    contexts: per block, both frames (1, context, h, w). run: executes a block (a compiled one, say).
+    """
+    first = run(net.static, torch.cat(contexts[0], 1))
+    height, width = first.shape[-2:]
+    P = (height // net.patch) * (width // net.patch)
+    feature = first.new_empty(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
+    feature[:P] = to_patches(first, net.patch)
+    total = feature[:P].clone()
+    for block, (context_0, context_1), index in zip(net.dynamic, contexts[1:], route, strict=True):
+        if index is not None and len(index) == 0:
+            total += feature[:P]
+            continue
+        inside = None if index is None else index.clamp(max=P - 1)
+        before = feature[:P] if index is None else feature[index]
+        patches_0 = gather_patches(context_0, net.patch, inside)
+        patches_1 = gather_patches(context_1, net.patch, inside)
+        refined = run(block, torch.cat((patches_0, patches_1, before), 1))
+        if index is None:
+            feature[:P] = refined
+        else:
+            feature[index] = refined
+        total += feature[:P]
+    return from_patches(total, height, width)

@@ -1,0 +1,165 @@
+"""APR-VFI, wired (Chen et al., "Alignment-aware Patch-level Routing for Dynamic Video Frame Interpolation").
+
+    frame 0, frame 1 --> flow --> warp images and context to t --> router --> refine blocks --> blend
+
+B batch, C channels, H W full size (multiples of `Apr.multiple`), P patches, d = 4 dynamic blocks. Images are RGB
+in [0, 1]; t in (0, 1), 0 is frame 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vfi_cli.grid import pyramid_levels
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+from vfi_cli.model.context import ContextNet
+from vfi_cli.model.flow import FlowNet
+from vfi_cli.model.flow_dis import DisFlow
+from vfi_cli.model.refine import SynthesisNet
+from vfi_cli.model.router import Router
+from vfi_cli.ops.splat import average_splat
+
+HOLE = 0.1
+"""A splat weight below this is a hole: too little of the frame landed there to be trusted."""
+
+STILL_PRIOR = -4.0
+"""Logit that the unwarped candidates start from: about 2 % of the blend before training."""
+
+
+class Described(NamedTuple):
+    """A frame and what every pair that it is part of can reuse."""
+
+    image: Tensor  # (B, 3, H, W) float32
+    flow: list[Tensor]  # see the flow source's `describe`
+    context: list[Tensor]  # per block (B, context, H, W), where the context is computed before the warp
+
+
+class Aligned(NamedTuple):
+    """Both frames at time t, holes filled from the other one."""
+
+    image_0: Tensor  # (B, 3, H, W) float32
+    image_1: Tensor
+    weight_0: Tensor  # (B, 1, H, W) splat weight, 0 in holes
+    weight_1: Tensor
+
+
+Contexts = list[tuple[Tensor, Tensor]]
+"""Per refine block, the warped context of both frames (B, context, h, w)."""
+
+
+class Apr(nn.Module):
+    """The network of a config; `forward` is the dense definition."""
+
+    def __init__(self, config: AprConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.flow = FlowNet() if config.flow == "learned" else DisFlow()
+        self.context = ContextNet(config)
+        self.router = Router(config)
+        self.synthesis = SynthesisNet(config)
+        self._start_from_average()
+
+    def _start_from_average(self) -> None:
+        """Before training the network is the plain average of the warped frames, weighted by time."""
+        head, stride = self.synthesis.head, self.config.stride
+        nn.init.zeros_(head.weight)
+        assert head.bias is not None
+        nn.init.zeros_(head.bias)
+        if self.config.candidates == 4:
+            with torch.no_grad():
+                head.bias.view(-1, stride**2)[2:4] = STILL_PRIOR
+
+    def multiple(self, height: int, width: int) -> int:
+        """Frame sizes must be multiples of this: of the patch, and of the flow pyramid's coarsest grid."""
+        coarsest = 4 * 2 ** (pyramid_levels(height, width) - 1) if self.config.flow == "learned" else 1
+        return math.lcm(self.config.patch, coarsest)
+
+    def forward(self, frame_0: Tensor, frame_1: Tensor, t: float, route: Tensor | None = None) -> Tensor:
+        """Two frames (B, 3, H, W) -> the frame at t; `route` as in `SynthesisNet.forward`."""
+        described_0, described_1 = self.describe(frame_0), self.describe(frame_1)
+        flow = self.estimate_flow(described_0, described_1)
+        aligned, contexts = self.warp(described_0, described_1, flow, t)
+        prediction = self.synthesis(contexts, route)
+        return blend(prediction, aligned, frame_0, frame_1, t)
+
+    def describe(self, frame: Tensor) -> Described:
+        before_warp = self.config.context_on == "frames"
+        return Described(frame, self.flow.describe(frame), self.context(frame) if before_warp else [])
+
+    def estimate_flow(self, described_0: Described, described_1: Described) -> Tensor:
+        """(B, 4, H, W): flow_01, flow_10 in pixels."""
+        flow: Tensor = self.flow(described_0.flow, described_1.flow)
+        return flow.to(described_0.image.device)
+
+    def warp(self, described_0: Described, described_1: Described, flow: Tensor, t: float) -> tuple[Aligned, Contexts]:
+        """Forward-warp images and context to t (eq. 1)."""
+        if self.config.context_on == "warped":
+            frame_0, frame_1 = described_0.image, described_1.image
+            aligned = align(frame_0, frame_1, flow, t)
+            return aligned, self.context_of_warped(aligned, frame_0, frame_1)
+        # One splat moves image and context together.
+        sizes = [3] + [self.config.context] * (1 + DYNAMIC_BLOCKS)
+        stacked_0 = torch.cat((described_0.image, *described_0.context), 1)
+        stacked_1 = torch.cat((described_1.image, *described_1.context), 1)
+        splatted_0, weight_0 = average_splat(stacked_0, flow[:, :2], t)
+        splatted_1, weight_1 = average_splat(stacked_1, flow[:, 2:], 1 - t)
+        image_0, *context_0 = splatted_0.split(sizes, 1)
+        image_1, *context_1 = splatted_1.split(sizes, 1)
+        still = torch.lerp(described_0.image, described_1.image, t)
+        aligned = fill_holes(Aligned(image_0, image_1, weight_0, weight_1), still)
+        return aligned, list(zip(context_0, context_1, strict=True))
+
+    def context_of_warped(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> Contexts:
+        """Context of the warped frames, their weights and, where they are candidates, the frames themselves."""
+        inputs_0 = [aligned.image_0, aligned.weight_0.clamp(max=1)]
+        inputs_1 = [aligned.image_1, aligned.weight_1.clamp(max=1)]
+        if self.config.candidates == 4:
+            inputs_0.append(frame_0)
+            inputs_1.append(frame_1)
+        both = torch.cat((torch.cat(inputs_0, 1), torch.cat(inputs_1, 1)))
+        return [tuple(context.chunk(2)) for context in self.context(both)]
+
+    def route_logits(self, aligned: Aligned, flow: Tensor) -> Tensor:
+        """(B, P, d, 2), see `Router`."""
+        logits: Tensor = self.router(aligned.image_0, aligned.image_1, flow)
+        return logits
+
+
+def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Aligned:
+    """Forward-warp both frames (B, 3, H, W) along flow (B, 4, H, W) to t (eq. 1) and fill the holes."""
+    image_0, weight_0 = average_splat(frame_0, flow[:, :2], t)
+    image_1, weight_1 = average_splat(frame_1, flow[:, 2:], 1 - t)
+    return fill_holes(Aligned(image_0, image_1, weight_0, weight_1), torch.lerp(frame_0, frame_1, t))
+
+
+def fill_holes(aligned: Aligned, still: Tensor) -> Aligned:
+    """Holes of one warped frame show the other one; holes of both show `still`, the blend of the unwarped."""
+    image_0, image_1, weight_0, weight_1 = aligned
+    hole_0, hole_1 = weight_0 < HOLE, weight_1 < HOLE
+    solid_0 = torch.where(hole_0, still, image_0)
+    solid_1 = torch.where(hole_1, still, image_1)
+    return Aligned(torch.where(hole_0, solid_1, image_0), torch.where(hole_1, solid_0, image_1), weight_0, weight_1)
+
+
+def blend(prediction: Tensor, aligned: Aligned, frame_0: Tensor, frame_1: Tensor, t: float | Tensor) -> Tensor:
+    """`I_t = M * w0 + (1 - M) * w1 + dI` (eq. 2) -> (B, 3, H, W).
+
+    M starts from the time weights; with 4 candidates it is a softmax over the warped and the unwarped frames.
+    t: one time, or one per image (B, 1, 1, 1).
+    """
+    logits, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
+    near_0, near_1 = 1 - t, t
+    if logits.shape[1] == 1:
+        odds = logits.exp() * near_0
+        mask = odds / (odds + near_1)
+        return torch.lerp(aligned.image_1, aligned.image_0, mask) + residual
+    candidates = (aligned.image_0, aligned.image_1, frame_0, frame_1)
+    share = F.softmax(logits, 1)
+    shares = [share[:, k : k + 1] * (near_1 if k % 2 else near_0) for k in range(len(candidates))]
+    mixed = sum(share * frame for share, frame in zip(shares, candidates, strict=True))
+    return mixed / sum(shares) + residual

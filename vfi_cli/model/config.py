@@ -1,0 +1,89 @@
+"""The two members of the family, as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+DYNAMIC_BLOCKS = 4
+"""d in the paper: refine blocks that a patch may skip; one static block comes before them."""
+
+PAPER_KEEP_RATIOS = (0.1, 0.4, 0.6, 0.9)
+"""Share of the patches that pass each dynamic block (paper, section 3.3)."""
+
+
+@dataclass(frozen=True)
+class AprConfig:
+    """Dimensions of an APR-VFI network; a weights file carries them.
+
+    flow: "learned" is the paper's recurrent pyramid, "dis" is OpenCV's DIS optical flow.
+    context_on: "frames" computes context before the warp (paper), "warped" after it: then nothing but the
+        images is splatted, and the context sees the holes.
+    stride: the synthesis works on a grid this much coarser than the frame; the first context convolution folds
+        stride x stride pixels into channels, the head unfolds them again. 1 in the paper.
+    candidates: 2 blends the warped frames (eq. 2); 4 may also choose the frames where they stood still.
+    feature, context: channels of the feature carried between blocks, of one context set of one frame.
+    widths: channels of a refine block at 1/2 and 1/4 of the working grid; depth: convolutions at the bottom.
+    router: channels of its two convolutions; router_stride: it looks at every this-many-th pixel (averaged).
+    """
+
+    name: str
+    flow: Literal["learned", "dis"]
+    context_on: Literal["frames", "warped"]
+    stride: int
+    candidates: Literal[2, 4]
+    feature: int
+    context: int
+    widths: tuple[int, int]
+    depth: int
+    router: tuple[int, int]
+    router_stride: int
+    patch: int = 64
+
+    def __post_init__(self) -> None:
+        if self.flow not in ("learned", "dis") or self.context_on not in ("frames", "warped"):
+            raise ValueError(f"unknown flow {self.flow!r} or context_on {self.context_on!r}")
+        if self.candidates not in (2, 4):
+            raise ValueError(f"candidates must be 2 or 4, got {self.candidates}")
+        if self.patch % (4 * self.stride) or self.patch % self.router_stride:
+            raise ValueError(f"patch {self.patch} must be a multiple of 4 * stride and of router_stride")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> AprConfig:
+        """Inverse of `to_dict`, also after a trip through JSON."""
+        pairs = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**pairs)
+
+
+BASE = AprConfig(
+    name="base",
+    flow="learned",
+    context_on="frames",
+    stride=1,
+    candidates=2,
+    feature=32,
+    context=24,
+    widths=(64, 96),
+    depth=1,
+    router=(16, 20),
+    router_stride=1,
+)
+
+LITE = AprConfig(
+    name="lite",
+    flow="dis",
+    context_on="warped",
+    stride=2,
+    candidates=4,
+    feature=32,
+    context=16,
+    widths=(32, 64),
+    depth=1,
+    router=(16, 20),
+    router_stride=4,
+)
+
+PRESETS = {config.name: config for config in (BASE, LITE)}

@@ -1,0 +1,34 @@
+"""Context network: one feature set of a frame per refine block (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+
+
+class ContextNet(nn.Module):
+    """A chain of 3x3 convolutions; the output of each is the context of one refine block.
+
+    Only the first convolution changes the resolution, and only where `config.stride` > 1.
+    """
+
+    def __init__(self, config: AprConfig) -> None:
+        super().__init__()
+        width, stride = config.context, config.stride
+        # On warped frames it also sees the splat weight and, where they are candidates, the frames.
+        inputs = 3 if config.context_on == "frames" else 4 + 3 * (config.candidates == 4)
+        kernel = 3 if stride == 1 else 2 * stride
+        first = nn.Conv2d(inputs, width, kernel, stride, padding=(kernel - stride + 1) // 2)
+        rest = [nn.Conv2d(width, width, 3, padding=1) for _ in range(DYNAMIC_BLOCKS)]
+        self.convs = nn.ModuleList([first, *rest])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, inputs, H, W) -> 1 + d tensors (B, context, H / stride, W / stride)."""
+        x = x.to(self.convs[0].weight.dtype)
+        sets = []
+        for conv in self.convs:
+            x = torch.nn.functional.leaky_relu(conv(x), 0.1)
+            sets.append(x)
+        return sets

@@ -1,0 +1,82 @@
+"""Learned bi-directional flow: a recurrent pyramid with one set of weights for all levels (EBME, WACV 2023).
+
+Flow (B, 4, H, W) is flow_01 (dx, dy), flow_10 (dx, dy) in pixels of its own level: flow_01 says where a pixel of
+frame 0 lands in frame 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vfi_cli.grid import pyramid_levels
+from vfi_cli.ops.correlation import cost_volume
+from vfi_cli.ops.splat import average_splat
+
+RADIUS = 4
+CARRIED = 64
+"""Channels of the feature that a level hands to the next finer one."""
+
+
+def resize(x: Tensor, factor: float) -> Tensor:
+    """Bilinear resize (B, C, H, W) -> (B, C, factor * H, factor * W), pixel centres at half integers."""
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def _stage(inputs: int, width: int, convs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for k in range(convs):
+        layers += [nn.Conv2d(width if k else inputs, width, 3, 1 if k else 2, 1), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers)
+
+
+class FlowNet(nn.Module):
+    """Encoder 3 -> 24 (1/2) -> 48 (1/4); cost volume; estimator of the whole flow at quarter size. 0.63 M."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(_stage(3, 24, 3), _stage(24, 48, 6))
+        widths = ((2 * RADIUS + 1) ** 2 + 2 * 48 + CARRIED + 4, 160, 128, 112, 96, CARRIED)
+        layers: list[nn.Module] = []
+        for k, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+            kernel = 3 if k else 1
+            layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.LeakyReLU(0.1)]
+        self.estimator = nn.Sequential(*layers)
+        self.to_flow = nn.Conv2d(CARRIED, 4, 3, padding=1)
+
+    def describe(self, frame: Tensor) -> list[Tensor]:
+        """What the flow to any neighbour needs of a frame (B, 3, H, W): its pyramid, finest first."""
+        pyramid = [frame]
+        for _ in range(pyramid_levels(*frame.shape[-2:]) - 1):
+            pyramid.append(resize(pyramid[-1], 0.5))
+        return pyramid
+
+    def forward(self, pyramid_0: list[Tensor], pyramid_1: list[Tensor]) -> Tensor:
+        """Pyramids of two frames (see `describe`) -> flow (B, 4, H, W) at full size."""
+        flow, carried = None, None
+        for frame_0, frame_1 in zip(reversed(pyramid_0), reversed(pyramid_1), strict=True):
+            flow, carried = self._level(frame_0, frame_1, flow, carried)
+        assert flow is not None
+        return resize(flow, 4)
+
+    def _level(
+        self, frame_0: Tensor, frame_1: Tensor, flow: Tensor | None, carried: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """One level: (B, 3, H, W) twice and the coarser level's answer -> flow, feature at (H / 4, W / 4)."""
+        B, _, H, W = frame_0.shape
+        if flow is None or carried is None:
+            flow = frame_0.new_zeros(B, 4, H // 4, W // 4)
+            carried = frame_0.new_zeros(B, CARRIED, H // 4, W // 4)
+        else:
+            flow, carried = 2 * resize(flow, 2), resize(carried, 2)
+            # Both frames half way along the flow so far, so that the cost volume searches around it.
+            half_way = 0.5 * resize(flow, 4)
+            frame_0, _ = average_splat(frame_0, half_way[:, :2])
+            frame_1, _ = average_splat(frame_1, half_way[:, 2:])
+        dtype = self.to_flow.weight.dtype
+        feature_0, feature_1 = self.encoder(torch.cat((frame_0, frame_1)).to(dtype)).chunk(2)
+        volume = F.leaky_relu(cost_volume(feature_0, feature_1, RADIUS), 0.1)
+        x = torch.cat((volume.to(dtype), feature_0, feature_1, carried.to(dtype), flow.to(dtype)), 1)
+        carried = self.estimator(x)
+        return self.to_flow(carried).float(), carried.float()

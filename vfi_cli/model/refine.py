@@ -1,0 +1,96 @@
+"""Synthesis network: five refine blocks at the working resolution, their fusion, and the head (paper, fig. 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+from vfi_cli.ops.patches import from_patches, to_patches
+
+
+class RefineBlock(nn.Module):
+    """A small encoder-decoder that refines the carried feature with the context of both frames (eq. 3).
+
+    context 0, context 1, feature --+--------------------- 1x1 ---- + -- 3x3 -> feature
+                                    |                               |
+                                    +-- 3x3 /2 -- 3x3 --- + -- 3x3 -+ x2
+                                                   |      | x2
+                                                   +-- 3x3 /2 -- depth x 3x3
+    """
+
+    def __init__(self, config: AprConfig, *, first: bool) -> None:
+        super().__init__()
+        feature, (half, quarter) = config.feature, config.widths
+        inputs = 2 * config.context + (0 if first else feature)
+        self.skip = nn.Conv2d(inputs, feature, 1)
+        self.down1 = nn.Conv2d(inputs, half, 3, stride=2, padding=1)
+        self.encode = nn.Conv2d(half, half, 3, padding=1)
+        self.down2 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.bottom = nn.ModuleList(nn.Conv2d(quarter, quarter, 3, padding=1) for _ in range(config.depth))
+        # A 1x1 convolution before the pixel shuffle: upsampling without a pass at the larger size.
+        self.up2 = nn.Conv2d(quarter, 4 * half, 1)
+        self.decode = nn.Conv2d(half, half, 3, padding=1)
+        self.up1 = nn.Conv2d(half, 4 * feature, 1)
+        self.out = nn.Conv2d(feature, feature, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Context 0, context 1 and feature stacked (N, inputs, h, w) -> feature (N, feature, h, w)."""
+        half = F.leaky_relu(self.encode(F.leaky_relu(self.down1(x), 0.1)), 0.1)
+        quarter = F.leaky_relu(self.down2(half), 0.1)
+        for conv in self.bottom:
+            quarter = F.leaky_relu(conv(quarter), 0.1)
+        half = half + F.pixel_shuffle(self.up2(quarter), 2)
+        half = F.leaky_relu(self.decode(half), 0.1)
+        full = self.skip(x) + F.pixel_shuffle(self.up1(half), 2)
+        refined: Tensor = self.out(F.leaky_relu(full, 0.1))
+        return refined
+
+
+class SynthesisNet(nn.Module):
+    """Warped context -> what makes the frame: blend logits and a residual."""
+
+    def __init__(self, config: AprConfig) -> None:
+        super().__init__()
+        self.patch = config.patch // config.stride
+        self.stride = config.stride
+        self.static = RefineBlock(config, first=True)
+        self.dynamic = nn.ModuleList(RefineBlock(config, first=False) for _ in range(DYNAMIC_BLOCKS))
+        self.norm = nn.LayerNorm(config.feature)
+        outputs = (config.candidates if config.candidates > 2 else 1) + 3
+        self.head = nn.Conv2d(config.feature, outputs * config.stride**2, 3, padding=1)
+
+    def forward(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> Tensor:
+        """The definition that every faster execution must equal.
+
+        contexts: per block, the context of both frames (B, context, h, w).
+        route: (B, P, d), 1 where a patch passes a dynamic block; it then sees zeros beyond its border, as in
+            stages 2 and 3 of the training. None runs whole images (stage 1).
+        Returns (B, outputs, H, W).
+        """
+        feature = self.static(torch.cat(contexts[0], 1))
+        size = feature.shape[-2:]
+        if route is not None:
+            feature = to_patches(feature, self.patch)
+        total = feature
+        for k, block in enumerate(self.dynamic):
+            context_0, context_1 = contexts[k + 1]
+            if route is None:
+                feature = block(torch.cat((context_0, context_1, feature), 1))
+            else:
+                patches = to_patches(torch.cat((context_0, context_1), 1), self.patch)
+                passes = route[..., k].reshape(-1, 1, 1, 1).to(feature.dtype)
+                refined = block(torch.cat((patches, feature), 1))
+                feature = passes * refined + (1 - passes) * feature
+            total = total + feature
+        if route is not None:
+            total = from_patches(total, *size)
+        return self.predict(total)
+
+    def predict(self, total: Tensor) -> Tensor:
+        """The sum of the block features (B, feature, h, w), normalised over channels -> (B, outputs, H, W)."""
+        fused = self.norm(total.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return F.pixel_shuffle(self.head(fused), self.stride)

@@ -1,0 +1,69 @@
+"""Alignment-aware patch-level routing: which patch runs which refine block (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+from vfi_cli.ops.patches import pool_patches
+
+FLOW_SCALE = 1 / 64
+"""Brings flow (pixels) near the range of the images."""
+
+
+class Router(nn.Module):
+    """Warped difference, flows and warped images -> skip and pass logits per patch and dynamic block.
+
+    Convolve, pool every patch by average and maximum, one linear layer.
+    """
+
+    def __init__(self, config: AprConfig) -> None:
+        super().__init__()
+        first, second = config.router
+        self.stride = config.router_stride
+        self.patch = config.patch // config.router_stride
+        self.conv1 = nn.Conv2d(3 + 4 + 6, first, 3, padding=1)
+        self.conv2 = nn.Conv2d(first, second, 3, padding=1)
+        self.linear = nn.Linear(2 * second, 2 * DYNAMIC_BLOCKS)
+
+    def forward(self, warped_0: Tensor, warped_1: Tensor, flow: Tensor) -> Tensor:
+        """Images (B, 3, H, W) in [0, 1], flow (B, 4, H, W) in pixels -> logits (B, P, d, 2): skip, pass."""
+        difference = (warped_0 - warped_1).abs()
+        x = torch.cat((difference, flow * FLOW_SCALE, warped_0, warped_1), 1)
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride)
+        x = x.to(self.conv1.weight.dtype)
+        x = F.leaky_relu(self.conv1(x), 0.1)
+        x = F.leaky_relu(self.conv2(x), 0.1)
+        pooled = pool_patches(x, self.patch).flatten(2).transpose(1, 2)  # (B, 2C, n_h, n_w) -> (B, P, 2C)
+        logits: Tensor = self.linear(pooled).float()
+        return logits.unflatten(-1, (DYNAMIC_BLOCKS, 2))
+
+
+def score(logits: Tensor) -> Tensor:
+    """Logits (..., 2) -> one score (...): positive where the argmax is "pass"; orders the patches for a budget."""
+    return logits[..., 1] - logits[..., 0]
+
+
+def sample_route(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Straight-through Gumbel-softmax (paper, section 3.2): a 0/1 route (..., d) that carries gradients."""
+    return F.gumbel_softmax(logits, tau=temperature, hard=True, dim=-1)[..., 1]
+
+
+def keep_counts(ratios: tuple[float, ...], patches: int) -> tuple[int, ...]:
+    """How many of `patches` each ratio keeps, rounded to the nearest."""
+    return tuple(round(ratio * patches) for ratio in ratios)
+
+
+def route_top(scores: Tensor, ratios: tuple[float, ...]) -> Tensor:
+    """For a budget: the `ratios[k]` share of patches with the highest score passes block k.
+
+    Scores (B, P, d) -> bool route (B, P, d); per image of the batch.
+    """
+    route = torch.zeros_like(scores, dtype=torch.bool)
+    for k, count in enumerate(keep_counts(ratios, scores.shape[1])):
+        top = scores[..., k].topk(count, dim=1).indices
+        route[..., k].scatter_(1, top, True)
+    return route

@@ -1,0 +1,70 @@
+"""Weights files: half-precision safetensors that carry their own config, recipe and scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from vfi_cli.errors import ModelError
+from vfi_cli.model.apr import Apr
+from vfi_cli.model.config import PRESETS, AprConfig
+
+_INSTALLED = Path(__file__).parent / "_weights"
+_CHECKOUT = Path(__file__).parents[1] / "weights"
+
+
+def find(name: str) -> Path:
+    """The file of a shipped model ("lite", "base"), or `name` itself as a path.
+
+    Raises ModelError where there is none.
+    """
+    if name in PRESETS:
+        for folder in (_INSTALLED, _CHECKOUT):
+            path = folder / f"{name}.safetensors"
+            if path.is_file():
+                return path
+        raise ModelError(f"no weights for the model {name!r} are shipped yet", remedy="use --model lite")
+    path = Path(name)
+    if not path.is_file():
+        known = ", ".join(PRESETS)
+        raise ModelError("no such weights file", path=name, remedy=f"give {known}, or a .safetensors file")
+    return path
+
+
+def load(name: str) -> Apr:
+    """The network of a shipped model or of a weights file, in float32, ready for inference.
+
+    Only safetensors are read: no pickle is ever opened. Raises ModelError for files that are damaged, of another
+    format, or do not fit their own config.
+    """
+    path = find(name)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            config = AprConfig.from_dict(json.loads(metadata["config"]))
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"not a weights file of vfi: {error}", path=path) from error
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ModelError("the weights hold values that are not finite", path=path)
+    model = Apr(config)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(f"the weights do not fit their config: {error}", path=path) from error
+    return model.eval().requires_grad_(False)
+
+
+def save(model: Apr, path: Path, **about: Any) -> None:
+    """Write `model` in half precision; `about` (recipe, scores, ...) goes into the metadata as JSON."""
+    tensors = {key: value.detach().half().cpu().contiguous() for key, value in model.state_dict().items()}
+    metadata = {"config": json.dumps(model.config.to_dict())}
+    metadata |= {key: json.dumps(value) for key, value in about.items()}
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata)
+    part.replace(path)
