@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vfi_cli.engine.device import Runtime
+
 
 class Blend:
     """Stands in for the network: the weighted mean of the two frames, and a record of what it was asked."""
 
-    device = torch.device("cpu")
+    runtime = Runtime(torch.device("cpu"), torch.float32)
     route_shares = (0.1, 0.4, 0.6, 0.9)
 
     def __init__(self) -> None:

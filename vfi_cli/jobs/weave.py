@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from vfi_cli.engine.frames import is_finite
+from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.errors import ModelError
+from vfi_cli.jobs.plan import CutMode
 from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Action, Between, Schedule, Slot
@@ -21,24 +23,8 @@ from vfi_cli.video.types import PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
 
-CutMode = Literal["nearest", "hold", "blend"]
-
 # Frames asked for in one call share the flow but hold their pictures at once: this bounds the memory.
 MAX_TIMES_PER_CALL = 8
-
-
-class Blender(Protocol):
-    """What is asked of an interpolator, see `engine.interpolator.Interpolator`."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    @property
-    def route_shares(self) -> tuple[float, ...]: ...
-
-    def prepare(self, rgb: Tensor) -> Any: ...
-
-    def between(self, left: Any, right: Any, times: Sequence[float]) -> list[Tensor]: ...
 
 
 @dataclass(slots=True)
@@ -59,6 +45,7 @@ class Weaver:
     """Makes the frames of a clip in the order they are shown.
 
     Args:
+        interpolator: makes the frames between.
         format: of the frames to make; that of the source, unless the encoder wants another.
         detector: tells cuts; None takes every pair for continuous.
         cut_mode: what stands in for a frame between two scenes: the `nearest` one, a `hold` of the left one,
@@ -67,12 +54,12 @@ class Weaver:
 
     def __init__(
         self,
-        blender: Blender,
+        interpolator: Interpolator,
         format: PlaneFormat,
         detector: SceneDetector | None = None,
         cut_mode: CutMode = "nearest",
     ) -> None:
-        self._blender = blender
+        self._interpolator = interpolator
         self._format = format
         self._detector = detector
         self._cut_mode = cut_mode
@@ -91,7 +78,7 @@ class Weaver:
         """
         left: _Picture | None = None
         for index, frame in enumerate(frames):
-            right = _Picture(index, frame, self._blender)
+            right = _Picture(index, frame, self._interpolator)
             self.tally.read += 1
             yield from self._fill(schedule.feed(time(frame.pts)), left or right, right)
             left = right
@@ -133,9 +120,11 @@ class Weaver:
     def _generate(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
         for begin in range(0, len(slots), MAX_TIMES_PER_CALL):
             chunk = slots[begin : begin + MAX_TIMES_PER_CALL]
-            images = self._blender.between(left.prepared, right.prepared, [float(_t(slot)) for slot in chunk])
+            images = self._interpolator.between(
+                left.prepared, right.prepared, [float(_t(slot)) for slot in chunk]
+            )
             for slot, rgb in zip(chunk, images, strict=True):
-                if not torch.isfinite(rgb.sum()):
+                if not is_finite(rgb):
                     raise ModelError(
                         f"the model made a broken frame at {float(slot.pts):.3f} s",
                         remedy="try --precision fp32",
@@ -159,20 +148,22 @@ class Weaver:
 class _Picture:
     """A source frame in the forms it is needed in, each made once and only if asked for."""
 
-    def __init__(self, index: int, frame: VideoFrame, blender: Blender) -> None:
+    def __init__(self, index: int, frame: VideoFrame, interpolator: Interpolator) -> None:
         self.index = index
         self.frame = frame
-        self._blender = blender
+        self._interpolator = interpolator
 
     @cached_property
     def rgb(self) -> Tensor:
         """(3, H, W) float32 on the device, nominally in [0, 1]."""
-        y, u, v = (torch.from_numpy(plane).to(self._blender.device) for plane in self.frame.planes)
+        y, u, v = (
+            torch.from_numpy(plane).to(self._interpolator.runtime.device) for plane in self.frame.planes
+        )
         return yuv_to_rgb(y, u, v, self.frame.color.matrix, self.frame.color.full_range)
 
     @cached_property
-    def prepared(self) -> Any:
-        return self._blender.prepare(self.rgb)
+    def prepared(self) -> Prepared:
+        return self._interpolator.prepare(self.rgb)
 
 
 def _index(action: Action) -> int:

@@ -1,0 +1,33 @@
+"""Video frame interpolation with APR-VFI.
+
+    from vfi_cli import Interpolator, interpolate_video, probe
+
+    interpolate_video("in.mp4", "out.mp4", fps="60")
+
+Everything but `__version__` is imported when first asked for: `import vfi_cli` loads no torch and no codec.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vfi_cli.engine.interpolator import Interpolator
+    from vfi_cli.jobs.interp import interpolate_video
+    from vfi_cli.video.probe import probe
+
+__version__ = "0.1.0"
+__all__ = ["Interpolator", "__version__", "interpolate_video", "probe"]
+
+_HOMES = {
+    "Interpolator": "vfi_cli.engine.interpolator",
+    "interpolate_video": "vfi_cli.jobs.interp",
+    "probe": "vfi_cli.video.probe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,188 @@
+"""What a command says, and how it ends: log and progress on stderr, data on stdout, one line per error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from vfi_cli.errors import VfiError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from vfi_cli.jobs.interp import Progress
+
+SECONDS_PER_LINE = 10.0
+"""Off a terminal, progress is one line in this time."""
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def run(command: Callable[[], object]) -> NoReturn:
+    """Run `command` and exit with its code; an error becomes one line, and with --debug a traceback."""
+    _prepare_streams()
+    for name in _SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
+    try:
+        result = command()
+        code = result if isinstance(result, int) else 0
+    except VfiError as error:
+        code = _fail(error, str(error), error.exit_code)
+    except typer.TyperException as error:  # the command line could not be parsed
+        code = _fail(error, error.format_message(), error.exit_code)
+    except BrokenPipeError:
+        code = 1
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+        if code > 128:
+            _complain("interrupted: nothing was kept")
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        code = _fail(error, f"{what} (this is a bug of vfi: please report it, with the output of --debug)", 1)
+    _flush()
+    sys.exit(code)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    """Unwind, so that everything is closed and removed; a second signal of the kind kills at once."""
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(128 + number)
+
+
+def _fail(error: Exception, text: str, code: int) -> int:
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)
+    _complain(text)
+    return code
+
+
+def _complain(text: str) -> None:
+    print(f"vfi: error: {_one_line(text)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    """File names may hold anything, line breaks and escape sequences included."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Whoever read our output may be gone; what is left of it must not fail at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def set_up_logging(*, quiet: bool, verbose: bool) -> None:
+    """Show the log of vfi: warnings and notes, only errors if `quiet`, everything if `verbose`."""
+    log = logging.getLogger("vfi_cli")
+    log.handlers = [_Handler()]
+    log.propagate = False
+    log.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+class _Handler(logging.Handler):
+    """One line per record on stderr, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        say(f"vfi: {level}{_one_line(record.getMessage())}")
+
+
+def say(text: str) -> None:
+    """Print to stderr; nobody listening is no reason to stop working."""
+    try:
+        if "tqdm" in sys.modules:
+            sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr)
+    except OSError:
+        pass
+
+
+def print_data(data: dict[str, Any]) -> None:
+    """Print as JSON to stdout."""
+    print(json.dumps(data, indent=2))
+
+
+class ProgressBar:
+    """Shows `Progress`: a bar with rate and time left on a terminal, elsewhere a line every ten seconds."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: tqdm[Any] | None = None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._quiet:
+            return
+        try:
+            if sys.stderr.isatty():
+                self._draw(progress)
+            elif time.monotonic() - self._last >= SECONDS_PER_LINE:
+                self._last = time.monotonic()
+                say(f"vfi: {describe(progress)}")
+        except OSError:  # nobody is looking
+            self._quiet = True
+
+    def _draw(self, progress: Progress) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=progress.expected, unit="frame", leave=False, file=sys.stderr)
+        self._bar.set_postfix_str(_refined(progress), refresh=False)
+        self._bar.update(progress.written - self._bar.n)
+
+
+def describe(progress: Progress) -> str:
+    """One line: how far, how fast, how long still."""
+    rate = progress.written / progress.seconds if progress.seconds else 0.0
+    left = max(0, progress.expected - progress.written) / rate if rate else 0.0
+    share = min(1.0, progress.written / progress.expected) if progress.expected else 0.0
+    parts = [
+        f"{progress.written} of about {progress.expected} frames ({share:.0%})",
+        f"{rate:.1f} fps",
+        _refined(progress),
+        f"{clock(left)} left",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def clock(seconds: float) -> str:
+    """1:02:03, without leading zeros."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _refined(progress: Progress) -> str:
+    shares = progress.route_shares
+    return f"{sum(shares) / len(shares):.0%} of patches refined" if shares else ""

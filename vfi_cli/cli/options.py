@@ -1,0 +1,58 @@
+"""Options that several commands share, each spelled once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vfi_cli.errors import UsageError
+from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS
+
+_DEFAULT_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
+
+Model = Annotated[str, typer.Option("--model", metavar="base|lite|FILE", help="Network, or a weights file.")]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where the network runs.")]
+Precision = Annotated[
+    str, typer.Option("--precision", metavar="auto|fp32|bf16|fp16", help="Number format of the network.")
+]
+KeepRatio = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-ratio",
+        metavar="A,B,C,D",
+        help="Share of the patches that each of the four refine blocks works on: less is faster.",
+        show_default=_DEFAULT_RATIOS,
+    ),
+]
+Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error, and log everything.")]
+
+
+def routing_of(keep_ratio: str | None, static: bool = False) -> tuple[float, ...] | None:
+    """What `--keep-ratio` and `--static` ask for: the share of patches per dynamic block, None for static.
+
+    Raises UsageError if both are given, and unless the shares are four numbers from 0 to 1.
+    """
+    if static:
+        if keep_ratio is not None:
+            raise UsageError("--static and --keep-ratio exclude each other")
+        return None
+    return PAPER_KEEP_RATIOS if keep_ratio is None else keep_ratios(keep_ratio)
+
+
+def keep_ratios(text: str) -> tuple[float, ...]:
+    """ "0.1,0.4,0.6,0.9" -> (0.1, 0.4, 0.6, 0.9); UsageError unless they are four numbers from 0 to 1."""
+    try:
+        ratios = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        ratios = ()
+    if len(ratios) != DYNAMIC_BLOCKS or not all(0 <= ratio <= 1 for ratio in ratios):
+        raise UsageError(
+            f"--keep-ratio {text} is not {DYNAMIC_BLOCKS} numbers from 0 to 1",
+            remedy=f"the default is {_DEFAULT_RATIOS}",
+        )
+    return ratios
