@@ -82,6 +82,11 @@ def _kernel(device: str) -> Splat:
         from vfi_cli.ops.splat_cpu import average_splat_numba
 
         return average_splat_numba
+    if device == "cuda" and importlib.util.find_spec("cupy"):
+        from vfi_cli.ops.splat_cuda import average_splat_cupy, can_compile
+
+        if can_compile():
+            return average_splat_cupy
     return average_splat_torch
 
 
