@@ -71,9 +71,7 @@ def open_input(path: Path) -> Iterator[InputContainer]:
             remedy="playlists, pipes and image lists are not videos",
         ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(
-            f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?"
-        ) from error
+        raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
         yield container
 
@@ -148,9 +146,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 def _check_size(width: int, height: int, path: Path) -> None:
     if width <= 0 or height <= 0:
-        raise InputError(
-            "the file does not say how large the picture is", path=path, remedy="is it complete?"
-        )
+        raise InputError("the file does not say how large the picture is", path=path, remedy="is it complete?")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise LimitError(
             f"the picture is {width}x{height}, the limit is {MAX_SIDE} a side and {MAX_PIXELS} pixels",
@@ -172,9 +168,7 @@ def nearest_format(stored: VideoFormat) -> PlaneFormat:
 
 def is_grey(stored: VideoFormat) -> bool:
     """Luma alone, or luma and alpha."""
-    return (
-        not stored.is_rgb and not stored.has_palette and sum(not c.is_alpha for c in stored.components) == 1
-    )
+    return not stored.is_rgb and not stored.has_palette and sum(not c.is_alpha for c in stored.components) == 1
 
 
 def _color(stream: VideoStream, stored: VideoFormat, notes: list[str], path: Path) -> ColorSpec:
@@ -270,9 +264,7 @@ def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, b
     measured = gaps / span
     # Timestamps are rounded to the tick, so a steady clock may be off by one at either end and in between.
     slack = max(base * 3 / 2, 1 / measured / 50)
-    steady = all(
-        abs(time - head.times[0] - index / measured) <= slack for index, time in enumerate(head.times)
-    )
+    steady = all(abs(time - head.times[0] - index / measured) <= slack for index, time in enumerate(head.times))
     if not steady:
         return (measured if head.complete or stated is None else stated), True
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
@@ -296,7 +288,7 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
         return max(head.spans, head.count / rate)
     if container.duration:
         return Fraction(container.duration, av.time_base)
-    return head.count / rate * max(1, Fraction(container.size, head.size))
+    return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
 def _origin(container: InputContainer, start: Fraction) -> Fraction:

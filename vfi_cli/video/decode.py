@@ -1,0 +1,233 @@
+"""A clip as a stream of planar 8-bit frames with exact, strictly increasing times.
+
+packets --> _pictures (what decodes, counts what does not)
+        --> _timed    (a clock that never stands still or runs back)
+        --> _trimmed  (durations, start and stop)
+        --> VideoFrame
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from itertools import chain, pairwise
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.stream import VideoStream
+
+from vfi_cli.errors import InputError
+from vfi_cli.video.cpus import available_cpus
+from vfi_cli.video.probe import is_grey, open_input
+from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
+
+# swscale's own numbers: its names for the matrices are not those of H.273.
+_SWSCALE: dict[Matrix, int] = {
+    "bt601": Colorspace.ITU601,
+    "bt709": Colorspace.ITU709,
+    "bt2020": Colorspace.BT2020,
+}
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+_Picture = tuple[av.VideoFrame, Fraction, Fraction]  # decoded frame, time, stated duration
+
+
+def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
+    """The frames of the clip with start <= time < stop, both in seconds after its first frame."""
+    return Decoder(info, start, stop)
+
+
+class Decoder:
+    """Iterates over the frames of a clip, once. Close it, or use it as a context manager.
+
+    Attributes:
+        damaged: frames so far that are lost, or were decoded from damaged data.
+        notes: one sentence each for what had to be repaired; complete after the last frame.
+
+    Raises while iterating:
+        InputError: no frame can be decoded, or the picture changes size or format, or is interlaced.
+    """
+
+    def __init__(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
+        self.damaged = 0
+        self.notes: list[str] = []
+        self._info = info
+        self._start = info.start + start if start else None
+        self._stop = info.start + stop if stop is not None else None
+        self._number = 0  # of the frame at hand, for messages
+        self._resources = ExitStack()
+        container = self._resources.enter_context(open_input(info.path))
+        if info.index >= len(container.streams):
+            self.close()
+            raise InputError("the file has changed since it was probed", path=info.path)
+        stream = container.streams[info.index]
+        assert isinstance(stream, VideoStream)
+        stream.thread_type = "AUTO"  # frame threads: several times faster than slices
+        stream.thread_count = available_cpus()
+        if self._start is not None and stream.start_time is not None:  # without timestamps, count from the start
+            container.seek(int(self._start / info.time_base), stream=stream)
+        self._container, self._stream = container, stream
+        self._frames = self._trimmed()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        return self._frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop decoding and release the file. Codec threads that outlive it can hang the interpreter's exit."""
+        if hasattr(self, "_frames"):
+            self._frames.close()
+        self._resources.close()
+
+    def _readable(self) -> Iterator[Packet[VideoStream]]:
+        try:
+            yield from self._container.demux(self._stream)
+        except av.FFmpegError:
+            self.damaged += 1
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        for packet, following in pairwise(chain(self._readable(), (None,))):
+            assert packet is not None
+            if packet.is_corrupt and following is not None and not following.size:
+                # The file ends within this packet. Decoding it would fail, and such a failure takes along the
+                # frames that other threads are still working on.
+                self.damaged += 1
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                self._check(frame)
+                self.damaged += frame.is_corrupt
+                self._number += 1
+                yield frame
+
+    def _check(self, frame: av.VideoFrame) -> None:
+        info = self._info
+        if (frame.width, frame.height) != (info.width, info.height):
+            change = f"size at frame {self._number}: {info.width}x{info.height} to {frame.width}x{frame.height}"
+        elif frame.format.name != info.pix_fmt:
+            change = f"pixel format at frame {self._number}: {info.pix_fmt} to {frame.format.name}"
+        elif frame.interlaced_frame and not info.interlaced:
+            change = f"to interlaced at frame {self._number}"
+        else:
+            return
+        raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")
+
+    def _timed(self) -> Iterator[_Picture]:
+        """Times that strictly increase: missing ones are counted on, a single bad one costs its frame, and a
+        clock that jumps back for good (joined recordings) is carried on from where it was."""
+        info = self._info
+        last: Fraction | None = None
+        upcoming = info.start  # when the last frame ends
+        shift = Fraction(0)  # from the clock of the file to ours
+        waiting: list[_Picture] = []
+        counted = left_out = jumps = 0
+        for frame in self._pictures():
+            span = (frame.duration or 0) * info.time_base or 1 / info.average_rate
+            counted += frame.pts is None
+            time = frame.pts * info.time_base if frame.pts is not None else upcoming - shift
+            waiting.append((frame, time, span))
+            if last is None or time + shift > last:
+                left_out += len(waiting) - 1
+                waiting = waiting[-1:]
+            elif len(waiting) == 1 and not jumps:
+                continue  # one bad timestamp, or a jump? The next frame tells.
+            for frame, time, span in waiting:
+                if last is not None and time + shift <= last:
+                    shift = upcoming - time
+                    jumps += 1
+                last = time + shift
+                upcoming = last + span
+                yield frame, last, span
+            waiting.clear()
+        left_out += len(waiting)
+        if counted:
+            self.notes.append(f"{counted} frames have no timestamp; they were counted on at the stated rate")
+        if jumps:
+            self.notes.append("timestamps run backwards; the picture was carried on from where it was")
+        if left_out:
+            self.notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
+
+    def _trimmed(self) -> Generator[VideoFrame, None, None]:
+        held: av.VideoFrame | None = None
+        pts = end = Fraction(0)
+        for frame, time, span in self._timed():
+            if self._start is not None and time < self._start:
+                self.damaged = 0  # nobody sees these
+                continue
+            if held is not None:
+                yield self._frame(held, pts, min(time, self._stop or time) - pts)
+                held = None
+            if self._stop is not None and time >= self._stop:
+                return
+            held, pts, end = frame, time, time + span
+        if held is None:
+            raise InputError("no frame can be decoded", path=self._info.path, remedy="is the file damaged?")
+        if self._stop is not None:
+            end = min(end, self._stop)
+        self._count_missing(end)
+        yield self._frame(held, pts, end - pts)
+
+    def _count_missing(self, end: Fraction) -> None:
+        info = self._info
+        expected = min(info.start + info.duration, self._stop or info.start + info.duration)
+        missing = round((expected - end) * info.average_rate)
+        if info.declared and missing > 2:
+            self.damaged += missing
+            self.notes.append(f"the video ends {float(expected - end):.2f} s early: the file is incomplete")
+
+    def _frame(self, frame: av.VideoFrame, pts: Fraction, duration: Fraction) -> VideoFrame:
+        info = self._info
+        planes = _grey_planes(frame, info) if is_grey(frame.format) else _planes(frame, info)
+        return VideoFrame(planes, info.format, info.color, pts, duration)
+
+
+def _planes(frame: av.VideoFrame, info: ClipInfo) -> tuple[Plane, Plane, Plane]:
+    if frame.format.name.replace("yuvj", "yuv") != info.format.pix_fmt:
+        matrix, span = _SWSCALE[info.color.matrix], _span(info.color.full_range)
+        # An untagged frame would be taken for BT.601, so both ends are always spelled out.
+        frame = frame.reformat(
+            format=info.format.pix_fmt,
+            interpolation=_EXACT,
+            src_colorspace=None if frame.format.is_rgb else matrix,
+            dst_colorspace=matrix,
+            src_color_range=ColorRange.JPEG if frame.format.is_rgb else span,
+            dst_color_range=span,
+        )
+    y, u, v = (_array(plane) for plane in frame.planes)
+    return y, u, v
+
+
+def _grey_planes(frame: av.VideoFrame, info: ClipInfo) -> tuple[Plane, Plane, Plane]:
+    if frame.format.name != "gray":
+        span = _span(info.color.full_range)
+        frame = frame.reformat(format="gray", src_color_range=span, dst_color_range=span)
+    _, chroma, _ = info.format.shapes(info.width, info.height)
+    neutral = np.full(chroma, 128, np.uint8)
+    return _array(frame.planes[0]), neutral, neutral
+
+
+def _span(full_range: bool) -> int:
+    return ColorRange.JPEG if full_range else ColorRange.MPEG
+
+
+def _array(plane: VideoPlane) -> Plane:
+    """The samples, without a copy: the array keeps the plane, and the plane its frame, in memory."""
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]
