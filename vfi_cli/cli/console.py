@@ -119,6 +119,11 @@ def say(text: str) -> None:
         pass
 
 
+def print_line(text: str) -> None:
+    """Print to stdout."""
+    print(_one_line(text))
+
+
 def print_data(data: dict[str, Any]) -> None:
     """Print as JSON to stdout."""
     print(json.dumps(data, indent=2))

@@ -11,6 +11,14 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS
 
 _DEFAULT_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
 
+Fps = Annotated[str | None, typer.Option("--fps", metavar="R", help="Output rate: 60, 59.94, 60000/1001, 2.5x.")]
+Multi = Annotated[
+    str | None,
+    typer.Option("-m", "--multi", metavar="N", help="Frames per source frame.", show_default="2"),
+]
+Slowmo = Annotated[
+    str | None, typer.Option("--slowmo", metavar="N", help="Last N times longer, at the same rate, silent.")
+]
 Model = Annotated[str, typer.Option("--model", metavar="base|lite|FILE", help="Network, or a weights file.")]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where the network runs.")]
 Precision = Annotated[

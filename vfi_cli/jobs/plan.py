@@ -94,13 +94,18 @@ class Plan:
     @property
     def frames(self) -> int:
         """About how many frames the output will have."""
-        return round(self.duration * self.stretch * self.rate)
+        return round(self.duration_out * self.rate)
 
     @property
     def duration(self) -> Fraction:
         """Seconds of the source that are used, as far as it is known."""
         end = self.clip.duration if self.job.stop is None else min(self.job.stop, self.clip.duration)
         return max(Fraction(0), end - self.job.start)
+
+    @property
+    def duration_out(self) -> Fraction:
+        """Seconds the output will last, as far as it is known."""
+        return self.stretch * self.duration
 
     @property
     def constant(self) -> bool:
@@ -139,7 +144,6 @@ def plan(job: InterpJob) -> Plan:
     Raises:
         UsageError: the request makes no sense for this clip.
         InputError: the source cannot be read, or is of a kind that is not supported.
-        OutputError: the target is the source, exists, or has no folder to lie in.
     """
     clip = probe(job.source)
     if clip.interlaced:
@@ -163,7 +167,6 @@ def plan(job: InterpJob) -> Plan:
     elif multiple and clip.vfr:
         suffix = f"{multiple}x"
     target = job.target or clip.path.with_name(f"{clip.path.stem}_{suffix}.mp4")
-    check_target(target, clip.path, overwrite=job.overwrite)
     return Plan(job, clip, target, rate, multiple, stretch)
 
 

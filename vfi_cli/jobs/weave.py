@@ -101,9 +101,7 @@ class Weaver:
             return False
         score = self._detector.score(left.frame.planes[0], right.frame.planes[0])
         cut = score > self._detector.threshold
-        log.debug(
-            "frames %d-%d: scene score %.3f%s", left.index, right.index, score, ", a cut" if cut else ""
-        )
+        log.debug("frames %d-%d: scene score %.3f%s", left.index, right.index, score, ", a cut" if cut else "")
         self.tally.cuts += cut
         return cut
 
@@ -120,9 +118,7 @@ class Weaver:
     def _generate(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
         for begin in range(0, len(slots), MAX_TIMES_PER_CALL):
             chunk = slots[begin : begin + MAX_TIMES_PER_CALL]
-            images = self._interpolator.between(
-                left.prepared, right.prepared, [float(_t(slot)) for slot in chunk]
-            )
+            images = self._interpolator.between(left.prepared, right.prepared, [float(_t(slot)) for slot in chunk])
             for slot, rgb in zip(chunk, images, strict=True):
                 if not is_finite(rgb):
                     raise ModelError(
@@ -156,9 +152,7 @@ class _Picture:
     @cached_property
     def rgb(self) -> Tensor:
         """(3, H, W) float32 on the device, nominally in [0, 1]."""
-        y, u, v = (
-            torch.from_numpy(plane).to(self._interpolator.runtime.device) for plane in self.frame.planes
-        )
+        y, u, v = (torch.from_numpy(plane).to(self._interpolator.runtime.device) for plane in self.frame.planes)
         return yuv_to_rgb(y, u, v, self.frame.color.matrix, self.frame.color.full_range)
 
     @cached_property

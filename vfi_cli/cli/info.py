@@ -1,0 +1,99 @@
+"""`vfi info`: what a clip holds, and what `vfi interp` would do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vfi_cli.cli import console
+from vfi_cli.cli.options import Debug, Fps, Json, Multi, Slowmo
+from vfi_cli.timeline import parse_multiple
+
+if TYPE_CHECKING:
+    from vfi_cli.jobs.plan import Plan
+
+
+def info_command(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Video file.")],
+    fps: Fps = None,
+    multi: Multi = None,
+    slowmo: Slowmo = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
+    from vfi_cli.jobs.plan import InterpJob, plan
+
+    job = InterpJob(
+        source=source,
+        fps=fps,
+        multi=parse_multiple(multi, "-m") if multi is not None else None,
+        slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
+    )
+    settled = plan(job)
+    if as_json:
+        console.print_data(_as_dict(settled))
+    else:
+        for line in _lines(settled):
+            console.print_line(line)
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    clip = plan.clip
+    spacing = {True: "variable", False: "constant", None: "unknown spacing"}[clip.vfr]
+    yield f"{clip.path}: {clip.container}, {float(clip.duration):.3f} s from {float(clip.start):.3f} s"
+    turned = f", rotated by {clip.rotation} degrees" if clip.rotation else ""
+    aspect = f", sample aspect {clip.sar.numerator}:{clip.sar.denominator}" if clip.sar != 1 else ""
+    yield f"  video     {clip.codec}, {clip.width}x{clip.height}, {clip.pix_fmt}, {clip.color}{aspect}{turned}"
+    yield f"  timing    {_rate(clip.average_rate)}, {spacing}, about {clip.frame_count} frames"
+    for stream in clip.others:
+        yield f"  stream    {stream}{', left out of the output' if stream in clip.left_out else ''}"
+    if clip.chapters:
+        yield f"  chapters  {len(clip.chapters)}"
+    for note in clip.notes:
+        yield f"  note      {note}"
+    yield f"  output    {_rate(plan.rate)}, about {plan.frames} frames, {float(plan.duration_out):.3f} s: {plan.target}"
+
+
+def _rate(rate: Any) -> str:
+    exact = "" if rate.denominator == 1 else f" ({rate})"
+    return f"{float(rate):.3f}".rstrip("0").rstrip(".") + f" fps{exact}"
+
+
+def _as_dict(plan: Plan) -> dict[str, Any]:
+    clip = plan.clip
+    return {
+        "path": str(clip.path),
+        "container": clip.container,
+        "codec": clip.codec,
+        "width": clip.width,
+        "height": clip.height,
+        "pix_fmt": clip.pix_fmt,
+        "matrix": clip.color.matrix,
+        "full_range": clip.color.full_range,
+        "matrix_guessed": clip.color.guessed,
+        "sample_aspect_ratio": str(clip.sar),
+        "rotation": clip.rotation,
+        "interlaced": clip.interlaced,
+        "rate": str(clip.average_rate),
+        "variable_rate": clip.vfr,
+        "start": float(clip.start),
+        "duration": float(clip.duration),
+        "frames": clip.frame_count,
+        "streams": [
+            {"index": stream.index, "kind": stream.kind, "codec": stream.codec, "language": stream.language}
+            for stream in clip.others
+        ],
+        "chapters": len(clip.chapters),
+        "notes": list(clip.notes),
+        "output": {
+            "path": str(plan.target),
+            "rate": str(plan.rate),
+            "frames": plan.frames,
+            "duration": float(plan.duration_out),
+            "left_out": [stream.index for stream in clip.left_out],
+        },
+    }
