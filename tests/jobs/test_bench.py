@@ -23,9 +23,9 @@ class Convolver:
     clock = 0.0
 
     def __init__(self, ratios: tuple[float, ...] | None) -> None:
-        self.runtime = SimpleNamespace(device=torch.device("cpu"))
-        self.route_shares = ratios or (1.0,) * 4
-        self.share = sum(self.route_shares) / 4
+        self.device = torch.device("cpu")
+        self.share = sum(ratios) / 4 if ratios else 1.0
+        self.last_routes = np.arange(4)[:, None, None] < 4 * np.array([self.share] * 4)
         self.layer = nn.Conv2d(3, 3, 3, padding=1).requires_grad_(False)
         self.pairs: list[tuple[float, float]] = []
 

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from oracles.ssim import ssim as oracle
 
+from tests.oracles.ssim import ssim as oracle
 from vfi_cli.measure.ssim import C1, ssim
 
 

@@ -60,7 +60,7 @@ class BenchJob:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Per generated frame. `stages` is empty unless asked for; `shares` has one entry per dynamic block."""
+    """Per generated frame. `stages` is empty unless asked for; `shares` are of the patches, one per dynamic block."""
 
     seconds: float
     cost: Cost
@@ -153,9 +153,9 @@ def _measure(
         Measured(
             seconds=median(times),
             cost=count_cost(step),
-            peak_bytes=_peak_bytes(step, interpolator.runtime.device.type == "cuda"),
-            shares=tuple(interpolator.route_shares),
-            stages=stage_seconds(step, interpolator.runtime.device.type == "cuda") if job.profile else {},
+            peak_bytes=_peak_bytes(step, interpolator.device.type == "cuda"),
+            shares=tuple(interpolator.last_routes.mean((0, 1)).tolist()),
+            stages=stage_seconds(step, interpolator.device.type == "cuda") if job.profile else {},
         )
         for step, interpolator, times in zip(steps, interpolators, zip(*seconds, strict=True), strict=True)
     ]

@@ -14,6 +14,7 @@ from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.clips import Clip, Frame, find_clips, to_frame, to_tensor
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
+from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class EvalJob:
     model: str = "lite"
     device: str = "auto"
     precision: str = "auto"
-    routing: tuple[float, ...] | None = None
+    routing: tuple[float, ...] | None = PAPER_KEEP_RATIOS
     max_frames: int | None = None
     blend: bool = False
 

@@ -1,0 +1,144 @@
+"""`vfi eval`: how close a model comes to frames that were really filmed."""
+
+from __future__ import annotations
+
+import csv
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vfi_cli.cli import console
+from vfi_cli.cli.options import (
+    Debug,
+    Device,
+    Json,
+    KeepRatio,
+    Model,
+    Precision,
+    Quiet,
+    Static,
+    Verbose,
+    routing_of,
+)
+from vfi_cli.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalReport
+
+DAMAGED = 5
+"""Exit code where some clips could be scored and others not."""
+
+
+class Baseline(StrEnum):
+    BLEND = "blend"
+
+
+def eval_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Videos, folders of PNG or JPEG frames, or folders of either."),
+    ],
+    model: Model = "lite",
+    keep_ratio: KeepRatio = None,
+    static: Static = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    baseline: Annotated[
+        Baseline | None, typer.Option("--baseline", help="Score the mean of the two frames as well.")
+    ] = None,
+    max_frames: Annotated[
+        int | None, typer.Option("--max-frames", metavar="N", help="Frames to read of each clip, else all.")
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per clip; FILE is replaced.")
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Score a model by hold-out: even frames go in, odd frames are the truth. PSNR in dB and SSIM, on 8-bit RGB.
+
+    A clip that cannot be scored is named and the others go on: exit code 5, or 3 if none could be.
+    """
+    console.set_up_logging(quiet=quiet, verbose=verbose or debug)
+    routing = routing_of(keep_ratio, static)
+    if csv_file is not None and not csv_file.parent.is_dir():
+        raise OutputError("no such folder", path=csv_file.parent, remedy="create it first")
+
+    from vfi_cli.jobs.evaluate import BadClip, EvalJob, run
+
+    job = EvalJob(
+        paths=tuple(paths),
+        model=model,
+        routing=routing,
+        device=device,
+        precision=precision,
+        max_frames=max_frames,
+        blend=baseline is Baseline.BLEND,
+    )
+    show = console.say if as_json else typer.echo
+
+    def tell(result: ClipScore | BadClip) -> None:
+        if isinstance(result, BadClip):
+            console.say(f"vfi: {result.clip} cannot be scored: {result.error}")
+        elif not quiet:
+            show(_line(*_row(result).values()))
+
+    if not quiet:
+        show(_line("clip", "frames", "psnr", "ssim", *(("psnr of blend", "ssim of blend") if job.blend else ())))
+    report = run(job, tell)
+    if report.clips and not quiet:
+        show(_line(f"mean of {len(report.clips)}", "", *_mean(report).values()))
+    if csv_file is not None:
+        _write_csv(csv_file, report)
+    if as_json:
+        console.print_data(_as_dict(report))
+    if not report.clips:
+        raise InputError("no clip could be scored")
+    return DAMAGED if report.bad else 0
+
+
+def _row(clip: ClipScore) -> dict[str, Any]:
+    row = {"clip": clip.clip, "frames": clip.frames, "psnr": clip.score.psnr, "ssim": clip.score.ssim}
+    if clip.blend is not None:
+        row |= {"blend_psnr": clip.blend.psnr, "blend_ssim": clip.blend.ssim}
+    return row
+
+
+def _mean(report: EvalReport) -> dict[str, float]:
+    """Empty if no clip was scored."""
+    mean: dict[str, float] = {}
+    if report.mean is not None:
+        mean |= {"psnr": report.mean.psnr, "ssim": report.mean.ssim}
+    if report.mean_blend is not None:
+        mean |= {"blend_psnr": report.mean_blend.psnr, "blend_ssim": report.mean_blend.ssim}
+    return mean
+
+
+def _line(clip: object, *figures: object) -> str:
+    """Names last: they are as long as they are."""
+    return "".join(f"{_short(figure):>14}" for figure in figures) + f"  {clip}"
+
+
+def _short(figure: object) -> str:
+    """Both scores mean nothing beyond the fourth decimal."""
+    return f"{figure:.4f}" if isinstance(figure, float) else str(figure)
+
+
+def _as_dict(report: EvalReport) -> dict[str, Any]:
+    failed = [{"clip": bad.clip, "error": bad.error} for bad in report.bad]
+    return {"clips": [_row(clip) for clip in report.clips], "mean": _mean(report), "failed": failed}
+
+
+def _write_csv(path: Path, report: EvalReport) -> None:
+    rows = [_row(clip) for clip in report.clips]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["clip", "frames", "psnr", "ssim"])
+            writer.writeheader()
+            writer.writerows({key: _short(figure) for key, figure in row.items()} for row in rows)
+    except OSError as error:
+        raise OutputError(error.strerror or str(error), path=path) from error
