@@ -14,9 +14,10 @@ from vfi_cli import weights
 from vfi_cli.engine import routed
 from vfi_cli.engine.device import Runtime, resolve
 from vfi_cli.engine.frames import crop, pad
-from vfi_cli.model.apr import Apr, Described, blend
+from vfi_cli.model.apr import Apr, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS
 from vfi_cli.model.router import score
+from vfi_cli.ops.compose import blend
 
 Routing = tuple[float, ...] | Literal["router"] | None
 """Which patches run a dynamic block: those the router passes, the best of a budget (a keep ratio per block; the
@@ -83,8 +84,8 @@ class Interpolator:
             )
         self._note(route, P, flow)
         total = routed.synthesize(self.network.synthesis, contexts, route)
-        prediction = self.network.synthesis.predict(total)
-        return blend(prediction, aligned, left.image, right.image, t)
+        packed = self.network.synthesis.predict(total)
+        return blend(packed, self.network.candidates(aligned, left.image, right.image), t)
 
     def _note(self, route: routed.Route, patches: int, flow: Tensor) -> None:
         self._frames += 1

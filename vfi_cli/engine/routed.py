@@ -82,15 +82,12 @@ def synthesize(
     feature = first.new_empty(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
     feature[:P] = to_patches(first, net.patch)
     total = feature[:P].clone()
-    for block, (context_0, context_1), index in zip(net.dynamic, contexts[1:], route, strict=True):
+    everything = torch.arange(P, device=first.device)
+    for block, pair, index in zip(net.dynamic, contexts[1:], route, strict=True):
         if index is not None and len(index) == 0:
             total += feature[:P]
             continue
-        inside = None if index is None else index.clamp(max=P - 1)
-        before = feature[:P] if index is None else feature[index]
-        patches_0 = gather_patches(context_0, net.patch, inside)
-        patches_1 = gather_patches(context_1, net.patch, inside)
-        refined = run(block, torch.cat((patches_0, patches_1, before), 1))
+        refined = run(block, gather_patches(pair, feature, everything if index is None else index))
         if index is None:
             feature[:P] = refined
         else:

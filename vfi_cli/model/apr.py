@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vfi_cli.grid import pyramid_levels
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
@@ -22,10 +21,8 @@ from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.flow_dis import DisFlow
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
+from vfi_cli.ops.compose import blend, fill_holes, stack_channels
 from vfi_cli.ops.splat import average_splat
-
-HOLE = 0.1
-"""A splat weight below this is a hole: too little of the frame landed there to be trusted."""
 
 STILL_PRIOR = -4.0
 """Logit that the unwarped candidates start from: about 2 % of the blend before training."""
@@ -84,8 +81,13 @@ class Apr(nn.Module):
         described_0, described_1 = self.describe(frame_0), self.describe(frame_1)
         flow = self.estimate_flow(described_0, described_1)
         aligned, contexts = self.warp(described_0, described_1, flow, t)
-        prediction = self.synthesis(contexts, route)
-        return blend(prediction, aligned, frame_0, frame_1, t)
+        packed = self.synthesis(contexts, route)
+        return blend(packed, self.candidates(aligned, frame_0, frame_1), t)
+
+    def candidates(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> list[Tensor]:
+        """What the blend chooses from: the warped frames and, with 4 candidates, the frames where they stood."""
+        warped = [aligned.image_0, aligned.image_1]
+        return [*warped, frame_0, frame_1] if self.config.candidates == 4 else warped
 
     def describe(self, frame: Tensor) -> Described:
         before_warp = self.config.context_on == "frames"
@@ -110,19 +112,18 @@ class Apr(nn.Module):
         splatted_1, weight_1 = average_splat(stacked_1, flow[:, 2:], 1 - t)
         image_0, *context_0 = splatted_0.split(sizes, 1)
         image_1, *context_1 = splatted_1.split(sizes, 1)
-        still = torch.lerp(described_0.image, described_1.image, t)
-        aligned = fill_holes(Aligned(image_0, image_1, weight_0, weight_1), still)
-        return aligned, list(zip(context_0, context_1, strict=True))
+        frames = (described_0.image, described_1.image)
+        filled = fill_holes((image_0, image_1), (weight_0, weight_1), frames, t)
+        return Aligned(*filled, weight_0, weight_1), list(zip(context_0, context_1, strict=True))
 
     def context_of_warped(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> Contexts:
         """Context of the warped frames, their weights and, where they are candidates, the frames themselves."""
-        inputs_0 = [aligned.image_0, aligned.weight_0.clamp(max=1)]
-        inputs_1 = [aligned.image_1, aligned.weight_1.clamp(max=1)]
+        inputs = [[aligned.image_0, aligned.weight_0.clamp(max=1)], [aligned.image_1, aligned.weight_1.clamp(max=1)]]
         if self.config.candidates == 4:
-            inputs_0.append(frame_0)
-            inputs_1.append(frame_1)
-        both = torch.cat((torch.cat(inputs_0, 1), torch.cat(inputs_1, 1)))
-        return [tuple(context.chunk(2)) for context in self.context(both)]
+            inputs = [[*inputs[0], frame_0], [*inputs[1], frame_1]]
+        both = stack_channels(inputs, self.context.dtype)
+        B = len(frame_0)
+        return [(context[:B], context[B:]) for context in self.context(both)]
 
     def route_logits(self, aligned: Aligned, flow: Tensor) -> Tensor:
         """(B, P, d, 2), see `Router`."""
@@ -134,32 +135,5 @@ def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Aligned:
     """Forward-warp both frames (B, 3, H, W) along flow (B, 4, H, W) to t (eq. 1) and fill the holes."""
     image_0, weight_0 = average_splat(frame_0, flow[:, :2], t)
     image_1, weight_1 = average_splat(frame_1, flow[:, 2:], 1 - t)
-    return fill_holes(Aligned(image_0, image_1, weight_0, weight_1), torch.lerp(frame_0, frame_1, t))
-
-
-def fill_holes(aligned: Aligned, still: Tensor) -> Aligned:
-    """Holes of one warped frame show the other one; holes of both show `still`, the blend of the unwarped."""
-    image_0, image_1, weight_0, weight_1 = aligned
-    hole_0, hole_1 = weight_0 < HOLE, weight_1 < HOLE
-    solid_0 = torch.where(hole_0, still, image_0)
-    solid_1 = torch.where(hole_1, still, image_1)
-    return Aligned(torch.where(hole_0, solid_1, image_0), torch.where(hole_1, solid_0, image_1), weight_0, weight_1)
-
-
-def blend(prediction: Tensor, aligned: Aligned, frame_0: Tensor, frame_1: Tensor, t: float | Tensor) -> Tensor:
-    """`I_t = M * w0 + (1 - M) * w1 + dI` (eq. 2) -> (B, 3, H, W).
-
-    M starts from the time weights; with 4 candidates it is a softmax over the warped and the unwarped frames.
-    t: one time, or one per image (B, 1, 1, 1).
-    """
-    logits, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
-    near_0, near_1 = 1 - t, t
-    if logits.shape[1] == 1:
-        odds = logits.exp() * near_0
-        mask = odds / (odds + near_1)
-        return torch.lerp(aligned.image_1, aligned.image_0, mask) + residual
-    candidates = (aligned.image_0, aligned.image_1, frame_0, frame_1)
-    share = F.softmax(logits, 1)
-    shares = [share[:, k : k + 1] * (near_1 if k % 2 else near_0) for k in range(len(candidates))]
-    mixed = sum(share * frame for share, frame in zip(shares, candidates, strict=True))
-    return mixed / sum(shares) + residual
+    filled = fill_holes((image_0, image_1), (weight_0, weight_1), (frame_0, frame_1), t)
+    return Aligned(*filled, weight_0, weight_1)

@@ -24,9 +24,14 @@ class ContextNet(nn.Module):
         rest = [nn.Conv2d(width, width, 3, padding=1) for _ in range(DYNAMIC_BLOCKS)]
         self.convs = nn.ModuleList([first, *rest])
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the convolutions."""
+        return next(self.parameters()).dtype
+
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, inputs, H, W) -> 1 + d tensors (B, context, H / stride, W / stride)."""
-        x = x.to(self.convs[0].weight.dtype)
+        x = x.to(self.dtype)
         sets = []
         for conv in self.convs:
             x = torch.nn.functional.leaky_relu(conv(x), 0.1)

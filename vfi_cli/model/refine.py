@@ -56,7 +56,6 @@ class SynthesisNet(nn.Module):
     def __init__(self, config: AprConfig) -> None:
         super().__init__()
         self.patch = config.patch // config.stride
-        self.stride = config.stride
         self.static = RefineBlock(config, first=True)
         self.dynamic = nn.ModuleList(RefineBlock(config, first=False) for _ in range(DYNAMIC_BLOCKS))
         self.norm = nn.LayerNorm(config.feature)
@@ -69,7 +68,7 @@ class SynthesisNet(nn.Module):
         contexts: per block, the context of both frames (B, context, h, w).
         route: (B, P, d), 1 where a patch passes a dynamic block; it then sees zeros beyond its border, as in
             stages 2 and 3 of the training. None runs whole images (stage 1).
-        Returns (B, outputs, H, W).
+        Returns what the blend takes, (B, outputs * stride^2, h, w): see `ops.compose.blend`.
         """
         feature = self.static(torch.cat(contexts[0], 1))
         size = feature.shape[-2:]
@@ -91,6 +90,7 @@ class SynthesisNet(nn.Module):
         return self.predict(total)
 
     def predict(self, total: Tensor) -> Tensor:
-        """The sum of the block features (B, feature, h, w), normalised over channels -> (B, outputs, H, W)."""
+        """The sum of the block features (B, feature, h, w), normalised over channels -> what the blend takes."""
         fused = self.norm(total.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return F.pixel_shuffle(self.head(fused), self.stride)
+        packed: Tensor = self.head(fused)
+        return packed

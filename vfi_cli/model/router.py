@@ -30,11 +30,11 @@ class Router(nn.Module):
 
     def forward(self, warped_0: Tensor, warped_1: Tensor, flow: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1], flow (B, 4, H, W) in pixels -> logits (B, P, d, 2): skip, pass."""
-        difference = (warped_0 - warped_1).abs()
-        x = torch.cat((difference, flow * FLOW_SCALE, warped_0, warped_1), 1)
+        inputs = [(warped_0 - warped_1).abs(), flow, warped_0, warped_1]
         if self.stride > 1:
-            x = F.avg_pool2d(x, self.stride)
-        x = x.to(self.conv1.weight.dtype)
+            inputs = [F.avg_pool2d(part, self.stride) for part in inputs]
+        inputs[1] = inputs[1] * FLOW_SCALE
+        x = torch.cat(inputs, 1).to(self.conv1.weight.dtype)
         x = F.leaky_relu(self.conv1(x), 0.1)
         x = F.leaky_relu(self.conv2(x), 0.1)
         pooled = pool_patches(x, self.patch).flatten(2).transpose(1, 2)  # (B, 2C, n_h, n_w) -> (B, P, 2C)

@@ -5,41 +5,51 @@ P = B * n_h * n_w patches, image by image and row by row (see `grid.PatchGrid`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from vfi_cli.ops.bands_cpu import runs_here
 
 
 def to_patches(image: Tensor, patch: int) -> Tensor:
     """(B, C, H, W) -> (P, C, patch, patch), channels-last; H and W are multiples of `patch`."""
-    return gather_patches(image, patch, None)
-
-
-def gather_patches(image: Tensor, patch: int, index: Tensor | None) -> Tensor:
-    """The patches `index` (K,) of an image (B, C, H, W) -> (K, C, patch, patch), channels-last.
-
-    `None` takes all. Reads the channels-last rows once; nothing else is copied.
-    """
     B, C, H, W = image.shape
-    rows, cols = H // patch, W // patch
-    cells = image.permute(0, 2, 3, 1).reshape(B, rows, patch, cols, patch, C).transpose(2, 3)
-    if index is None:
-        picked = cells.reshape(B * rows * cols, patch, patch, C)
-    else:
-        row = index // cols
-        picked = cells[row // rows, row % rows, index % cols]
-    return picked.permute(0, 3, 1, 2)
+    cells = image.permute(0, 2, 3, 1).reshape(B, H // patch, patch, W // patch, patch, C).transpose(2, 3)
+    return cells.reshape(-1, patch, patch, C).permute(0, 3, 1, 2)
 
 
 def from_patches(patches: Tensor, height: int, width: int) -> Tensor:
     """(P, C, patch, patch) -> (B, C, height, width), channels-last; inverse of `to_patches`."""
-    P, C, patch, _ = patches.shape
-    rows, cols = height // patch, width // patch
-    cells = patches.permute(0, 2, 3, 1).reshape(P // (rows * cols), rows, cols, patch, patch, C)
+    _, C, patch, _ = patches.shape
+    cells = patches.permute(0, 2, 3, 1).reshape(-1, height // patch, width // patch, patch, patch, C)
     return cells.transpose(2, 3).reshape(-1, height, width, C).permute(0, 3, 1, 2)
+
+
+def gather_patches(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> Tensor:
+    """Patches `index` of some images, then of `patches`, stacked: what a refine block reads, in one pass.
+
+    images: (1, c, H, W) each. patches: (P or more, C, patch, patch); rows beyond P have no place in the images, which
+    show their last patch there. index: (K,). Returns (K, sum of c + C, patch, patch), channels-last.
+    """
+    patch = patches.shape[-1]
+    if runs_here(*images, patches, index):
+        from vfi_cli.ops.patches_cpu import gather_patches_numba
+
+        return gather_patches_numba(images, patches, index)
+    columns = images[0].shape[3] // patch
+    inside = index.clamp(max=columns * (images[0].shape[2] // patch) - 1)
+    parts = []
+    for image in images:
+        _, C, H, W = image.shape
+        cells = image[0].permute(1, 2, 0).reshape(H // patch, patch, columns, patch, C).transpose(1, 2)
+        parts.append(cells[inside // columns, inside % columns])
+    parts.append(patches.permute(0, 2, 3, 1)[index])
+    return torch.cat(parts, 3).permute(0, 3, 1, 2)
 
 
 def pool_patches(x: Tensor, patch: int) -> Tensor:
     """Average and maximum of every patch: (B, C, H, W) -> (B, 2C, n_h, n_w)."""
-    average = torch.nn.functional.avg_pool2d(x, patch)
-    maximum = torch.nn.functional.max_pool2d(x, patch)
-    return torch.cat((average, maximum), 1)
+    return torch.cat((F.avg_pool2d(x, patch), F.max_pool2d(x, patch)), 1)

@@ -16,8 +16,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from vfi_cli import weights
-from vfi_cli.model.apr import Apr, blend
+from vfi_cli.model.apr import Apr
 from vfi_cli.model.router import sample_route
+from vfi_cli.ops.compose import blend
 from vfi_cli.train.losses import charbonnier, patch_difference, reference_route
 from vfi_cli.train.packs import Window
 from vfi_cli.train.recipes import Recipe
@@ -89,14 +90,15 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
 
 def _losses(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> dict[str, Tensor]:
     contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
+    candidates = model.candidates(batch.aligned, batch.frame_0, batch.frame_1)
     B = batch.t.shape[0]
     patches = (recipe.crop // model.config.patch) ** 2
     if not routed:
         route = batch.t.new_ones(B, patches, len(recipe.keep_ratios))
-        output = blend(model.synthesis(contexts, route), batch.aligned, batch.frame_0, batch.frame_1, batch.t)
+        output = blend(model.synthesis(contexts, route), candidates, batch.t)
         return {"static": charbonnier(output, batch.truth)}
     route = sample_route(model.route_logits(batch.aligned, batch.flow))
-    output = blend(model.synthesis(contexts, route), batch.aligned, batch.frame_0, batch.frame_1, batch.t)
+    output = blend(model.synthesis(contexts, route), candidates, batch.t)
     reference = reference_route(patch_difference(batch.aligned, model.config.patch), recipe.keep_ratios)
     return {
         "routed": charbonnier(output, batch.truth),

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vfi_cli.model.apr import HOLE, Aligned
+from vfi_cli.model.apr import Aligned
 from vfi_cli.model.router import keep_counts
+from vfi_cli.ops.compose import HOLE
 
 
 def charbonnier(output: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:

@@ -1,0 +1,71 @@
+"""Full-resolution glue of the synthesis: fill holes, stack channels, blend.
+
+Each is defined here in torch; on the CPU a kernel of `compose_cpu` does the same in one pass over the rows, because
+there these steps would cost more than the convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vfi_cli.ops.bands_cpu import runs_here
+
+HOLE = 0.1
+"""A splat weight below this is a hole: too little of the frame landed there to be trusted."""
+
+
+def fill_holes(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float
+) -> tuple[Tensor, Tensor]:
+    """Holes of one warped frame show the other one; holes of both show the mix of the frames where they stood.
+
+    warped, frames: two (B, 3, H, W). weights: two (B, 1, H, W). t: weight of the right frame in the mix.
+    Returns both warped frames, filled; their memory may be reused for it.
+    """
+    if runs_here(*warped, *weights, *frames):
+        from vfi_cli.ops.compose_cpu import fill_holes_numba
+
+        return fill_holes_numba(warped, weights, frames, t)
+    hole_0, hole_1 = weights[0] < HOLE, weights[1] < HOLE
+    still = torch.lerp(frames[0], frames[1], t)
+    solid_0 = torch.where(hole_0, still, warped[0])
+    solid_1 = torch.where(hole_1, still, warped[1])
+    return torch.where(hole_0, solid_1, warped[0]), torch.where(hole_1, solid_0, warped[1])
+
+
+def stack_channels(images: Sequence[Sequence[Tensor]], dtype: torch.dtype) -> Tensor:
+    """Per image, float32 parts (1, c, H, W) -> (len(images), sum of c, H, W) of `dtype`, channels-last."""
+    if runs_here(*(part for parts in images for part in parts)) and dtype in (torch.float32, torch.bfloat16):
+        from vfi_cli.ops.compose_cpu import stack_channels_numba
+
+        return stack_channels_numba(images, dtype)
+    return torch.cat([torch.cat(list(parts), 1).to(dtype) for parts in images])
+
+
+def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Tensor:
+    """`I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2) -> (B, 3, H, W) float32.
+
+    M starts from the time weights: 1 - t and t. With four candidates it is a softmax over all of them.
+
+    packed: the head's (B, (logits + 3) * s * s, H / s, W / s), s x s pixels folded into channels; one logit for two
+        candidates, else one for each.
+    candidates: (B, 3, H, W), alternately of the left and of the right frame.
+    t: one time, or one per image (B, 1, 1, 1).
+    """
+    if len(candidates) == 4 and isinstance(t, float) and len(packed) == 1 and runs_here(packed, *candidates):
+        from vfi_cli.ops.compose_cpu import blend_numba
+
+        return blend_numba(packed, candidates, t)
+    prediction = F.pixel_shuffle(packed, candidates[0].shape[-1] // packed.shape[-1])
+    logits, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
+    if len(candidates) == 2:
+        odds = logits.exp() * (1 - t)
+        return torch.lerp(candidates[1], candidates[0], odds / (odds + t)) + residual
+    share = F.softmax(logits, 1)
+    shares = [share[:, k : k + 1] * (t if k % 2 else 1 - t) for k in range(len(candidates))]
+    mixed = torch.stack([share * frame for share, frame in zip(shares, candidates, strict=True)]).sum(0)
+    return mixed / torch.stack(shares).sum(0) + residual

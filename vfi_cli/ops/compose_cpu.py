@@ -1,0 +1,145 @@
+"""CPU kernels of `compose`, compiled by numba; see there for what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfi_cli.ops.bands_cpu import bits, compile_kernel, in_bands, rows
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@compile_kernel
+def _fill_rows(
+    warped_0: Array,  # (H, W, 3), filled in place
+    warped_1: Array,
+    weight_0: Array,  # (H, W, 1)
+    weight_1: Array,
+    frame_0: Array,  # (H, W, 3)
+    frame_1: Array,
+    t: float,
+    hole: float,
+    first: int,
+    last: int,
+) -> None:
+    for y in range(first, last):
+        for x in range(weight_0.shape[1]):
+            hole_0, hole_1 = weight_0[y, x, 0] < hole, weight_1[y, x, 0] < hole
+            if not (hole_0 or hole_1):
+                continue
+            for c in range(3):
+                if hole_0 and hole_1:
+                    still = frame_0[y, x, c] + t * (frame_1[y, x, c] - frame_0[y, x, c])
+                    warped_0[y, x, c] = still
+                    warped_1[y, x, c] = still
+                elif hole_0:
+                    warped_0[y, x, c] = warped_1[y, x, c]
+                else:
+                    warped_1[y, x, c] = warped_0[y, x, c]
+
+
+def fill_holes_numba(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float
+) -> tuple[Tensor, Tensor]:
+    """`compose.fill_holes`; the warped frames are filled in place where they are channels-last."""
+    from vfi_cli.ops.compose import HOLE
+
+    filled = tuple(image.contiguous(memory_format=torch.channels_last) for image in warped)
+    for image in range(len(filled[0])):
+        arrays = [rows(x[image : image + 1]) for x in (*filled, *weights, *frames)]
+        in_bands(
+            lambda first, last, arrays=arrays: _fill_rows(*arrays, np.float32(t), np.float32(HOLE), first, last),
+            filled[0].shape[2],
+        )
+    return filled[0], filled[1]
+
+
+@compile_kernel
+def _copy_channels(source: Array, out: Array, offset: int, first: int, last: int) -> None:
+    """Float32 bits (H, W, c) uint32 -> channels from `offset` of (H, W, C): uint16 rounds to bfloat16."""
+    _, W, channels = source.shape
+    halve = out.itemsize == 2
+    for y in range(first, last):
+        for x in range(W):
+            for c in range(channels):
+                v = source[y, x, c]
+                if halve:  # round to nearest, ties to even
+                    v = (v + np.uint32(0x7FFF) + ((v >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+                out[y, x, offset + c] = v
+
+
+def stack_channels_numba(images: Sequence[Sequence[Tensor]], dtype: torch.dtype) -> Tensor:
+    """`compose.stack_channels`."""
+    _, _, H, W = images[0][0].shape
+    stacked = torch.empty(len(images), H, W, sum(part.shape[1] for part in images[0]), dtype=dtype)
+    for image, parts in enumerate(images):
+        out = bits(stacked[image])
+        out = out if dtype == torch.bfloat16 else out.view(np.uint32)
+        sources = [rows(part).view(np.uint32) for part in parts]
+        offsets = np.cumsum([0] + [part.shape[1] for part in parts])
+
+        def work(first: int, last: int, out: Array = out, sources: list[Array] = sources) -> None:
+            for source, offset in zip(sources, offsets, strict=False):  # noqa: B023
+                _copy_channels(source, out, int(offset), first, last)
+
+        in_bands(work, H)
+    return stacked.permute(0, 3, 1, 2)
+
+
+@compile_kernel
+def _blend_rows(
+    packed: Array,  # (h, w, 7 * s * s) bits: uint16 of bfloat16, or uint32 of float32
+    left_warped: Array,  # (H, W, 3)
+    right_warped: Array,
+    left: Array,
+    right: Array,
+    near_left: float,
+    near_right: float,
+    out: Array,  # (H, W, 3)
+    first: int,
+    last: int,
+) -> None:
+    h, w, channels = packed.shape
+    folded = channels // 7
+    stride = out.shape[0] // h
+    shift = np.uint32(16 if packed.itemsize == 2 else 0)
+    row_bits = np.empty(w * channels, np.uint32)
+    row = row_bits.view(np.float32)
+    for coarse_y in range(first, last):
+        flat = packed[coarse_y].reshape(w * channels)
+        for k in range(w * channels):
+            row_bits[k] = np.uint32(flat[k]) << shift
+        for fine_y in range(stride):
+            y = coarse_y * stride + fine_y
+            for x in range(w * stride):
+                k = (x // stride) * channels + fine_y * stride + x % stride
+                share_0 = np.exp(row[k]) * near_left
+                share_1 = np.exp(row[k + folded]) * near_right
+                share_2 = np.exp(row[k + 2 * folded]) * near_left
+                share_3 = np.exp(row[k + 3 * folded]) * near_right
+                scale = np.float32(1) / (share_0 + share_1 + share_2 + share_3)
+                for c in range(3):
+                    mixed = share_0 * left_warped[y, x, c] + share_1 * right_warped[y, x, c]
+                    mixed += share_2 * left[y, x, c] + share_3 * right[y, x, c]
+                    out[y, x, c] = mixed * scale + row[k + (4 + c) * folded]
+
+
+def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float) -> Tensor:
+    """`compose.blend` of one image and four candidates."""
+    _, _, H, W = candidates[0].shape
+    out = torch.empty(1, H, W, 3)
+    folded = rows(packed)
+    folded = folded if packed.dtype == torch.bfloat16 else folded.view(np.uint32)
+    sources = [rows(candidate) for candidate in candidates]
+    near_left, near_right = np.float32(1 - t), np.float32(t)
+
+    def work(first: int, last: int) -> None:
+        _blend_rows(folded, *sources, near_left, near_right, out[0].numpy(), first, last)
+
+    in_bands(work, packed.shape[2])
+    return out.permute(0, 3, 1, 2)
