@@ -27,11 +27,21 @@ def frame(index: int, fps: int = 10, *, level: int | None = None, noise: int | N
     return VideoFrame((luma, *chroma), YUV420, ColorSpec("bt709"), F(index, fps), F(1, fps))
 
 
+class AsIs:
+    """A clock that changes nothing."""
+
+    def time(self, pts: Fraction) -> Fraction:
+        return pts
+
+    def duration(self, duration: Fraction) -> Fraction:
+        return duration
+
+
 def weave(
     frames: list[VideoFrame], schedule: Schedule, weaver: Weaver | None = None
 ) -> tuple[list[VideoFrame], Weaver]:
     weaver = weaver or Weaver(Blend(), YUV420)
-    return list(weaver.weave(frames, schedule, lambda time: time, lambda duration: duration)), weaver
+    return list(weaver.weave(frames, schedule, AsIs())), weaver
 
 
 def luma(frames: list[VideoFrame]) -> list[int]:

@@ -30,10 +30,7 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 def run(command: Callable[[], object]) -> NoReturn:
     """Run `command` and exit with its code; an error becomes one line, and with --debug a traceback."""
-    _prepare_streams()
-    for name in _SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave)
+    _prepare()
     try:
         result = command()
         code = result if isinstance(result, int) else 0
@@ -76,7 +73,11 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _prepare_streams() -> None:
+def _prepare() -> None:
+    """Make the process fit for any caller: signals unwind, streams exist and take any text."""
+    for name in _SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _leave)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123

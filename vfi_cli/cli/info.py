@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def info_command(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="Video file.")],
+    source: Annotated[Path, typer.Argument(help="Video file.")],
     fps: Fps = None,
     multi: Multi = None,
     slowmo: Slowmo = None,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from vfi_cli.errors import InputError, OutputError, UsageError
+from vfi_cli.errors import InputError, UsageError
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
+from vfi_cli.video.encode import EncodePlan, plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import ClipInfo
 
@@ -53,7 +54,7 @@ class InterpJob:
     scene_threshold: float | None = DEFAULT_THRESHOLD
     cut_mode: CutMode = "nearest"
     codec: str | None = None
-    crf: int | None = None
+    crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
     codec_options: dict[str, str] = field(default_factory=dict)
@@ -64,6 +65,8 @@ class InterpJob:
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.fps, self.multi, self.slowmo)) > 1:
             raise UsageError("--fps, -m and --slowmo exclude each other", remedy="give one of them")
+        if self.fps is not None:
+            parse_rate(self.fps, source=Fraction(1))
         for option, value in (("-m", self.multi), ("--slowmo", self.slowmo)):
             if value is not None and not 2 <= value <= MAX_MULTIPLE:
                 raise UsageError(f"{option} {value} is not from 2 to {MAX_MULTIPLE}")
@@ -79,7 +82,6 @@ class Plan:
 
     Args:
         target: the file that will be written.
-        rate: frames per second of the output; the mean if those of the source are unevenly spaced.
         multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
         stretch: how many times longer the output lasts.
     """
@@ -87,14 +89,14 @@ class Plan:
     job: InterpJob
     clip: ClipInfo
     target: Path
-    rate: Fraction
     multiple: int | None
     stretch: int
+    encode: EncodePlan
 
     @property
-    def frames(self) -> int:
-        """About how many frames the output will have."""
-        return round(self.duration_out * self.rate)
+    def rate(self) -> Fraction:
+        """Frames per second of the output; the mean if those of the source are unevenly spaced."""
+        return self.encode.rate
 
     @property
     def duration(self) -> Fraction:
@@ -108,31 +110,36 @@ class Plan:
         return self.stretch * self.duration
 
     @property
-    def constant(self) -> bool:
-        """Whether the output has a constant rate."""
-        return self.multiple is None or not self.clip.vfr
+    def frames(self) -> int:
+        """About how many frames the output will have."""
+        return round(self.duration_out * self.rate)
+
+    def warnings(self) -> Iterator[str]:
+        """What the user should know before anything is computed."""
+        yield from self.clip.notes
+        yield from self.encode.notes
+        yield from (f"{stream} is left out of the output" for stream in self.clip.left_out)
+        if self.stretch > 1 and self.job.audio and self.clip.audio:
+            yield "slow motion is silent: the sound is left out"
 
     def schedule(self) -> Schedule:
         """A fresh schedule, to be fed the times that `clock` gives."""
         return Cfr(self.rate) if self.multiple is None else Multiply(self.multiple)
 
     def clock(self) -> Clock:
+        """A fresh clock."""
         return Clock(self.clip, self.stretch)
 
 
 class Clock:
-    """Turns the times of decoded frames into those of the schedule: unrounded, stretched in slow motion."""
+    """Turns the times of decoded frames into those of the schedule: unrounded, and stretched in slow motion."""
 
     def __init__(self, clip: ClipInfo, stretch: int) -> None:
         self._nominal = Nominal(None if clip.vfr else clip.average_rate, clip.time_base)
         self._stretch = stretch
-        self._start: Fraction | None = None
 
     def time(self, pts: Fraction) -> Fraction:
-        time = self._nominal.time(pts)
-        if self._start is None:
-            self._start = time
-        return self._start + self._stretch * (time - self._start)
+        return self._stretch * self._nominal.time(pts)
 
     def duration(self, duration: Fraction) -> Fraction:
         return self._stretch * self._nominal.duration(duration)
@@ -148,44 +155,42 @@ def plan(job: InterpJob) -> Plan:
     clip = probe(job.source)
     if clip.interlaced:
         raise InputError(
-            "interlaced video is not supported",
-            path=clip.path,
-            remedy="deinterlace it first, e.g. with bwdif",
+            "interlaced video is not supported", path=clip.path, remedy="deinterlace it first, e.g. with bwdif"
         )
     if job.start >= clip.duration:
         raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
-    source = clip.average_rate
-    multiple, stretch, rate = job.multi, job.slowmo or 1, source
+    multiple, stretch, fps = job.multi, job.slowmo or 1, None
     if job.fps is not None:
-        rate = parse_rate(job.fps, source)
-    elif job.slowmo is None:
+        fps = parse_rate(job.fps, clip.average_rate)
+    elif job.slowmo is not None:
+        fps = clip.average_rate
+    else:
         multiple = job.multi or 2
-        rate = multiple * source
-    suffix = f"{_label(rate)}fps"
+    target = job.target or _beside(clip, fps, multiple, stretch)
+    encode = plan_encode(
+        clip,
+        target,
+        fps=fps,
+        multiple=multiple or 1,
+        stretch=stretch,
+        start=job.start or None,
+        stop=job.stop,
+        codec=job.codec,
+        crf=job.crf,
+        preset=job.preset,
+        pix_fmt=job.pix_fmt,
+        options=job.codec_options,
+    )
+    return Plan(job, clip, target, multiple, stretch, encode)
+
+
+def _beside(clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
+    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 where the rate varies."""
     if stretch > 1:
         suffix = f"slowmo{stretch}x"
     elif multiple and clip.vfr:
         suffix = f"{multiple}x"
-    target = job.target or clip.path.with_name(f"{clip.path.stem}_{suffix}.mp4")
-    return Plan(job, clip, target, rate, multiple, stretch)
-
-
-def check_target(target: Path, source: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where writing `target` would fail, or destroy what must not be destroyed."""
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise OutputError("is there and is no regular file", path=target, remedy="give another name with -o")
-    if target.exists():
-        if target.samefile(source):
-            raise OutputError("the output is the input", path=target, remedy="give another name with -o")
-        if not overwrite:
-            raise OutputError("exists already", path=target, remedy="-y replaces it")
-    folder = target.parent
-    if not folder.is_dir():
-        raise OutputError("no such folder", path=folder, remedy="create it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("the folder cannot be written to", path=folder, remedy="name another with -o")
-
-
-def _label(rate: Fraction) -> str:
-    """60, 59.94, 23.98"""
-    return f"{float(rate):.2f}".rstrip("0").rstrip(".")
+    else:
+        rate = fps or clip.average_rate * (multiple or 1)
+        suffix = f"{float(rate):.2f}".rstrip("0").rstrip(".") + "fps"
+    return clip.path.with_name(f"{clip.path.stem}_{suffix}.mp4")

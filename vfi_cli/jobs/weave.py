@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -15,7 +15,7 @@ from torch import Tensor
 from vfi_cli.engine.frames import is_finite
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.errors import ModelError
-from vfi_cli.jobs.plan import CutMode
+from vfi_cli.jobs.plan import Clock, CutMode
 from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Action, Between, Schedule, Slot
@@ -29,12 +29,14 @@ MAX_TIMES_PER_CALL = 8
 
 @dataclass(slots=True)
 class Tally:
-    """Frames read, and what became of the slots: `copied` counts held ones too."""
+    """Frames read, what became of the slots (`copied` counts held ones too), and seconds."""
 
     read: int = 0
     copied: int = 0
     generated: int = 0
     cuts: int = 0
+    duration_in: Fraction = Fraction(0)
+    duration_out: Fraction = Fraction(0)
 
     @property
     def written(self) -> int:
@@ -65,14 +67,8 @@ class Weaver:
         self._cut_mode = cut_mode
         self.tally = Tally()
 
-    def weave(
-        self,
-        frames: Iterable[VideoFrame],
-        schedule: Schedule,
-        time: Callable[[Fraction], Fraction],
-        duration: Callable[[Fraction], Fraction],
-    ) -> Iterator[VideoFrame]:
-        """The output frames. `time` and `duration` turn those of a source frame into those of the schedule.
+    def weave(self, frames: Iterable[VideoFrame], schedule: Schedule, clock: Clock) -> Iterator[VideoFrame]:
+        """The output frames.
 
         Raises ModelError if the model makes a frame that is not finite.
         """
@@ -80,12 +76,14 @@ class Weaver:
         for index, frame in enumerate(frames):
             right = _Picture(index, frame, self._interpolator)
             self.tally.read += 1
-            yield from self._fill(schedule.feed(time(frame.pts)), left or right, right)
+            self.tally.duration_in += frame.duration
+            yield from self._fill(schedule.feed(clock.time(frame.pts)), left or right, right)
             left = right
         if left is not None:
-            yield from self._fill(schedule.finish(duration(left.frame.duration)), left, left)
+            yield from self._fill(schedule.finish(clock.duration(left.frame.duration)), left, left)
 
     def _fill(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+        self.tally.duration_out += sum(slot.duration for slot in slots)
         for between, group in groupby(slots, key=lambda slot: isinstance(slot.action, Between)):
             run = list(group)
             if not between:
