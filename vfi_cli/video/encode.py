@@ -1,0 +1,487 @@
+"""Planar frames into a video file.
+
+Everything that can be refused is refused while the file is opened, before the first frame: a codec or a quality
+that does not exist, a format the codec does not take, a stream the container cannot hold.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.codec.context import Flags
+from av.packet import Packet
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from vfi_cli.errors import InputError, OutputError, UsageError
+from vfi_cli.video.cpus import available_cpus
+from vfi_cli.video.passthrough import AudioCopy, fresh_tags
+from vfi_cli.video.probe import open_input
+from vfi_cli.video.types import Chapter, ClipInfo, ColorSpec, PlaneFormat, VideoFrame
+
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+_APPLE = ("mp4", "mov")
+_FINE_TICK = 90_000  # at least so many ticks per second where times are not on a grid: off by 6 us at most
+_MAX_TICK = 2**31 - 1  # what a time scale of MP4 holds
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """How an encoder calls its quality and its speed."""
+
+    quality: str = ""  # option name; none: it is lossless, or quality goes with the preset
+    default: float = 0
+    best: float = 0
+    worst: float = 0
+    preset: str = ""  # option name
+    presets: tuple[str, ...] = ()
+    default_preset: str = ""
+    odd_sizes: bool = False  # takes subsampled pictures of odd size
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_X264_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
+    *("slow", "slower", "veryslow", "placebo"),
+)
+_ENCODERS = {
+    "libx264": _Encoder("crf", 18, 0, 51, "preset", _X264_PRESETS, "fast"),
+    "libx265": _Encoder("crf", 20, 0, 51, "preset", _X264_PRESETS, "fast", options={"x265-params": "log-level=error"}),
+    "libsvtav1": _Encoder("crf", 24, 1, 63, "preset", tuple(map(str, range(14))), "8"),
+    "libvpx-vp9": _Encoder(
+        "crf", 24, 0, 63, "cpu-used", tuple(map(str, range(9))), "4", True, {"b": "0", "row-mt": "1"}
+    ),
+    "ffv1": _Encoder(odd_sizes=True, options={"level": "3", "slicecrc": "1"}),
+    "prores_ks": _Encoder(
+        preset="profile", presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"), default_preset="hq"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """Everything about the output but its frames; `plan_encode` makes one that fits a clip.
+
+    Args:
+        target: the final file.
+        container: muxer name of FFmpeg.
+        codec: encoder name of FFmpeg.
+        options: of the encoder, as FFmpeg calls them.
+        format: of the frames that will be written.
+        rate: frames per second, the mean where the rate varies.
+        time_base: seconds per tick of the output.
+        origin: the time of a frame, in seconds, that becomes 0 in the output.
+        chapters: on the clock of the output.
+        notes: one sentence each for what the user should know.
+    """
+
+    target: Path
+    container: str
+    codec: str
+    options: Mapping[str, str]
+    width: int
+    height: int
+    format: PlaneFormat
+    color: ColorSpec
+    rate: Fraction
+    time_base: Fraction
+    origin: Fraction = Fraction(0)
+    sar: Fraction = Fraction(1)
+    rotation: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    chapters: tuple[Chapter, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan_encode(
+    info: ClipInfo,
+    target: Path,
+    *,
+    fps: Fraction | None = None,
+    multiple: int = 1,
+    stretch: int = 1,
+    start: Fraction | None = None,
+    stop: Fraction | None = None,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    pix_fmt: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> EncodePlan:
+    """The plan that carries over all of `info` that an output can hold.
+
+    Args:
+        fps: frames sit at multiples of 1/fps after the first one; None: at the times of the source, between
+            each two of them `multiple` - 1 more.
+        stretch: times of the source are this many times longer in the output (slow motion).
+        start, stop: the part of the clip that is used, in seconds after its first frame.
+        codec: encoder, by FFmpeg's name for it or for its format; None: H.264, or VP9 for .webm.
+        crf: quality on the codec's own scale, lower is better.
+        pix_fmt: "yuv420p", "yuv422p" or "yuv444p"; None: 4:2:0 where codec and picture size allow it.
+        options: further options of the encoder; they win over all others.
+
+    Raises UsageError for a choice that no file can be made of.
+    """
+    container = CONTAINERS.get(target.suffix.lower())
+    if container is None:
+        raise UsageError(
+            f"{target.suffix or 'a name without extension'} is not a container that is written",
+            path=target,
+            remedy=f"use one of {', '.join(CONTAINERS)}",
+        )
+    encoder = _find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
+    format, notes = _choose_format(encoder, info.width, info.height, pix_fmt)
+    origin = (info.start + start if start else info.origin) * stretch
+    rate = fps or info.average_rate * multiple / stretch
+    if fps is None:
+        time_base = _common_tick(info, multiple)
+    else:
+        offset = None if start else info.start * stretch - origin
+        time_base = _grid_tick(fps, offset)
+    return EncodePlan(
+        target=target,
+        container=container,
+        codec=encoder.name,
+        options={**_options(encoder.name, crf, preset), **(options or {})},
+        width=info.width,
+        height=info.height,
+        format=format,
+        color=info.color,
+        rate=rate,
+        time_base=time_base,
+        origin=origin,
+        sar=info.sar,
+        rotation=info.rotation,
+        metadata=fresh_tags(info.metadata),
+        chapters=_kept_chapters(info, origin, stretch, stop),
+        notes=notes,
+    )
+
+
+def _find_encoder(name: str) -> av.Codec:
+    try:
+        encoder = av.Codec(name, "w")
+    except UnknownCodecError as error:
+        raise UsageError(f"there is no encoder {name!r}", remedy=f"use one of {', '.join(_ENCODERS)}") from error
+    if encoder.type != "video":
+        raise UsageError(f"{name!r} is no video encoder", remedy=f"use one of {', '.join(_ENCODERS)}")
+    return encoder
+
+
+def _wire_format(encoder: av.Codec, pix_fmt: str) -> str | None:
+    """What the encoder is given for frames of `pix_fmt`: ProRes takes no less than 10 bits."""
+    taken = {format.name for format in encoder.video_formats or ()}
+    return next((name for name in (pix_fmt, f"{pix_fmt}10le") if not taken or name in taken), None)
+
+
+def _choose_format(
+    encoder: av.Codec, width: int, height: int, pix_fmt: str | None
+) -> tuple[PlaneFormat, tuple[str, ...]]:
+    odd_sizes = encoder.name in _ENCODERS and _ENCODERS[encoder.name].odd_sizes
+    taken = [
+        format
+        for format in map(PlaneFormat.named, ("yuv420p", "yuv422p", "yuv444p"))
+        if _wire_format(encoder, format.pix_fmt)
+    ]
+    fitting = [
+        format for format in taken if odd_sizes or not (width % format.subsampling[0] or height % format.subsampling[1])
+    ]
+    if pix_fmt is not None:
+        for format in fitting:
+            if format.pix_fmt == pix_fmt:
+                return format, ()
+        raise UsageError(
+            f"{encoder.name} does not take {pix_fmt} for {width}x{height}",
+            remedy=f"--pix-fmt {' or '.join(format.pix_fmt for format in fitting) or 'is not the problem: use -c:v'}",
+        )
+    if not fitting:
+        raise UsageError(f"{encoder.name} does not take pictures of {width}x{height}", remedy="-c:v libx264")
+    notes: tuple[str, ...] = ()
+    if fitting[0] != taken[0]:
+        notes = (
+            f"{width}x{height} is no size for {taken[0].pix_fmt}: writing {fitting[0].pix_fmt}, "
+            "which some players do not show",
+        )
+    return fitting[0], notes
+
+
+def _options(name: str, crf: float | None, preset: str | None) -> dict[str, str]:
+    encoder = _ENCODERS.get(name, _Encoder())
+    options = dict(encoder.options)
+    if encoder.quality:
+        quality = encoder.default if crf is None else crf
+        if not encoder.best <= quality <= encoder.worst:
+            raise UsageError(f"--crf {crf:g}: {name} takes {encoder.best:g} (best) to {encoder.worst:g}")
+        options[encoder.quality] = f"{quality:g}"
+    elif crf is not None:
+        raise UsageError(f"{name} has no crf", remedy="its own options go with -e key=value")
+    if encoder.preset:
+        preset = preset or encoder.default_preset
+        if preset not in encoder.presets:
+            raise UsageError(f"--preset {preset}: {name} takes {', '.join(encoder.presets)}")
+        options[encoder.preset] = preset
+    elif preset is not None:
+        raise UsageError(f"{name} has no preset", remedy="its own options go with -e key=value")
+    return options
+
+
+def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
+    """A tick of which 1/fps is a whole number; 1/fps itself if the first frame, at `offset`, is on that grid."""
+    if offset is not None and (offset * fps).denominator == 1:
+        return 1 / fps
+    return Fraction(1, fps.numerator * math.ceil(Fraction(_FINE_TICK, fps.numerator)))
+
+
+def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
+    """A tick of which every time of the source, every nominal time, and every `multiple`th in between is one."""
+    ticks = math.lcm(info.time_base.denominator, info.average_rate.numerator) * multiple
+    return Fraction(1, ticks if ticks <= _MAX_TICK else _FINE_TICK)
+
+
+def _kept_chapters(info: ClipInfo, origin: Fraction, stretch: int, stop: Fraction | None) -> tuple[Chapter, ...]:
+    end = (info.start + stop) * stretch - origin if stop is not None else None
+    kept = []
+    for chapter in info.chapters:
+        begins = max(chapter.start * stretch - origin, Fraction(0))
+        ends = chapter.end * stretch - origin
+        ends = ends if end is None else min(ends, end)
+        if begins < ends:
+            kept.append(Chapter(begins, ends, chapter.metadata))
+    return tuple(kept)
+
+
+class Encoder:
+    """Writes frames, in order of time, and copies the sound beside them.
+
+    Args:
+        part: the file to write; an existing one is truncated. It is left to the caller to remove.
+        plan: what to write.
+        audio: the sound to copy, closed together with the encoder.
+
+    Raises:
+        UsageError: an option the encoder does not have, or a value it does not take.
+        OutputError: the encoder or the container refuses the plan, or the file cannot be written.
+    """
+
+    def __init__(self, part: Path, plan: EncodePlan, audio: AudioCopy | None = None) -> None:
+        self.plan = plan
+        self.frames = 0  # written so far
+        self._part = part
+        self._audio = audio
+        self._tick = -1  # of the last frame
+        self._start = self._end = 0  # ticks
+        self._longest = 1 / plan.rate  # duration of a frame
+        encoder = _find_encoder(plan.codec)
+        self._wire = _wire_format(encoder, plan.format.pix_fmt) or plan.format.pix_fmt
+        self._container = av.open(
+            os.path.abspath(part),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
+            "w",
+            format=plan.container,
+            container_options={"movflags": "+faststart"} if plan.container in _APPLE else {},
+        )
+        try:
+            self._stream = self._add_video()
+            if audio is not None:
+                audio.attach(self._container, plan.target)
+            self._write_header()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _add_video(self) -> VideoStream:
+        plan = self.plan
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own: errors only
+        try:
+            stream = self._container.add_stream(
+                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=dict(plan.options)
+            )
+        except ValueError as error:
+            raise OutputError(
+                f"a {plan.container} file cannot hold {plan.codec} video",
+                path=self.plan.target,
+                remedy="choose another codec with -c:v, or write an .mkv file",
+            ) from error
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, self._wire
+        stream.sample_aspect_ratio = plan.sar
+        if plan.rotation:
+            stream.set_display_rotation(plan.rotation)
+        context = stream.codec_context
+        context.time_base = plan.time_base
+        context.thread_count = available_cpus()
+        context.flags |= Flags.frame_duration  # else the last frame of a variable rate is cut short
+        context.colorspace = plan.color.matrix_code
+        context.color_primaries = plan.color.primaries
+        context.color_trc = plan.color.transfer
+        context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
+        if plan.container in _APPLE and plan.codec == "libx265":
+            context.codec_tag = "hvc1"  # QuickTime refuses hev1
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise OutputError(
+                f"{plan.codec} refuses {plan.width}x{plan.height} {self._wire} with {_spelled(plan.options)}",
+                path=self.plan.target,
+                remedy="check -c:v and the encoder options",
+            ) from error
+        if context.options:  # what the encoder did not take
+            raise UsageError(f"{plan.codec} has no option {', '.join(context.options)}", remedy="check -e key=value")
+        return stream
+
+    def _write_header(self) -> None:
+        container, plan = self._container, self.plan
+        container.metadata.update(plan.metadata)
+        if plan.chapters:
+            container.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": round(chapter.start * 1000),
+                        "end": round(chapter.end * 1000),
+                        "time_base": Fraction(1, 1000),
+                        "metadata": chapter.metadata,
+                    }
+                    for number, chapter in enumerate(plan.chapters)
+                ]
+            )
+        try:
+            container.start_encoding()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise OutputError(
+                f"a {plan.container} file cannot be started with these streams: {_reason(error)}",
+                path=self.plan.target,
+                remedy="write an .mkv file, or drop the sound with -an",
+            ) from error
+
+    def write(self, frame: VideoFrame) -> None:
+        """Append a frame of the planned format; times must increase by a tick of the plan or more."""
+        plan = self.plan
+        if frame.format != plan.format or (frame.width, frame.height) != (plan.width, plan.height):
+            raise ValueError(f"got {frame!r}, expected {plan.width}x{plan.height} {plan.format.pix_fmt}")
+        tick = round((frame.pts - plan.origin) / plan.time_base)
+        if self.frames and tick <= self._tick:
+            raise ValueError(f"frame times must increase: got {frame.pts} s after tick {self._tick}")
+        if not self.frames:
+            self._start = tick
+        self._tick = tick
+        self._end = max(tick + 1, round((frame.pts + frame.duration - plan.origin) / plan.time_base))
+        self._longest = max(self._longest, frame.duration)
+        picture = self._picture(frame)
+        picture.pts, picture.duration, picture.time_base = tick, self._end - tick, plan.time_base
+        picture.pict_type = 0  # the encoder's choice
+        self._encode(picture)
+        self.frames += 1
+
+    def _picture(self, frame: VideoFrame) -> av.VideoFrame:
+        plan = self.plan
+        picture = av.VideoFrame(plan.width, plan.height, plan.format.pix_fmt)
+        for plane, codes in zip(picture.planes, frame.planes, strict=True):
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+            rows[:, : plane.width] = codes
+        if self._wire == plan.format.pix_fmt:
+            return picture
+        span = self._stream.codec_context.color_range
+        return picture.reformat(format=self._wire, src_color_range=span, dst_color_range=span)
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                self._mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+
+    def _mux(self, packet: Packet[VideoStream]) -> None:
+        if self._audio is not None and packet.dts is not None:
+            # In step with the picture: the muxer holds back what it cannot interleave yet.
+            self._audio.copy(self._container, until=packet.dts * packet.time_base)
+        self._container.mux(packet)
+
+    def close(self) -> None:
+        """Write what is still on its way and finish the file."""
+        self._encode(None)
+        try:
+            if self._audio is not None:
+                self._audio.copy(self._container)
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failed(error) from error
+        finally:
+            if self._audio is not None:
+                self._audio.close()
+
+    def abandon(self) -> None:
+        """Release the file, whatever becomes of it."""
+        with suppress(OSError):
+            os.truncate(self._part, 0)  # so that finishing it, which cannot be helped, takes no time
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
+        if self._audio is not None:
+            self._audio.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _failed(self, error: Exception) -> OutputError:
+        return OutputError(f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?")
+
+    def verify(self) -> None:
+        """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
+        plan = self.plan
+        frames, begin, end = 0, None, Fraction(0)
+        try:
+            with open_input(self._part) as container:
+                streams = len(container.streams.video), len(container.streams.audio)
+                for packet in container.demux(container.streams.video[0]):
+                    if packet.size and packet.pts is not None:
+                        frames += 1
+                        time = packet.pts * packet.time_base
+                        begin = time if begin is None else min(begin, time)
+                        end = max(end, time + (packet.duration or 0) * packet.time_base)
+        except (InputError, av.FFmpegError, IndexError) as error:
+            raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
+        lasted, expected = end - (begin or 0), (self._end - self._start) * plan.time_base
+        complete = frames == self.frames and streams == (1, self._audio.streams if self._audio else 0)
+        # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
+        if not complete or abs(lasted - expected) > self._longest + Fraction(1, 500):
+            raise OutputError(
+                f"is not what was written: {frames} of {self.frames} frames, {float(lasted):.3f} of "
+                f"{float(expected):.3f} s, {sum(streams)} streams",
+                path=self.plan.target,
+            )
+
+
+def _spelled(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in options.items()) or "its defaults"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,125 @@
+"""Sound, copied packet by packet: nothing is decoded, so nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from vfi_cli.errors import OutputError
+from vfi_cli.video.probe import open_input
+from vfi_cli.video.types import ClipInfo
+
+# Tags that describe the file they were read from; the rest is about the content.
+_STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps"})
+_JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
+
+
+def fresh_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The tags that are still true of a copy."""
+    return {key: tag for key, tag in metadata.items() if key.lower() not in _STALE_TAGS}
+
+
+class AudioCopy:
+    """Copies the audio streams of a clip into an output, in step with its pictures.
+
+    Args:
+        info: the clip.
+        origin: the time of the file, in seconds, that becomes 0 in the output.
+        start, stop: keep start <= time < stop, in seconds after the first frame.
+    """
+
+    def __init__(
+        self,
+        info: ClipInfo,
+        *,
+        origin: Fraction,
+        start: Fraction | None = None,
+        stop: Fraction | None = None,
+    ) -> None:
+        self._info = info
+        self._origin = origin
+        self._start = info.start + start if start else None
+        self._stop = info.start + stop if stop is not None else None
+        self._resources = ExitStack()
+        self._outputs: dict[int, Stream] = {}
+        self._packets = self._timed()
+        self._next: tuple[Fraction, Packet[Stream]] | None = None
+
+    @property
+    def streams(self) -> int:
+        """How many are copied."""
+        return len(self._outputs)
+
+    def attach(self, output: OutputContainer, target: Path) -> None:
+        """Add the streams to `output`, before its header is written.
+
+        Raises OutputError, naming `target` and the codec that its container refuses.
+        """
+        container = self._resources.enter_context(open_input(self._info.path))
+        for stream in container.streams:
+            if stream.index not in {kept.index for kept in self._info.audio}:
+                stream.discard = Discard.all
+        for info in self._info.audio:
+            stream = container.streams[info.index]
+            try:
+                copy = output.add_stream_from_template(stream)
+            except (av.FFmpegError, ValueError) as error:
+                raise OutputError(
+                    f"{output.format.name} cannot hold the audio codec {info.codec}",
+                    path=target,
+                    remedy="write an .mkv file, or drop the sound with -an",
+                ) from error
+            copy.metadata.update(fresh_tags(stream.metadata))
+            copy.disposition = stream.disposition
+            self._outputs[info.index] = copy
+        self._container = container
+        self._next = next(self._packets, None)
+
+    def copy(self, output: OutputContainer, until: Fraction | None = None) -> None:
+        """Write the packets that start before `until` seconds of the output; all that are left if None."""
+        while self._next is not None and (until is None or self._next[0] < until):
+            output.mux(self._next[1])
+            self._next = next(self._packets, None)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._packets.close()
+        self._resources.close()
+
+    def _timed(self) -> Generator[tuple[Fraction, Packet[Stream]], None, None]:
+        """(time in the output, packet on the clock of the output)."""
+        streams = [stream for stream in self._container.streams.audio if stream.index in self._outputs]
+        if self._start is not None:
+            self._container.seek(int(self._start * av.time_base))
+        shifts = dict.fromkeys(self._outputs, -self._origin)
+        lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
+        with suppress(av.FFmpegError):  # a file that ends in the middle: the picture reports it
+            for packet in self._container.demux(*streams):
+                base = packet.time_base
+                if not packet.size or packet.dts is None or not self._wanted(packet):
+                    continue
+                index = packet.stream_index
+                time = packet.dts * base + shifts[index]
+                begin, end = lasts.get(index, (None, time))
+                if begin is not None and time <= begin:
+                    if begin - time < _JUMP:
+                        continue
+                    shifts[index] += end - time
+                    time = end
+                lasts[index] = time, time + (packet.duration or 0) * base
+                lead = packet.pts - packet.dts if packet.pts is not None else 0
+                packet.dts = round(time / base)
+                packet.pts = packet.dts + lead
+                packet.stream = self._outputs[index]
+                yield time, packet
+
+    def _wanted(self, packet: Packet[Stream]) -> bool:
+        time = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        return (self._start is None or time >= self._start) and (self._stop is None or time < self._stop)
