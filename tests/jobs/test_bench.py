@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
+from vfi_cli.engine.device import Runtime
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs import bench
 from vfi_cli.jobs.bench import BenchJob, Measured, Row, moving_texture, run
@@ -22,11 +23,13 @@ class Convolver:
 
     clock = 0.0
 
-    def __init__(self, ratios: tuple[float, ...] | None) -> None:
+    def __init__(self, asked: str, ratios: tuple[float, ...] | None) -> None:
         self.device = torch.device("cpu")
+        self.runtime = Runtime(self.device, torch.float32)
         self.share = sum(ratios) / 4 if ratios else 1.0
         self.last_routes = np.arange(4)[:, None, None] < 4 * np.array([self.share] * 4)
         self.layer = nn.Conv2d(3, 3, 3, padding=1).requires_grad_(False)
+        self.asked = asked
         self.pairs: list[tuple[float, float]] = []
 
     def prepare(self, rgb: Tensor) -> Tensor:
@@ -46,7 +49,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Convolver]:
     made: list[Convolver] = []
 
     def build(model: str, device: str, precision: str, routing: tuple[float, ...] | None) -> Convolver:
-        made.append(Convolver(routing))
+        made.append(Convolver(device, routing))
         return made[-1]
 
     monkeypatch.setattr(bench, "build", build)
@@ -87,12 +90,9 @@ def test_profile_tells_the_time_per_stage(built: list[Convolver]) -> None:
 def test_every_size_on_every_device(built: list[Convolver]) -> None:
     seen: list[Row] = []
     rows = run(job(sizes=((64, 48), (80, 64)), devices=("cpu", "cpu:0"), runs=1), seen.append)
-    assert [(row.device, row.size) for row in rows] == [
-        ("cpu", (64, 48)),
-        ("cpu", (80, 64)),
-        ("cpu:0", (64, 48)),
-        ("cpu:0", (80, 64)),
-    ]
+    assert [row.size for row in rows] == [(64, 48), (80, 64)] * 2
+    assert "fp32" in rows[0].device
+    assert [network.asked for network in built] == ["cpu", "cpu", "cpu:0", "cpu:0"]
     assert seen == rows
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -70,7 +72,7 @@ def bench_command(
 
     def tell(row: Row) -> None:
         if not quiet:
-            console.say(f"vfi: {_size(row)} on {row.device} took {row.static.seconds:.3f} s static")
+            console.say(f"vfi: {row.device}: timed {_size(row)}")
 
     rows = run(job, tell)
     machine = Machine.here()
@@ -78,10 +80,12 @@ def bench_command(
         console.print_data(_as_dict(job, machine, rows))
         return 0
     out = Console()
-    out.print(_heading(job, machine), highlight=False)
-    out.print(_table(rows))
-    if profile:
-        out.print(_stage_table(rows))
+    out.print(_heading(job, machine), highlight=False, soft_wrap=True)
+    for device, group in groupby(rows, key=lambda row: row.device):
+        rows_there = list(group)
+        out.print(_table(device, rows_there))
+        if profile:
+            out.print(_stage_table(device, rows_there))
     return 0
 
 
@@ -114,36 +118,35 @@ def _heading(job: BenchJob, machine: Machine) -> str:
     )
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table("device", "size", "mode")
-    for heading in ("s / frame", "GFLOPs", "GMACs", "peak MiB", "patches per block", "rho"):
-        table.add_column(heading, justify="right")
+def _table(device: str, rows: list[Row]) -> Table:
+    table = Table("size", "mode", title=device, title_justify="left", box=box.SIMPLE)
+    for heading in ("s/frame", "GFLOPs", "GMACs", "peak MiB", "% of patches", "rho"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         for mode, measured in _modes(row).items():
             rho = row.rho if mode == "routed" else None
             table.add_row(
-                row.device,
                 _size(row),
                 mode,
                 f"{measured.seconds:.4f}",
                 f"{measured.cost.flops / 1e9:.1f}",
                 f"{measured.cost.macs / 1e9:.1f}",
                 f"{measured.peak_bytes / 2**20:.0f}",
-                " ".join(f"{share:.0%}" for share in measured.shares),
+                " ".join(f"{100 * share:.0f}" for share in measured.shares),
                 "" if rho is None else f"{rho:.2f}",
             )
-        table.add_section()
     return table
 
 
-def _stage_table(rows: list[Row]) -> Table:
-    table = Table("device", "size", "mode", "stage")
-    table.add_column("ms / frame", justify="right")
+def _stage_table(device: str, rows: list[Row]) -> Table:
+    """A column per size and mode."""
+    table = Table("ms/frame", title=device, title_justify="left", box=box.SIMPLE)
+    runs = [measured.stages for row in rows for measured in _modes(row).values()]
     for row in rows:
-        for mode, measured in _modes(row).items():
-            for stage, seconds in measured.stages.items():
-                table.add_row(row.device, _size(row), mode, stage, f"{seconds * 1e3:.1f}")
-            table.add_section()
+        for mode in _modes(row):
+            table.add_column(f"{_size(row)}\n{mode}", justify="right")
+    for stage in dict.fromkeys(chain.from_iterable(runs)):
+        table.add_row(stage, *(f"{1e3 * stages[stage]:.1f}" if stage in stages else "" for stages in runs))
     return table
 
 

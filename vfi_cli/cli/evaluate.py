@@ -22,13 +22,10 @@ from vfi_cli.cli.options import (
     Verbose,
     routing_of,
 )
-from vfi_cli.errors import InputError, OutputError
+from vfi_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalReport
-
-DAMAGED = 5
-"""Exit code where some clips could be scored and others not."""
 
 
 class Baseline(StrEnum):
@@ -79,7 +76,7 @@ def eval_command(
         max_frames=max_frames,
         blend=baseline is Baseline.BLEND,
     )
-    show = console.say if as_json else typer.echo
+    show = console.say if as_json else console.print_line
 
     def tell(result: ClipScore | BadClip) -> None:
         if isinstance(result, BadClip):
@@ -88,7 +85,8 @@ def eval_command(
             show(_line(*_row(result).values()))
 
     if not quiet:
-        show(_line("clip", "frames", "psnr", "ssim", *(("psnr of blend", "ssim of blend") if job.blend else ())))
+        of_blend = ("blend psnr", "blend ssim") if job.blend else ()
+        show(_line("clip", "frames", "psnr", "ssim", *of_blend))
     report = run(job, tell)
     if report.clips and not quiet:
         show(_line(f"mean of {len(report.clips)}", "", *_mean(report).values()))
@@ -96,9 +94,7 @@ def eval_command(
         _write_csv(csv_file, report)
     if as_json:
         console.print_data(_as_dict(report))
-    if not report.clips:
-        raise InputError("no clip could be scored")
-    return DAMAGED if report.bad else 0
+    return report.exit_code
 
 
 def _row(clip: ClipScore) -> dict[str, Any]:
@@ -120,7 +116,7 @@ def _mean(report: EvalReport) -> dict[str, float]:
 
 def _line(clip: object, *figures: object) -> str:
     """Names last: they are as long as they are."""
-    return "".join(f"{_short(figure):>14}" for figure in figures) + f"  {clip}"
+    return "".join(f"{_short(figure):>12}" for figure in figures) + f"  {clip}"
 
 
 def _short(figure: object) -> str:

@@ -71,6 +71,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """`device` is for people: "CPU, 2 threads, bf16"."""
+
     device: str
     size: Size
     static: Measured
@@ -92,11 +94,10 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
     """
     rows: list[Row] = []
     for device in job.devices:
-        static = build(job.model, device, job.precision, None)
-        routed = build(job.model, device, job.precision, job.routing)
+        modes = tuple(build(job.model, device, job.precision, routing) for routing in (None, job.routing))
         for frames in _inputs(job):
             height, width = frames[0].shape[:2]
-            rows.append(Row(device, (width, height), *_measure((static, routed), frames, job)))
+            rows.append(Row(modes[0].runtime.label, (width, height), *_measure(modes, frames, job)))
             report(rows[-1])
     return rows
 
@@ -140,9 +141,7 @@ def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
         yield [cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.uint8) for frame in frames]
 
 
-def _measure(
-    interpolators: tuple[Interpolator, Interpolator], frames: Sequence[Frame], job: BenchJob
-) -> list[Measured]:
+def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job: BenchJob) -> list[Measured]:
     """Static and routed take turns, so that a busy moment of the machine hits both."""
     steps = [partial(next, _generate(interpolator, frames)) for interpolator in interpolators]
     for _ in range(job.warmup):

@@ -12,6 +12,7 @@ import numpy as np
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.clips import Clip, Frame, find_clips, to_frame, to_tensor
+from vfi_cli.jobs.interp import DAMAGED
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
@@ -73,6 +74,13 @@ class BadClip:
 class EvalReport:
     clips: tuple[ClipScore, ...]
     bad: tuple[BadClip, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if every clip was scored."""
+        if not self.bad:
+            return 0
+        return DAMAGED if self.clips else InputError.exit_code
 
     @property
     def mean(self) -> Score | None:

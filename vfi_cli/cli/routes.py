@@ -1,0 +1,71 @@
+"""`vfi routes`: see where the network works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vfi_cli.cli import console
+from vfi_cli.cli.options import (
+    Debug,
+    Device,
+    Json,
+    KeepRatio,
+    Model,
+    Precision,
+    Quiet,
+    Static,
+    Verbose,
+    routing_of,
+)
+from vfi_cli.timeline import parse_time
+
+
+def routes_command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Video file.")],
+    target: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Video file to write.")],
+    model: Model = "lite",
+    keep_ratio: KeepRatio = None,
+    static: Static = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    start: Annotated[str | None, typer.Option("--ss", metavar="TIME", help="Start: 12.5 or 00:01:02.5.")] = None,
+    stop: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, on the clock of --ss.")] = None,
+    overwrite: Annotated[bool, typer.Option("-y", help="Replace the output if it exists.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Draw over a video how many of the refine blocks each 64x64 patch runs, on the way to the next frame.
+
+    The output is silent and keeps rate and duration. Exit code 5 means done, but the input was damaged.
+    """
+    console.set_up_logging(quiet=quiet, verbose=verbose or debug)
+    routing = routing_of(keep_ratio, static)
+    begin = parse_time(start, "--ss") if start is not None else None
+    end = parse_time(stop, "--to") if stop is not None else None
+
+    from vfi_cli.jobs.routes import RoutesJob, run
+
+    job = RoutesJob(
+        source=source,
+        target=target,
+        model=model,
+        routing=routing,
+        device=device,
+        precision=precision,
+        start=begin,
+        stop=end,
+        overwrite=overwrite,
+    )
+    with console.ProgressBar(quiet=quiet) as bar:
+        summary = run(job, bar)
+    if as_json:
+        console.print_data(summary.to_dict())
+    elif not quiet:
+        shares = ", ".join(f"{share:.1%}" for share in summary.shares)
+        console.say(f"{summary.target}: {summary.frames} frames; {shares} of the patches run block 1 to 4")
+    return summary.exit_code

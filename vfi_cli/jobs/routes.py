@@ -1,0 +1,145 @@
+"""A clip under its route map: how many dynamic blocks each patch runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.errors import InputError, UsageError
+from vfi_cli.jobs.clips import to_frame, to_rgb, to_tensor
+from vfi_cli.jobs.interp import DAMAGED, Progress
+from vfi_cli.jobs.overlay import draw_routes
+from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS
+from vfi_cli.ops.color import rgb_to_yuv
+from vfi_cli.video.decode import decode
+from vfi_cli.video.encode import Encoder, plan_encode
+from vfi_cli.video.probe import probe
+from vfi_cli.video.target import Target
+from vfi_cli.video.types import PlaneFormat, VideoFrame
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesJob:
+    """What to draw.
+
+    Args:
+        routing: share of the patches that pass each dynamic block; None leaves nothing out.
+        start, stop: the part to use, in seconds from the first frame of the clip.
+        overwrite: the target may exist.
+    """
+
+    source: Path
+    target: Path
+    model: str = "lite"
+    routing: tuple[float, ...] | None = PAPER_KEEP_RATIOS
+    device: str = "auto"
+    precision: str = "auto"
+    start: Fraction | None = None
+    stop: Fraction | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.stop is not None and self.stop <= (self.start or 0):
+            raise UsageError("the end of the part to use does not lie after its start")
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesSummary:
+    """`shares`: of the patches of all pairs, those that ran each dynamic block, in [0, 1]."""
+
+    target: Path
+    frames: int
+    damaged: int
+    shares: tuple[float, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return DAMAGED if self.damaged else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "target": str(self.target),
+            "frames": self.frames,
+            "damaged": self.damaged,
+            "block_shares": list(self.shares),
+        }
+
+
+def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
+    """Write the clip, silent and at its own times, with the map of each pair over its left frame.
+
+    Raises:
+        InputError: the source cannot be read, or has a single frame.
+        OutputError: the target cannot be written.
+        ModelError: the model or the device is not to be had.
+    """
+    begin = time.monotonic()
+    clip = probe(job.source)
+    plan = plan_encode(clip, job.target, start=job.start, stop=job.stop)
+    for note in (*clip.notes, *plan.notes):
+        log.info("%s", note)
+    stop = clip.duration if job.stop is None else min(job.stop, clip.duration)
+    expected = round((stop - (job.start or 0)) * clip.average_rate)
+    with Target(job.target, source=job.source, overwrite=job.overwrite) as target:
+        mapper = RouteMapper(build(job.model, job.device, job.precision, job.routing), plan.format)
+        with decode(clip, job.start, job.stop) as decoder, Encoder(target.part, plan) as encoder:
+            for frame in mapper.draw(decoder):
+                encoder.write(frame)
+                seconds = time.monotonic() - begin
+                report(Progress(encoder.frames, encoder.frames, expected, seconds, mapper.shares))
+        if not encoder.frames:
+            raise InputError("a route needs a pair of frames, and there is none", path=job.source)
+        encoder.verify()
+        target.commit()
+    return RoutesSummary(job.target, encoder.frames, decoder.damaged, mapper.shares)
+
+
+class RouteMapper:
+    """Draws route maps on frames of `format`; `shares` is the mean over the pairs so far."""
+
+    def __init__(self, interpolator: Interpolator, format: PlaneFormat) -> None:
+        self._interpolator = interpolator
+        self._format = format
+        self._pairs = 0
+        self._passed: NDArray[np.float64] = np.zeros(DYNAMIC_BLOCKS)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of the patches, those that ran each dynamic block, in [0, 1]."""
+        return tuple((self._passed / max(1, self._pairs)).tolist())
+
+    def draw(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """Each frame under the routes of the frame half way to the next; the last one keeps those before it.
+
+        Nothing comes of a single frame.
+        """
+        pictures = ((frame, self._interpolator.prepare(to_rgb(frame))) for frame in frames)
+        last: VideoFrame | None = None
+        for (frame, left), (following, right) in pairwise(pictures):
+            last = following
+            self._interpolator.between(left, right, (0.5,))
+            self._pairs += 1
+            self._passed += self._interpolator.last_routes.mean((0, 1))
+            yield self._under_routes(frame)
+        if last is not None:
+            yield self._under_routes(last)
+
+    def _under_routes(self, frame: VideoFrame) -> VideoFrame:
+        routes = self._interpolator.last_routes
+        drawn = draw_routes(to_frame(to_rgb(frame)), routes, self._interpolator.network.config.patch)
+        color = frame.color
+        planes = rgb_to_yuv(to_tensor(drawn), color.matrix, color.full_range, self._format.subsampling)
+        y, u, v = (plane.numpy() for plane in planes)
+        return replace(frame, planes=(y, u, v), format=self._format)
