@@ -1,5 +1,6 @@
 """Average splatting: the definition equals its numpy twin, every kernel equals the definition."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,9 +21,7 @@ Splat = Callable[..., tuple[Tensor, Tensor]]
 every_kernel = pytest.mark.parametrize("splat", [average_splat, average_splat_torch, average_splat_numba])
 
 
-def image_and_flow(
-    B: int, C: int, H: int, W: int, dtype: torch.dtype = torch.float32
-) -> tuple[Tensor, Tensor]:
+def image_and_flow(B: int, C: int, H: int, W: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     draw = torch.Generator().manual_seed(H * W)
     x = torch.rand(B, C, H, W, generator=draw, dtype=dtype)
     flow = torch.randn(B, 2, H, W, generator=draw, dtype=dtype) * 5
@@ -38,9 +37,7 @@ def test_equals_the_numpy_twin(splat: Splat, size: tuple[int, int, int, int]) ->
     for k in range(size[0]):
         expected, expected_weight = oracle.average_splat(x[k].numpy(), flow[k].numpy())
         torch.testing.assert_close(out[k], torch.from_numpy(expected).float(), atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(
-            weight[k, 0], torch.from_numpy(expected_weight).float(), atol=1e-5, rtol=1e-5
-        )
+        torch.testing.assert_close(weight[k, 0], torch.from_numpy(expected_weight).float(), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("levels", [3, 4])
@@ -146,9 +143,7 @@ def test_gradients_are_those_of_the_definition(t: float) -> None:
 
 def test_gradients_in_single_precision_stay_near_those_in_double() -> None:
     x, flow = image_and_flow(2, 3, 24, 32)
-    flow[torch.rand_like(flow) < 0.2] = (
-        2.0**-18
-    )  # tiny shares: there the gradient is share / weight, both tiny
+    flow[torch.rand_like(flow) < 0.2] = 2.0**-18  # tiny shares: there the gradient is share / weight, both tiny
     gradients = []
     for dtype in (torch.float32, torch.float64):
         inputs = [tensor.to(dtype, copy=True).requires_grad_() for tensor in (x, flow)]
@@ -177,13 +172,42 @@ def test_refuses_a_flow_of_another_size() -> None:
         average_splat(torch.zeros(1, 3, 4, 4), torch.zeros(1, 2, 4, 5))
 
 
-def test_works_where_the_compiled_kernel_cannot_be_cached(tmp_path: Path) -> None:
-    check = """
+def in_a_new_process(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_works_where_the_compiled_kernel_cannot_be_cached() -> None:
+    in_a_new_process("""
 import numba.core.caching
 numba.core.caching.CacheImpl._locator_classes = []  # no folder can be written
 import torch
 from vfi_cli.ops.splat import average_splat
 x = torch.rand(1, 3, 4, 4)
 assert torch.equal(average_splat(x, torch.zeros(1, 2, 4, 4))[0], x)
-"""
-    subprocess.run([sys.executable, "-c", check], check=True, cwd=Path(__file__).parents[2])
+""")
+
+
+def test_the_first_call_does_not_load_the_tracing_compiler() -> None:
+    in_a_new_process("""
+import sys
+import torch
+from vfi_cli.ops.splat import average_splat
+average_splat(torch.rand(1, 3, 4, 4), torch.zeros(1, 2, 4, 4))
+assert "torch._dynamo" not in sys.modules  # most of a second
+""")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+def test_splats_in_a_forked_process() -> None:
+    in_a_new_process("""
+import os
+import torch
+from vfi_cli.ops.splat import average_splat
+torch.set_num_threads(2)
+x, flow = torch.rand(1, 3, 4, 4), torch.zeros(1, 2, 4, 4)
+average_splat(x, flow)  # starts threads, which the fork will lack
+child = os.fork()
+if child == 0:
+    os._exit(not torch.equal(average_splat(x, flow)[0], x))
+assert os.waitpid(child, 0)[1] == 0
+""")

@@ -29,7 +29,7 @@ def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tens
     """
     if x.ndim != 4 or flow.shape != (x.shape[0], 2, *x.shape[2:]):
         raise ValueError(f"x (B, C, H, W), flow (B, 2, H, W) expected: {tuple(x.shape)}, {tuple(flow.shape)}")
-    out, weight = _average_splat(x, flow, t)
+    out, weight = torch.ops.vfi.average_splat(x, flow, t)
     return out, weight
 
 
@@ -90,17 +90,24 @@ def _kernel(device: str) -> Splat:
     return average_splat_torch
 
 
-@torch.library.custom_op("vfi::average_splat", mutates_args=())
+# Not torch.library.custom_op: its first call imports torch._dynamo, most of a second.
+OPERATOR = "vfi::average_splat"
+torch.library.define(OPERATOR, "(Tensor x, Tensor flow, float t) -> (Tensor, Tensor)")
+
+
+@torch.library.impl(OPERATOR, "default")
 def _average_splat(x: Tensor, flow: Tensor, t: float) -> tuple[Tensor, Tensor]:
     splat = average_splat_torch if x.dtype == torch.float64 else _kernel(x.device.type)
     return splat(x, flow, t)
 
 
-@_average_splat.register_fake
-def _(x: Tensor, flow: Tensor, t: float) -> tuple[Tensor, Tensor]:
+def _average_splat_fake(x: Tensor, flow: Tensor, t: float) -> tuple[Tensor, Tensor]:
     B, _, H, W = x.shape
     out = torch.empty_like(x, memory_format=torch.channels_last)
     return out, x.new_empty(B, 1, H, W, dtype=_sum_dtype(x))
+
+
+torch.library.register_fake(OPERATOR, _average_splat_fake)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple[Tensor, Tensor]) -> None:
@@ -133,4 +140,4 @@ def _backward(ctx: Any, grad_out: Tensor, grad_weight: Tensor) -> tuple[Tensor |
     return grad_x, grad_flow, None
 
 
-_average_splat.register_autograd(_backward, setup_context=_setup_context)
+torch.library.register_autograd(OPERATOR, _backward, setup_context=_setup_context)
