@@ -100,6 +100,7 @@ def probe(path: str | Path) -> ClipInfo:
         color = _color(stream, stored, notes, path)
         notes += _losses(stream, stored)
         base = stream.time_base or Fraction(1, 90_000)
+        chapters = _chapters(container)
         head = _scan(container, stream, base)
         rate, vfr = _rate(stream, head, base)
         start = head.times[0] if head.times else Fraction(0)
@@ -126,8 +127,12 @@ def probe(path: str | Path) -> ClipInfo:
             sar=stream.sample_aspect_ratio or Fraction(1),
             rotation=head.first.rotation if head.first else 0,
             interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
-            others=tuple(_describe(other) for other in container.streams if other.index != stream.index),
-            chapters=_chapters(container),
+            others=tuple(
+                _describe(other)
+                for other in container.streams
+                if other.index != stream.index and not _is_chapter_track(other, len(chapters))
+            ),
+            chapters=chapters,
             metadata=dict(container.metadata),
             notes=tuple(notes),
         )
@@ -306,6 +311,11 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
         for chapter in container.chapters()
         if (base := chapter["time_base"])
     )
+
+
+def _is_chapter_track(stream: Stream, chapters: int) -> bool:
+    """MP4 keeps the names of its chapters in a track of text; the chapters themselves are carried over."""
+    return stream.type == "data" and stream.codec_context is None and 0 < chapters == stream.frames
 
 
 def _describe(stream: Stream) -> StreamInfo:
