@@ -139,18 +139,19 @@ def interp_command(
 
 
 def describe(summary: Summary) -> Iterator[str]:
-    """The summary for people."""
+    """The summary for people, line by line."""
     s = summary
-    yield f"{s.target}"
-    yield (
-        f"  frames   {s.frames_in} in, {s.frames_out} out: {s.generated} generated, {s.copied} copied"
-        f"; {s.cuts} cuts" + (f"; {s.damaged} DAMAGED in the input" if s.damaged else "")
-    )
-    yield f"  duration {float(s.duration_in):.3f} s in, {float(s.duration_out):.3f} s out"
+    damaged = f"; {s.damaged} DAMAGED in the input" if s.damaged else ""
     rates = ", ".join(f"{stage.name} {stage.rate:.1f} fps" for stage in s.stages)
-    yield f"  time     {console.clock(s.seconds)} ({s.frames_out / s.seconds:.1f} fps): {rates}; bottleneck: {s.bottleneck}"
     shares = ", ".join(f"{share:.0%}" for share in s.route_shares)
-    yield f"  refined  {shares} of patches per block; peak memory {s.peak_bytes / 2**20:.0f} MiB; {s.device}"
+    yield f"{s.target}"
+    yield f"  frames    {s.frames_in} in, {s.frames_out} out: {s.generated} generated, {s.copied} copied{damaged}"
+    yield f"  cuts      {s.cuts}"
+    yield f"  duration  {float(s.duration_in):.3f} s in, {float(s.duration_out):.3f} s out"
+    yield f"  time      {console.clock(s.seconds)}, {s.frames_out / s.seconds:.1f} fps"
+    yield f"  stages    {rates}; bottleneck: {s.bottleneck}"
+    yield f"  refined   {shares} of the patches, per block"
+    yield f"  memory    {s.peak_bytes / 2**20:.0f} MiB at most; {s.device}"
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -133,9 +133,9 @@ def run(
     """
     begin = time.perf_counter()
     settled = plan(job)
-    for warning in settled.warnings():
-        log.warning("%s: %s", job.source, warning)
     with Target(settled.target, source=job.source, overwrite=job.overwrite) as target:
+        for warning in settled.warnings():
+            log.warning("%s: %s", job.source, warning)
         with Encoder(target.part, settled.encode, _sound(settled)) as encoder:
             interpolator = interpolator or build(job.model, job.device, job.precision, job.routing)
             log.info("%s on %s", job.model, interpolator.runtime.label)

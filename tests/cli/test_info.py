@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.test_app import run
+from tests.media import make_clip
+
+
+def test_info_tells_what_the_clip_holds_and_what_would_be_made(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mkv", 10, audio="aac")
+    code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--fps", "60")
+    assert code == 0
+    assert "64x48" in out and "10 fps" in out and "60 fps" in out and "in_60fps.mp4" in out
+    assert "audio #1 (aac" in out
+    assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_info_is_json_on_request(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mp4", 10)
+    code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--slowmo", "4", "--json")
+    data = json.loads(out)
+    assert code == 0 and (data["rate"], data["frames"]) == ("10", 10)
+    assert data["output"] == {
+        "path": str(tmp_path / "in_slowmo4x.mp4"),
+        "rate": "10",
+        "frames": 40,
+        "duration": 4.0,
+        "left_out": [],
+    }

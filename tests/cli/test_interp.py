@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.blend import Blend
+from tests.cli.test_app import run
+from tests.media import make_clip, number_of
+from vfi_cli.cli import console
+from vfi_cli.jobs.interp import Progress
+
+# `vfi` with a model that needs a moment for every frame.
+SLOW = """
+import time, vfi_cli.jobs.interp as job
+from tests.blend import Blend
+class Slow(Blend):
+    def between(self, *arguments):
+        time.sleep(0.05)
+        return super().between(*arguments)
+job.build = lambda *_: Slow()
+from vfi_cli.cli.app import main
+main()
+"""
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "in.mp4", 10)
+
+
+@pytest.fixture(autouse=True)
+def blend(monkeypatch) -> Blend:
+    stub = Blend()
+    monkeypatch.setattr("vfi_cli.jobs.interp.build", lambda *_: stub)
+    return stub
+
+
+def start(*arguments: str | Path, **options) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW, "interp", *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        **options,
+    )
+
+
+def test_the_summary_goes_to_stderr_and_json_to_stdout(monkeypatch, capsys, clip: Path, tmp_path: Path):
+    code, out, err = run(monkeypatch, capsys, "interp", str(clip), "-o", str(tmp_path / "a.mp4"))
+    assert (code, out) == (0, "") and "20 out" in err and "bottleneck" in err
+    code, out, err = run(monkeypatch, capsys, "interp", str(clip), "-o", str(tmp_path / "b.mp4"), "--json", "-q")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["frames_out"] == 20
+
+
+def test_options_of_ffmpeg_are_read_as_ffmpeg_reads_them(monkeypatch, capsys, tmp_path: Path):
+    clip, target = make_clip(tmp_path / "in.mp4", 10, audio="aac"), tmp_path / "out.mkv"
+    options = "-c:v libx264 --crf 30 --preset ultrafast -e g=2 -e bf=0 -an -y -t 0.5 --ss 0.2 --pix-fmt yuv444p"
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "-o", str(target), *options.split())
+    assert code == 0, err
+    with av.open(str(target)) as container:
+        assert not container.streams.audio and container.streams.video[0].pix_fmt == "yuv444p"
+        assert [packet.is_keyframe for packet in container.demux(video=0) if packet.size] == [True, False] * 5
+
+
+def test_a_name_with_a_leading_dash_follows_two_dashes(monkeypatch, capsys, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "-in.mp4", 3)
+    assert run(monkeypatch, capsys, "interp", "--", "-in.mp4")[0] == 0
+    assert (tmp_path / "-in_20fps.mp4").exists()
+
+
+def test_existing_output_is_exit_code_4(monkeypatch, capsys, clip: Path):
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "-o", str(clip.with_name("in.mp4")))
+    assert code == 4 and err.count("\n") == 1
+
+
+def test_damaged_input_is_exit_code_5_or_3_if_strict(monkeypatch, capsys, clip: Path, tmp_path: Path):
+    monkeypatch.setattr("vfi_cli.video.decode.Decoder.__init__", damaged(sys.modules["vfi_cli.video.decode"].Decoder))
+    arguments = ["interp", str(clip), "-o", str(tmp_path / "out.mp4")]
+    code, _, err = run(monkeypatch, capsys, *arguments)
+    assert code == 5 and "3 DAMAGED" in err
+    code, _, err = run(monkeypatch, capsys, *arguments, "-y", "--strict")
+    assert code == 3 and "3 frames are damaged" in err
+
+
+def damaged(decoder):
+    init = decoder.__init__
+
+    def with_damage(self, *arguments):
+        init(self, *arguments)
+        self.damaged = 3
+
+    return with_damage
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_removes_what_was_begun(tmp_path: Path, number: signal.Signals, code: int):
+    clip, target = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
+    process = start(clip, "-o", target)
+    part = tmp_path / "out.mp4.part"
+    deadline = time.monotonic() + 60
+    while not part.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert sorted(tmp_path.iterdir()) == [clip]
+    assert "interrupted" in err and "Traceback" not in err
+
+
+def test_nobody_reading_the_messages_does_not_stop_the_work(clip: Path, tmp_path: Path):
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "interp", clip, "-o", tmp_path / "out.mp4", "-v"],
+        stderr=write,
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(write)
+    process.wait(timeout=60)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [number_of(f.to_ndarray(format="gray")) for f in container.decode(video=0)][0::2] == list(range(10))
+    assert process.returncode == 0
+
+
+def test_off_a_terminal_progress_is_a_line_in_ten_seconds(monkeypatch, capsys):
+    now = iter(range(0, 100, 4))
+    monkeypatch.setattr(console.time, "monotonic", lambda: float(next(now)))
+    bar = console.ProgressBar(quiet=False)
+    for written in range(1, 9):
+        bar(Progress(written, 2 * written, 100, float(written), (0.1, 0.4, 0.6, 0.9)))
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 < len(lines) < 8
+    assert "of about 100 frames" in lines[0] and "2.0 fps" in lines[0] and "50% of patches refined" in lines[0]
+
+
+def test_on_a_terminal_progress_is_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with console.ProgressBar(quiet=False) as bar:
+        bar(Progress(1, 50, 100, 1.0, (0.5,)))
+        time.sleep(0.15)  # a bar is drawn ten times a second at most
+        bar(Progress(2, 100, 100, 2.0, (0.5,)))
+    assert "50% of patches refined" in capsys.readouterr().err
+
+
+def test_quiet_is_quiet(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with console.ProgressBar(quiet=True) as bar:
+        bar(Progress(1, 50, 100, 1.0, ()))
+    assert capsys.readouterr().err == ""
