@@ -119,8 +119,10 @@ def _heading(job: BenchJob, machine: Machine) -> str:
 
 
 def _table(device: str, rows: list[Row]) -> Table:
-    table = Table("size", "mode", title=device, title_justify="left", box=box.SIMPLE)
-    for heading in ("s/frame", "GFLOPs", "GMACs", "peak MiB", "% of patches", "rho"):
+    table = Table(title=device, title_justify="left", box=box.SIMPLE)
+    for heading in ("size", "mode"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("s/frame", "GFLOPs", "GMACs", "MiB", "% patches", "rho"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         for mode, measured in _modes(row).items():
@@ -132,7 +134,7 @@ def _table(device: str, rows: list[Row]) -> Table:
                 f"{measured.cost.flops / 1e9:.1f}",
                 f"{measured.cost.macs / 1e9:.1f}",
                 f"{measured.peak_bytes / 2**20:.0f}",
-                " ".join(f"{100 * share:.0f}" for share in measured.shares),
+                "all" if mode == "static" else " ".join(f"{100 * share:.0f}" for share in measured.shares),
                 "" if rho is None else f"{rho:.2f}",
             )
     return table

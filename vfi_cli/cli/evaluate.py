@@ -25,7 +25,7 @@ from vfi_cli.cli.options import (
 from vfi_cli.errors import OutputError
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalReport
+    from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalReport, Score
 
 
 class Baseline(StrEnum):
@@ -82,14 +82,11 @@ def eval_command(
         if isinstance(result, BadClip):
             console.say(f"vfi: {result.clip} cannot be scored: {result.error}")
         elif not quiet:
-            show(_line(*_row(result).values()))
+            show(_line(f"{result.clip} ({result.frames} frames)", result.score, result.blend))
 
-    if not quiet:
-        of_blend = ("blend psnr", "blend ssim") if job.blend else ()
-        show(_line("clip", "frames", "psnr", "ssim", *of_blend))
     report = run(job, tell)
-    if report.clips and not quiet:
-        show(_line(f"mean of {len(report.clips)}", "", *_mean(report).values()))
+    if report.mean is not None and not quiet:
+        show(_line(f"mean of {len(report.clips)} clips", report.mean, report.mean_blend))
     if csv_file is not None:
         _write_csv(csv_file, report)
     if as_json:
@@ -114,14 +111,12 @@ def _mean(report: EvalReport) -> dict[str, float]:
     return mean
 
 
-def _line(clip: object, *figures: object) -> str:
-    """Names last: they are as long as they are."""
-    return "".join(f"{_short(figure):>12}" for figure in figures) + f"  {clip}"
-
-
-def _short(figure: object) -> str:
-    """Both scores mean nothing beyond the fourth decimal."""
-    return f"{figure:.4f}" if isinstance(figure, float) else str(figure)
+def _line(name: str, score: Score, blend: Score | None) -> str:
+    """The name last, it is as long as it is."""
+    figures = f"{score.psnr:8.3f} dB {score.ssim:7.4f}"
+    if blend is not None:
+        figures += f"   blend {blend.psnr:8.3f} dB {blend.ssim:7.4f}"
+    return f"{figures}   {name}"
 
 
 def _as_dict(report: EvalReport) -> dict[str, Any]:
@@ -135,6 +130,6 @@ def _write_csv(path: Path, report: EvalReport) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]) if rows else ["clip", "frames", "psnr", "ssim"])
             writer.writeheader()
-            writer.writerows({key: _short(figure) for key, figure in row.items()} for row in rows)
+            writer.writerows(rows)
     except OSError as error:
         raise OutputError(error.strerror or str(error), path=path) from error
