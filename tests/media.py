@@ -60,6 +60,7 @@ def make_clip(
     chapters: Sequence[tuple[int, int, str]] = (),
     subtitle: bool = False,
     format: str | None = None,
+    faststart: bool = False,
 ) -> Path:
     """Write a clip and return its path.
 
@@ -74,7 +75,8 @@ def make_clip(
     rate = Fraction(rate)
     base = time_base or 1 / rate
     times = times if times is not None else [index / rate for index in range(frames)]
-    with av.open(str(path), "w", format=format) as container:
+    muxing = {"movflags": "+faststart"} if faststart else {}
+    with av.open(str(path), "w", format=format, container_options=muxing) as container:
         video = container.add_stream(codec, rate=rate, options={"threads": "1", **(options or {})})
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         context = video.codec_context
@@ -97,6 +99,8 @@ def make_clip(
         )
         tracks = [container.add_stream(audio, rate=48000) for _ in range(audio_tracks)] if audio else []
         text = container.add_stream("subrip") if subtitle else None
+        if text is not None:
+            text.codec_context.subtitle_header = b"[Script Info]\n"
         ends = [*times[1:], times[-1] + 1 / rate]
         packets = []
         for index, (time, end) in enumerate(zip(times, ends, strict=True)):

@@ -94,7 +94,9 @@ def probe(path: str | Path) -> ClipInfo:
         _check_size(context.width, context.height, path)
         stored = context.format
         if stored is None:
-            raise InputError(f"the video codec {_codec_name(stream)} cannot be decoded", path=path)
+            raise InputError(
+                f"no picture of the {_codec_name(stream)} video can be read", path=path, remedy="is it complete?"
+            )
         notes: list[str] = []
         format = nearest_format(stored)
         color = _color(stream, stored, notes, path)
@@ -325,4 +327,4 @@ def _describe(stream: Stream) -> StreamInfo:
 
 
 def _codec_name(stream: Stream) -> str:
-    return stream.codec_context.name if stream.codec_context is not None else ""
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""

@@ -1,0 +1,212 @@
+"""Probe: what a file holds, and what is no video."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from tests.media import make_clip, truncated
+from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.probe import probe, snap_rate
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return make_clip(tmp_path_factory.mktemp("probe") / "clip.mp4")
+
+
+def test_a_plain_clip(clip):
+    info = probe(clip)
+    assert (info.width, info.height, info.codec, info.pix_fmt) == (64, 48, "h264", "yuv420p")
+    assert (info.average_rate, info.vfr, info.start, info.duration) == (10, False, 0, 1)
+    assert (info.frame_count, info.sar, info.rotation, info.interlaced) == (10, 1, 0, False)
+    assert info.others == () and info.declared
+
+
+@pytest.mark.parametrize("name", ["-x.mp4", "a%03d.mp4", "a:b.mp4", "new\nline.mp4", "emoji 😀 'q\".mp4", "http:x.mp4"])
+def test_names_are_taken_literally(clip, tmp_path, monkeypatch, name):
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert probe(name).frame_count == 10
+
+
+@pytest.mark.parametrize(
+    "name", ["http://127.0.0.1:1/a.mp4", "concat:clip.mp4|clip.mp4", "pipe:0", "-", "file:clip.mp4"]
+)
+def test_urls_and_protocols_are_files_that_do_not_exist(clip, monkeypatch, name):
+    monkeypatch.chdir(clip.parent)
+    with pytest.raises(InputError, match="no such file"):
+        probe(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile clip.mp4\n", "#EXTM3U\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n"]
+)
+def test_a_playlist_by_any_name_is_not_followed(clip, text):
+    playlist = clip.with_name("list.mp4")
+    playlist.write_text(text)
+    with pytest.raises(InputError):
+        probe(playlist)
+
+
+def test_files_that_are_no_videos_are_refused_with_a_reason(clip, tmp_path):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    text = tmp_path / "text.mp4"
+    text.write_text("hi\n")
+    cases = {
+        empty: "empty",
+        text: "not a readable video",
+        tmp_path: "not a file",
+        tmp_path / "none.mp4": "no such file",
+        truncated(clip, 0.3, tmp_path / "cut.mp4"): "not a readable video",
+    }
+    for path, reason in cases.items():
+        with pytest.raises(InputError, match=reason):
+            probe(path)
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    path = tmp_path / "tone.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("aac", rate=48000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = 48000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(InputError, match="no video stream"):
+        probe(path)
+
+
+def test_a_cover_image_is_no_video(tmp_path):
+    path = make_clip(tmp_path / "cover.mkv", 1, codec="mjpeg", pix_fmt="yuvj420p", audio="aac")
+    cover = tmp_path / "cover.mp4"
+    with av.open(str(path)) as source, av.open(str(cover), "w") as sink:
+        copies = {stream: sink.add_stream_from_template(stream, opaque=True) for stream in source.streams}
+        for stream, copy in copies.items():
+            if stream.type == "video":
+                copy.disposition = av.stream.Disposition.attached_pic
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream]
+                sink.mux(packet)
+    with pytest.raises(InputError, match="cover"):
+        probe(cover)
+
+
+def test_a_header_that_claims_a_giant_picture_is_over_the_limit(tmp_path):
+    bomb = tmp_path / "bomb.y4m"
+    bomb.write_bytes(b"YUV4MPEG2 W16000 H16000 F25:1 C420\nFRAME\n" + bytes(1000))
+    with pytest.raises(LimitError, match="16000x16000"):
+        probe(bomb)
+
+
+@pytest.mark.parametrize(
+    ("height", "matrix", "full_range", "expected"),
+    [
+        (48, 2, False, ("bt601", False, True)),
+        (720, 2, False, ("bt709", False, True)),
+        (48, 1, False, ("bt709", False, False)),
+        (720, 6, False, ("bt601", False, False)),
+        (48, 5, True, ("bt601", True, False)),
+        (48, 9, False, ("bt2020", False, False)),
+    ],
+)
+def test_colour_is_what_the_tags_say_or_else_a_guess_from_the_size(tmp_path, height, matrix, full_range, expected):
+    info = probe(make_clip(tmp_path / "a.mp4", 2, height=height, matrix=matrix, full_range=full_range))
+    assert (info.color.matrix, info.color.full_range, info.color.guessed) == expected
+    assert any("no colour matrix" in note for note in info.notes) == expected[2]
+
+
+def test_an_unknown_matrix_is_refused(tmp_path):
+    with pytest.raises(InputError, match="matrix 8"):
+        probe(make_clip(tmp_path / "a.mkv", 2, matrix=8, pix_fmt="yuv444p"))
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "nearest", "note"),
+    [
+        ("libx264", "yuv422p", "yuv422p", ""),
+        ("libx264", "yuv444p", "yuv444p", ""),
+        ("libx264", "yuvj420p", "yuv420p", ""),
+        ("libx264", "yuv420p10le", "yuv420p", "10-bit"),
+        ("ffv1", "yuv444p16le", "yuv444p", "16-bit"),
+        ("ffv1", "yuva420p", "yuv420p", "transparency"),
+        ("ffv1", "gray", "yuv420p", ""),
+        ("ffv1", "yuv411p", "yuv422p", ""),
+        ("ffv1", "yuv410p", "yuv420p", ""),
+        ("ffv1", "yuv440p", "yuv444p", ""),
+        ("libx264rgb", "rgb24", "yuv444p", ""),
+        ("ffv1", "bgr0", "yuv444p", ""),
+    ],
+)
+def test_every_pixel_format_has_a_nearest_one_of_ours(tmp_path, codec, pix_fmt, nearest, note):
+    info = probe(make_clip(tmp_path / "a.mkv", 2, codec=codec, pix_fmt=pix_fmt, matrix=6))
+    assert info.format.pix_fmt == nearest
+    assert note in " ".join(info.notes)
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(24), Fraction(25, 2)])
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_the_rate_is_exact_in_any_container(tmp_path, rate, container):
+    info = probe(make_clip(tmp_path / f"a.{container}", 60, rate=rate))
+    assert info.average_rate == rate
+    assert info.vfr is False
+
+
+def test_the_rate_of_a_raw_stream_is_not_the_default_of_its_reader(tmp_path):
+    info = probe(make_clip(tmp_path / "a.h264", 12, rate=10, format="h264"))
+    assert info.average_rate == 10
+
+
+def test_snapping_finds_ntsc_rates_and_leaves_others_alone():
+    assert snap_rate(Fraction("23.976")) == Fraction(24000, 1001)
+    assert snap_rate(Fraction("59.94")) == Fraction(60000, 1001)
+    assert snap_rate(Fraction("24.0001")) == 24
+    assert snap_rate(Fraction("12.5")) == Fraction(25, 2)
+    assert snap_rate(Fraction("4.2")) == Fraction("4.2")
+
+
+def test_uneven_spacing_is_seen_and_the_mean_rate_is_true(tmp_path):
+    times = [Fraction(n, 10) for n in (*range(10), *range(12, 42, 3))]
+    info = probe(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)))
+    assert info.vfr is True
+    assert abs(info.average_rate - len(times) / times[-1]) < Fraction(1, 2)
+
+
+def test_a_late_start_is_kept(tmp_path):
+    times = [Fraction(1, 2) + Fraction(n, 10) for n in range(10)]
+    info = probe(make_clip(tmp_path / "a.mp4", times=times, time_base=Fraction(1, 90000)))
+    assert info.start == Fraction(1, 2)
+    assert info.duration == 1
+
+
+def test_what_is_besides_the_picture_is_listed(tmp_path):
+    info = probe(
+        make_clip(
+            tmp_path / "a.mkv",
+            20,
+            audio="aac",
+            audio_tracks=2,
+            subtitle=True,
+            chapters=[(0, 1, "one"), (1, 2, "two")],
+            metadata={"title": "T"},
+        )
+    )
+    assert [stream.kind for stream in info.audio] == ["audio", "audio"]
+    assert [stream.kind for stream in info.left_out] == ["subtitle"]
+    assert str(info.left_out[0]) == "subtitle #3 (subrip)"
+    assert [chapter.metadata["title"] for chapter in info.chapters] == ["one", "two"]
+    assert info.metadata["title"] == "T"
+
+
+def test_the_track_that_names_mp4_chapters_is_not_a_stream_left_out(tmp_path):
+    info = probe(make_clip(tmp_path / "a.mp4", 20, chapters=[(0, 1, "one"), (1, 2, "two")]))
+    assert len(info.chapters) == 2 and info.left_out == ()
+
+
+def test_aspect_rotation_and_fields_are_reported(tmp_path):
+    info = probe(make_clip(tmp_path / "a.mp4", sar=Fraction(4, 3), rotation=90))
+    assert (info.sar, info.rotation, info.interlaced) == (Fraction(4, 3), 90, False)
+    fields = make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True)
+    assert probe(fields).interlaced
