@@ -33,7 +33,6 @@ def test_counts_what_ran_not_what_could_have() -> None:
     with torch.inference_mode():
         dense, routed = (count_cost(lambda kept=kept: layer(patches[:kept])) for kept in (10, 3))
     assert routed.macs == dense.macs * 0.3
-    assert (dense / 10).macs == dense.macs / 10
 
 
 def test_counts_half_precision_like_single() -> None:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 def bench_command(
     sizes: Annotated[
-        str | None, typer.Option("--sizes", metavar="WxH,...", show_default="640x360,1280x720,1920x1080")
+        str | None,
+        typer.Option(
+            "--sizes", metavar="WxH,...", help="Frame sizes to time.", show_default="640x360,1280x720,1920x1080"
+        ),
     ] = None,
     clip: Annotated[
         Path | None,

@@ -12,14 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 class Cost:
     """Multiply-accumulates, and the floating point operations they stand for: two each."""
 
-    macs: float
+    macs: int
 
     @property
-    def flops(self) -> float:
+    def flops(self) -> int:
         return 2 * self.macs
-
-    def __truediv__(self, count: float) -> Cost:
-        return Cost(self.macs / count)
 
 
 def count_cost(work: Callable[[], object]) -> Cost:
@@ -31,4 +28,4 @@ def count_cost(work: Callable[[], object]) -> Cost:
     """
     with FlopCounterMode(display=False) as counter:
         work()
-    return Cost(counter.get_total_flops() / 2)
+    return Cost(counter.get_total_flops() // 2)
