@@ -147,14 +147,15 @@ def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job
     for _ in range(job.warmup):
         for step in steps:
             step()
-    seconds = [[_seconds(step) for step in steps] for _ in range(job.runs)]
+    device = interpolators[0].device
+    seconds = [[_seconds(step, device) for step in steps] for _ in range(job.runs)]
     return [
         Measured(
             seconds=median(times),
             cost=count_cost(step),
-            peak_bytes=_peak_bytes(step, interpolator.device.type == "cuda"),
+            peak_bytes=_peak_bytes(step, device),
             shares=tuple(interpolator.last_routes.mean((0, 1)).tolist()),
-            stages=stage_seconds(step, interpolator.device.type == "cuda") if job.profile else {},
+            stages=stage_seconds(step, device.type == "cuda") if job.profile else {},
         )
         for step, interpolator, times in zip(steps, interpolators, zip(*seconds, strict=True), strict=True)
     ]
@@ -171,26 +172,26 @@ def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[N
         yield
 
 
-def _seconds(step: Callable[[], object]) -> float:
-    _settle()
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    _settle(device)
     begin = time.perf_counter()
     step()
-    _settle()
+    _settle(device)
     return time.perf_counter() - begin
 
 
-def _settle() -> None:
+def _settle(device: torch.device) -> None:
     """CUDA runs behind; the clock must not."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
-def _peak_bytes(step: Callable[[], object], on_cuda: bool) -> int:
+def _peak_bytes(step: Callable[[], object], device: torch.device) -> int:
     """Device memory on CUDA, else what the whole process holds, while one frame is generated."""
-    if on_cuda:
-        torch.cuda.reset_peak_memory_stats()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
         step()
-        return torch.cuda.max_memory_allocated()
+        return torch.cuda.max_memory_allocated(device)
     memory.reset_peak()
     step()
     return memory.peak_bytes()
