@@ -6,6 +6,8 @@ frame 0 lands in frame 1.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +26,11 @@ def resize(x: Tensor, factor: float) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
+def pyramid(frame: Tensor, levels: int) -> list[Tensor]:
+    """A frame (B, 3, H, W) at 1, 1/2, 1/4, ...: every level is sampled from the full size, as EBME does."""
+    return [frame, *(resize(frame, 0.5**level) for level in range(1, levels))]
+
+
 def _stage(inputs: int, width: int, convs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for k in range(convs):
@@ -39,7 +46,7 @@ class FlowNet(nn.Module):
         self.encoder = nn.Sequential(_stage(3, 24, 3), _stage(24, 48, 6))
         widths = ((2 * RADIUS + 1) ** 2 + 2 * 48 + CARRIED + 4, 160, 128, 112, 96, CARRIED)
         layers: list[nn.Module] = []
-        for k, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+        for k, (inputs, outputs) in enumerate(pairwise(widths)):
             kernel = 3 if k else 1
             layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.LeakyReLU(0.1)]
         self.estimator = nn.Sequential(*layers)
@@ -47,10 +54,7 @@ class FlowNet(nn.Module):
 
     def describe(self, frame: Tensor) -> list[Tensor]:
         """What the flow to any neighbour needs of a frame (B, 3, H, W): its pyramid, finest first."""
-        pyramid = [frame]
-        for _ in range(pyramid_levels(*frame.shape[-2:]) - 1):
-            pyramid.append(resize(pyramid[-1], 0.5))
-        return pyramid
+        return pyramid(frame, pyramid_levels(*frame.shape[-2:]))
 
     def forward(self, pyramid_0: list[Tensor], pyramid_1: list[Tensor]) -> Tensor:
         """Pyramids of two frames (see `describe`) -> flow (B, 4, H, W) at full size."""
