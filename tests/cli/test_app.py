@@ -44,6 +44,7 @@ def test_the_help_names_the_true_default_of_the_threshold(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, what",
     [
+        ([], "Missing command"),
         (["wrong"], "No such command"),
         (["interp"], "Missing argument"),
         (["interp", "in.mp4", "--wrong"], "No such option"),

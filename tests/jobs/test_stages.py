@@ -149,8 +149,8 @@ def test_times_count_work_and_not_waiting():
         write = stages.sink("sink", lambda _: None)
         for item in stages.source("source", slow(range(10))):
             write(item)
-    body, sink, source = stages.times
-    assert (body.name, sink.name, source.name) == ("body", "sink", "source")
+    source, body, sink = stages.times
+    assert (source.name, body.name, sink.name) == ("source", "body", "sink")
     assert body.items == sink.items == source.items == 10
     assert source.busy >= 0.2 > 5 * (body.busy + sink.busy)
     assert source.rate == pytest.approx(10 / source.busy)

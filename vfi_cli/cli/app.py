@@ -36,7 +36,7 @@ class _Commands(TyperGroup):
         return typer.main.get_command(single)
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, **_STYLE)
+app = typer.Typer(cls=_Commands, **_STYLE)
 
 
 def _version(wanted: bool) -> None:

@@ -37,7 +37,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except VfiError as error:
         code = _fail(error, str(error), error.exit_code)
     except typer.TyperException as error:  # the command line could not be parsed
-        code = _fail(error, error.format_message(), error.exit_code)
+        code = _fail(error, f"{error.format_message()} (see --help)", error.exit_code)
     except BrokenPipeError:
         code = 1
     except SystemExit as error:
@@ -65,7 +65,7 @@ def _fail(error: Exception, text: str, code: int) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"vfi: error: {_one_line(text)}", file=sys.stderr)
+    say(f"vfi: error: {_one_line(text)}")
 
 
 def _one_line(text: str) -> str:

@@ -55,13 +55,14 @@ class Stages:
 
     @property
     def times(self) -> tuple[StageTime, ...]:
-        """The work of every stage: the body first, then in the order they were added."""
+        """The work of every stage: sources, body, sinks."""
         return tuple(self._times)
 
     def source(self, name: str, items: Iterable[T]) -> Iterator[T]:
         """Iterate `items` ahead of the body."""
         queue: _Queue[T] = _Queue(self._changed, self._depth, lambda: self._stopped)
-        stage = self._stage(name)
+        stage = StageTime(name)
+        self._times.insert(self._times.index(self._body), stage)
 
         def work() -> None:
             iterator = iter(items)
@@ -83,7 +84,8 @@ class Stages:
     def sink(self, name: str, consume: Callable[[T], None]) -> Callable[[T], None]:
         """Call `consume` for every item given to the returned function, in order, behind the body."""
         queue: _Queue[T] = _Queue(self._changed, self._depth, lambda: self._stopped)
-        stage = self._stage(name)
+        stage = StageTime(name)
+        self._times.append(stage)
 
         def work() -> None:
             for item in queue:
@@ -122,11 +124,6 @@ class Stages:
                 thread.join()
         if self._error is not None and (error is None or isinstance(error, _StoppedError)):
             raise self._error from None
-
-    def _stage(self, name: str) -> StageTime:
-        stage = StageTime(name)
-        self._times.append(stage)
-        return stage
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def guarded() -> None:
