@@ -68,7 +68,7 @@ def make_clip(
         times: of the frames, in seconds; None: at multiples of 1/rate.
         planes: every frame, instead of its number.
         matrix: code point of ITU-T H.273; 2 leaves it untagged.
-        audio: encoder of `audio_tracks` tracks of a tone, as long as the video.
+        audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
         chapters: (first, last second, title).
         subtitle: add a SubRip track with one line.
     """
@@ -146,7 +146,8 @@ def _frame(planes: Sequence[np.ndarray], width: int, height: int, pix_fmt: str) 
 def _tone(stream: av.AudioStream, pitch: int, start: Fraction, seconds: Fraction) -> list[av.Packet]:
     packets, block = [], 1024
     for begin in range(0, round(seconds * 48000), block):
-        phase = np.arange(begin, begin + block) * (2 * np.pi * pitch / 48000)
+        time = np.arange(begin, begin + block) / 48000
+        phase = 2 * np.pi * (pitch + 50 * time) * time  # rising, so that no two packets are the same
         samples = np.tile((np.sin(phase) * 8000).astype(np.int16), (2, 1))
         frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), format="s16", layout="stereo")
         frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)

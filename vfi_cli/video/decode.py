@@ -179,18 +179,20 @@ class Decoder:
             held, pts, end = frame, time, time + span
         if held is None:
             raise InputError("no frame can be decoded", path=self._info.path, remedy="is the file damaged?")
-        if self._stop is not None:
-            end = min(end, self._stop)
-        self._count_missing(end)
-        yield self._frame(held, pts, end - pts)
+        yield self._frame(held, pts, self._settled(end) - pts)
 
-    def _count_missing(self, end: Fraction) -> None:
+    def _settled(self, end: Fraction) -> Fraction:
+        """The end of the clip, given that its last frame says `end`; counts what is missing."""
         info = self._info
-        expected = min(info.start + info.duration, self._stop or info.start + info.duration)
-        missing = round((expected - end) * info.average_rate)
-        if info.declared and missing > 2:
-            self.damaged += missing
-            self.notes.append(f"the video ends {float(expected - end):.2f} s early: the file is incomplete")
+        stated = info.start + info.duration if info.declared else end
+        if self._stop is not None:
+            end, stated = min(end, self._stop), min(stated, self._stop)
+        missing = round((stated - end) * info.average_rate)
+        if missing <= 2:  # MP4 tells the duration of the last frame by that of the clip
+            return max(end, stated)
+        self.damaged += missing
+        self.notes.append(f"the video ends {float(stated - end):.2f} s early: the file is incomplete")
+        return end
 
     def _frame(self, frame: av.VideoFrame, pts: Fraction, duration: Fraction) -> VideoFrame:
         info = self._info

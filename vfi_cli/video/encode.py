@@ -246,7 +246,12 @@ def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
     """A tick of which 1/fps is a whole number; 1/fps itself if the first frame, at `offset`, is on that grid."""
     if offset is not None and (offset * fps).denominator == 1:
         return 1 / fps
-    return Fraction(1, fps.numerator * math.ceil(Fraction(_FINE_TICK, fps.numerator)))
+    return Fraction(1, _fine(fps.numerator))
+
+
+def _fine(ticks: int) -> int:
+    """The first multiple of `ticks` per second that is fine enough for times off their grid."""
+    return ticks * max(1, math.ceil(_FINE_TICK / ticks))
 
 
 def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
@@ -287,6 +292,7 @@ class Encoder:
         self._audio = audio
         self._tick = -1  # of the last frame
         self._start = self._end = 0  # ticks
+        self._first_dts: int | None = None
         self._longest = 1 / plan.rate  # duration of a frame
         encoder = _find_encoder(plan.codec)
         self._wire = _wire_format(encoder, plan.format.pix_fmt) or plan.format.pix_fmt
@@ -294,7 +300,7 @@ class Encoder:
             os.path.abspath(part),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
             "w",
             format=plan.container,
-            container_options={"movflags": "+faststart"} if plan.container in _APPLE else {},
+            container_options=_muxing(plan),
         )
         try:
             self._stream = self._add_video()
@@ -401,11 +407,22 @@ class Encoder:
         return picture.reformat(format=self._wire, src_color_range=span, dst_color_range=span)
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
+        """Write what the encoder makes of `picture`; of None, what it still holds."""
         try:
-            for packet in self._stream.encode(picture):
+            packets = self._stream.encode(picture)
+            if packets and packets[0].dts is not None and self._first_dts is None:
+                self._first_dts = packets[0].dts
+            if picture is None and packets:
+                self._prolong(packets[-1])
+            for packet in packets:
                 self._mux(packet)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
+
+    def _prolong(self, packet: Packet[VideoStream]) -> None:
+        """MP4 reckons the end of the track from its last packet, which need not hold the last picture."""
+        if self.plan.container in _APPLE and packet.dts is not None and self._first_dts is not None:
+            packet.duration = max(1, self._end - self._start - (packet.dts - self._first_dts))
 
     def _mux(self, packet: Packet[VideoStream]) -> None:
         if self._audio is not None and packet.dts is not None:
@@ -477,6 +494,13 @@ class Encoder:
                 f"{float(expected):.3f} s, {sum(streams)} streams",
                 path=self.plan.target,
             )
+
+
+def _muxing(plan: EncodePlan) -> dict[str, str]:
+    if plan.container not in _APPLE:
+        return {}
+    # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
+    return {"movflags": "+faststart", "movie_timescale": str(_fine(plan.time_base.denominator))}
 
 
 def _spelled(options: Mapping[str, str]) -> str:

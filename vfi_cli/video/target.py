@@ -33,8 +33,8 @@ class Target:
         self.overwrite = overwrite
         name = os.fsencode(path.name)[: _MAX_NAME - len(_SUFFIX)]
         self.part = path.with_name(os.fsdecode(name) + _SUFFIX)
-        self._check_place(source)
         try:
+            self._check_place(source)
             os.close(os.open(self.part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError as error:
             raise OutputError(
