@@ -17,6 +17,8 @@ from vfi_cli.model.config import PRESETS, AprConfig
 _INSTALLED = Path(__file__).parent / "_weights"
 _CHECKOUT = Path(__file__).parents[1] / "weights"
 
+REMEDY = "get the file again, or use --model lite"
+
 
 def find(name: str) -> Path:
     """The file of a shipped model ("lite", "base"), or `name` itself as a path.
@@ -48,15 +50,17 @@ def load(name: str) -> Apr:
             metadata = file.metadata() or {}
             config = AprConfig.from_dict(json.loads(metadata["config"]))
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"not a weights file of vfi: {error}", path=path) from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ModelError(f"not a weights file of vfi: {error}", path=path, remedy=REMEDY) from error
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ModelError("the weights hold values that are not finite", path=path)
-    model = Apr(config)
+        raise ModelError("the weights hold values that are not finite", path=path, remedy=REMEDY)
+    # On "meta" a network has shapes but no memory: a file cannot ask for more than it brings.
+    with torch.device("meta"):
+        model = Apr(config)
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
-        raise ModelError(f"the weights do not fit their config: {error}", path=path) from error
+        raise ModelError("the weights do not fit their config", path=path, remedy=REMEDY) from error
     return model.eval().requires_grad_(False)
 
 

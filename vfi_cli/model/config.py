@@ -11,6 +11,9 @@ DYNAMIC_BLOCKS = 4
 PAPER_KEEP_RATIOS = (0.1, 0.4, 0.6, 0.9)
 """Share of the patches that pass each dynamic block (paper, section 3.3)."""
 
+LARGEST = 1024
+"""No dimension is larger: a config may come from a stranger's file."""
+
 
 @dataclass(frozen=True)
 class AprConfig:
@@ -45,6 +48,11 @@ class AprConfig:
             raise ValueError(f"unknown flow {self.flow!r} or context_on {self.context_on!r}")
         if self.candidates not in (2, 4):
             raise ValueError(f"candidates must be 2 or 4, got {self.candidates}")
+        if len(self.widths) != 2 or len(self.router) != 2:
+            raise ValueError(f"widths and router are two numbers each, got {self.widths} and {self.router}")
+        sizes = (self.stride, self.feature, self.context, *self.widths, self.depth, *self.router, self.router_stride)
+        if not all(isinstance(size, int) and 0 < size <= LARGEST for size in (*sizes, self.patch)):
+            raise ValueError(f"dimensions are whole numbers from 1 to {LARGEST}: {self}")
         if self.patch % (4 * self.stride) or self.patch % self.router_stride:
             raise ValueError(f"patch {self.patch} must be a multiple of 4 * stride and of router_stride")
 
@@ -54,8 +62,10 @@ class AprConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AprConfig:
         """Inverse of `to_dict`, also after a trip through JSON."""
-        pairs = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        return cls(**pairs)
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)
 
 
 BASE = AprConfig(

@@ -11,7 +11,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def _create_dis() -> cv2.DISOpticalFlow:
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     dis.setFinestScale(1)
     dis.setVariationalRefinementIterations(3)
     return dis
@@ -35,7 +35,8 @@ class DisFlow(nn.Module):
         dis = _create_dis()
         flows = []
         for luma_0, luma_1 in zip(lumas_0, lumas_1, strict=True):
-            there = dis.calc(luma_0.numpy(), luma_1.numpy(), None)
-            back = dis.calc(luma_1.numpy(), luma_0.numpy(), None)
+            image_0, image_1 = luma_0.numpy(), luma_1.numpy()
+            there = dis.calc(image_0, image_1, None)  # type: ignore[call-overload]  # None: no flow to start from
+            back = dis.calc(image_1, image_0, None)  # type: ignore[call-overload]
             flows.append(torch.from_numpy(np.concatenate((there, back), 2)))
         return torch.stack(flows).permute(0, 3, 1, 2)

@@ -39,7 +39,7 @@ class Router(nn.Module):
         x = F.leaky_relu(self.conv2(x), 0.1)
         pooled = pool_patches(x, self.patch).flatten(2).transpose(1, 2)  # (B, 2C, n_h, n_w) -> (B, P, 2C)
         logits: Tensor = self.linear(pooled).float()
-        return logits.unflatten(-1, (DYNAMIC_BLOCKS, 2))
+        return logits.view(*logits.shape[:-1], DYNAMIC_BLOCKS, 2)
 
 
 def score(logits: Tensor) -> Tensor:

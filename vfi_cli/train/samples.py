@@ -6,7 +6,7 @@ comes from beyond their border; then crops and augmentation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class AlignedCrops(IterableDataset[Batch]):
             yield collate(crops)
 
     def _crops(self, generator: np.random.Generator, flow_source: DisFlow) -> Iterator[Batch]:
-        window = self.windows[generator.integers(len(self.windows))]
+        window = self.windows[int(generator.integers(len(self.windows)))]
         gap = int(generator.choice(GAPS, p=GAP_SHARES))
         gap = min(gap, len(window) - 1)
         left = int(generator.integers(len(window) - gap))
@@ -69,12 +69,13 @@ class AlignedCrops(IterableDataset[Batch]):
         for _ in range(self.crops):
             top = int(generator.integers(height - self.size + 1))
             start = int(generator.integers(width - self.size + 1))
-            crop = map_batch(whole, lambda x, y=top, z=start: _crop(x, y, z, self.size))  # type: ignore[misc]
+            crop = _crop(whole, top, start, self.size)
             yield augment(crop, *(bool(bit) for bit in generator.integers(2, size=4)))
 
 
-def _crop(x: Tensor, top: int, left: int, size: int) -> Tensor:
-    return x[..., top : top + size, left : left + size] if x.shape[-1] > 1 else x
+def _crop(batch: Batch, top: int, left: int, size: int) -> Batch:
+    t = batch.t
+    return map_batch(batch, lambda x: x[..., top : top + size, left : left + size])._replace(t=t)
 
 
 def _prepare(left: Window, right: Window, between: Window, t: float, flow_source: DisFlow) -> Batch:
@@ -86,9 +87,17 @@ def _prepare(left: Window, right: Window, between: Window, t: float, flow_source
     return Batch(frame_0, frame_1, aligned, flow, truth, torch.full((1, 1, 1, 1), t))
 
 
-def map_batch(batch: Batch, function) -> Batch:  # type: ignore[no-untyped-def]
+def map_batch(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
     """`function` applied to every tensor of the batch."""
-    return Batch(*(Aligned(*map(function, part)) if isinstance(part, Aligned) else function(part) for part in batch))
+    frame_0, frame_1, aligned, flow, truth, t = batch
+    return Batch(
+        function(frame_0),
+        function(frame_1),
+        Aligned(*map(function, aligned)),
+        function(flow),
+        function(truth),
+        function(t),
+    )
 
 
 def collate(batches: Sequence[Batch]) -> Batch:
