@@ -60,7 +60,8 @@ def test_each_container_keeps_every_frame_in_order(clip, tmp_path, name):
      ("ffv1", "o.mkv"), ("prores_ks", "o.mov")],
 )  # fmt: skip
 def test_each_codec_takes_its_defaults(clip, tmp_path, codec, name):
-    path = encode_numbers(tmp_path / name, plan_encode(clip, tmp_path / name, fps=Fraction(30), codec=codec), 10)
+    info = replace(clip, height=64)
+    path = encode_numbers(tmp_path / name, plan_encode(info, tmp_path / name, fps=Fraction(30), codec=codec), 10)
     assert [number_of(frame.planes[0]) for frame in read(path)] == list(range(10))
 
 
@@ -187,10 +188,16 @@ def test_chapters_are_cut_and_stretched_with_the_picture(clip):
 
 
 def test_mp4_is_ready_for_streaming_and_hevc_for_quicktime(clip, tmp_path):
-    path = encode_numbers(tmp_path / "o.mp4", plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10), codec="libx265"))
+    info = replace(clip, height=64)
+    path = encode_numbers(tmp_path / "o.mp4", plan_encode(info, tmp_path / "o.mp4", fps=Fraction(10), codec="libx265"))
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     assert b"hvc1" in data and b"hev1" not in data
+
+
+def test_pictures_that_an_encoder_crashes_on_are_refused(clip):
+    with pytest.raises(UsageError, match="libx265 does not take pictures of 48x48"):
+        plan_encode(replace(clip, width=48), clip.path, fps=Fraction(10), codec="libx265")
 
 
 def test_odd_sizes_become_444_with_a_notice_where_420_cannot_be(clip, tmp_path):

@@ -1,5 +1,6 @@
 """Probe: what a file holds, and what is no video."""
 
+import os
 from fractions import Fraction
 
 import av
@@ -24,7 +25,10 @@ def test_a_plain_clip(clip):
     assert info.others == () and info.declared
 
 
-@pytest.mark.parametrize("name", ["-x.mp4", "a%03d.mp4", "a:b.mp4", "new\nline.mp4", "emoji 😀 'q\".mp4", "http:x.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    ["-x.mp4", "a%03d.mp4", "a:b.mp4", "new\nline.mp4", "emoji 😀 'q\".mp4", "http:x.mp4", os.fsdecode(b"bad\xff.mp4")],
+)
 def test_names_are_taken_literally(clip, tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(clip.read_bytes())
     monkeypatch.chdir(tmp_path)

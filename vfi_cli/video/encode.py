@@ -18,13 +18,13 @@ from typing import Self
 
 import av
 import numpy as np
-from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags
 from av.packet import Packet
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, OutputError, UsageError
+from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, wire_format
 from vfi_cli.video.cpus import available_cpus
 from vfi_cli.video.passthrough import AudioCopy, fresh_tags
 from vfi_cli.video.probe import open_input
@@ -40,39 +40,6 @@ CONTAINERS = {
 _APPLE = ("mp4", "mov")
 _FINE_TICK = 90_000  # at least so many ticks per second where times are not on a grid: off by 6 us at most
 _MAX_TICK = 2**31 - 1  # what a time scale of MP4 holds
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoder:
-    """How an encoder calls its quality and its speed."""
-
-    quality: str = ""  # option name; none: it is lossless, or quality goes with the preset
-    default: float = 0
-    best: float = 0
-    worst: float = 0
-    preset: str = ""  # option name
-    presets: tuple[str, ...] = ()
-    default_preset: str = ""
-    odd_sizes: bool = False  # takes subsampled pictures of odd size
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-_X264_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
-    *("slow", "slower", "veryslow", "placebo"),
-)
-_ENCODERS = {
-    "libx264": _Encoder("crf", 18, 0, 51, "preset", _X264_PRESETS, "fast"),
-    "libx265": _Encoder("crf", 20, 0, 51, "preset", _X264_PRESETS, "fast", options={"x265-params": "log-level=error"}),
-    "libsvtav1": _Encoder("crf", 24, 1, 63, "preset", tuple(map(str, range(14))), "8"),
-    "libvpx-vp9": _Encoder(
-        "crf", 24, 0, 63, "cpu-used", tuple(map(str, range(9))), "4", True, {"b": "0", "row-mt": "1"}
-    ),
-    "ffv1": _Encoder(odd_sizes=True, options={"level": "3", "slicecrc": "1"}),
-    "prores_ks": _Encoder(
-        preset="profile", presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"), default_preset="hq"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +113,8 @@ def plan_encode(
             path=target,
             remedy=f"use one of {', '.join(CONTAINERS)}",
         )
-    encoder = _find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
-    format, notes = _choose_format(encoder, info.width, info.height, pix_fmt)
+    encoder = find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
+    format, notes = choose_format(encoder, info.width, info.height, pix_fmt)
     origin = (info.start + start if start else info.origin) * stretch
     rate = fps or info.average_rate * multiple / stretch
     if fps is None:
@@ -159,7 +126,7 @@ def plan_encode(
         target=target,
         container=container,
         codec=encoder.name,
-        options={**_options(encoder.name, crf, preset), **(options or {})},
+        options={**encoder_options(encoder.name, crf, preset), **(options or {})},
         width=info.width,
         height=info.height,
         format=format,
@@ -173,73 +140,6 @@ def plan_encode(
         chapters=_kept_chapters(info, origin, stretch, stop),
         notes=notes,
     )
-
-
-def _find_encoder(name: str) -> av.Codec:
-    try:
-        encoder = av.Codec(name, "w")
-    except UnknownCodecError as error:
-        raise UsageError(f"there is no encoder {name!r}", remedy=f"use one of {', '.join(_ENCODERS)}") from error
-    if encoder.type != "video":
-        raise UsageError(f"{name!r} is no video encoder", remedy=f"use one of {', '.join(_ENCODERS)}")
-    return encoder
-
-
-def _wire_format(encoder: av.Codec, pix_fmt: str) -> str | None:
-    """What the encoder is given for frames of `pix_fmt`: ProRes takes no less than 10 bits."""
-    taken = {format.name for format in encoder.video_formats or ()}
-    return next((name for name in (pix_fmt, f"{pix_fmt}10le") if not taken or name in taken), None)
-
-
-def _choose_format(
-    encoder: av.Codec, width: int, height: int, pix_fmt: str | None
-) -> tuple[PlaneFormat, tuple[str, ...]]:
-    odd_sizes = encoder.name in _ENCODERS and _ENCODERS[encoder.name].odd_sizes
-    taken = [
-        format
-        for format in map(PlaneFormat.named, ("yuv420p", "yuv422p", "yuv444p"))
-        if _wire_format(encoder, format.pix_fmt)
-    ]
-    fitting = [
-        format for format in taken if odd_sizes or not (width % format.subsampling[0] or height % format.subsampling[1])
-    ]
-    if pix_fmt is not None:
-        for format in fitting:
-            if format.pix_fmt == pix_fmt:
-                return format, ()
-        raise UsageError(
-            f"{encoder.name} does not take {pix_fmt} for {width}x{height}",
-            remedy=f"--pix-fmt {' or '.join(format.pix_fmt for format in fitting) or 'is not the problem: use -c:v'}",
-        )
-    if not fitting:
-        raise UsageError(f"{encoder.name} does not take pictures of {width}x{height}", remedy="-c:v libx264")
-    notes: tuple[str, ...] = ()
-    if fitting[0] != taken[0]:
-        notes = (
-            f"{width}x{height} is no size for {taken[0].pix_fmt}: writing {fitting[0].pix_fmt}, "
-            "which some players do not show",
-        )
-    return fitting[0], notes
-
-
-def _options(name: str, crf: float | None, preset: str | None) -> dict[str, str]:
-    encoder = _ENCODERS.get(name, _Encoder())
-    options = dict(encoder.options)
-    if encoder.quality:
-        quality = encoder.default if crf is None else crf
-        if not encoder.best <= quality <= encoder.worst:
-            raise UsageError(f"--crf {crf:g}: {name} takes {encoder.best:g} (best) to {encoder.worst:g}")
-        options[encoder.quality] = f"{quality:g}"
-    elif crf is not None:
-        raise UsageError(f"{name} has no crf", remedy="its own options go with -e key=value")
-    if encoder.preset:
-        preset = preset or encoder.default_preset
-        if preset not in encoder.presets:
-            raise UsageError(f"--preset {preset}: {name} takes {', '.join(encoder.presets)}")
-        options[encoder.preset] = preset
-    elif preset is not None:
-        raise UsageError(f"{name} has no preset", remedy="its own options go with -e key=value")
-    return options
 
 
 def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
@@ -294,8 +194,8 @@ class Encoder:
         self._start = self._end = 0  # ticks
         self._first_dts: int | None = None
         self._longest = 1 / plan.rate  # duration of a frame
-        encoder = _find_encoder(plan.codec)
-        self._wire = _wire_format(encoder, plan.format.pix_fmt) or plan.format.pix_fmt
+        encoder = find_encoder(plan.codec)
+        self._wire = wire_format(encoder, plan.format.pix_fmt) or plan.format.pix_fmt
         self._container = av.open(
             os.path.abspath(part),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
             "w",

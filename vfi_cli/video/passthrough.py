@@ -16,14 +16,17 @@ from vfi_cli.errors import OutputError
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import ClipInfo
 
-# Tags that describe the file they were read from; the rest is about the content.
-_STALE_TAGS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps"})
+# Tags that describe the file they were read from begin so; the rest is about the content.
+_STALE_TAGS = (
+    *("major_brand", "minor_version", "compatible_brands", "encoder"),
+    *("duration", "bps", "number_of_", "_statistics"),
+)
 _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
 
 
 def fresh_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     """The tags that are still true of a copy."""
-    return {key: tag for key, tag in metadata.items() if key.lower() not in _STALE_TAGS}
+    return {key: tag for key, tag in metadata.items() if not key.lower().startswith(_STALE_TAGS)}
 
 
 class AudioCopy:

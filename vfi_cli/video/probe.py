@@ -282,8 +282,9 @@ def _stated_duration(container: InputContainer, stream: VideoStream, start: Frac
     """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
     if stream.duration is not None and stream.time_base:
         return stream.duration * stream.time_base or None
-    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip("\0"))
-    if tag:  # Matroska: the time at which the stream ends
+    tags = (value for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
+    tag = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", next(tags, ""))
+    if tag:  # Matroska, DURATION or DURATION-eng: the time at which the stream ends
         return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3]) - start or None
     if container.duration and len(container.streams) == 1:
         return Fraction(container.duration, av.time_base)
