@@ -55,15 +55,3 @@ def sample_route(logits: Tensor, temperature: float = 1.0) -> Tensor:
 def keep_counts(ratios: tuple[float, ...], patches: int) -> tuple[int, ...]:
     """How many of `patches` each ratio keeps, rounded to the nearest."""
     return tuple(round(ratio * patches) for ratio in ratios)
-
-
-def route_top(scores: Tensor, ratios: tuple[float, ...]) -> Tensor:
-    """For a budget: the `ratios[k]` share of patches with the highest score passes block k.
-
-    Scores (B, P, d) -> bool route (B, P, d); per image of the batch.
-    """
-    route = torch.zeros_like(scores, dtype=torch.bool)
-    for k, count in enumerate(keep_counts(ratios, scores.shape[1])):
-        top = scores[..., k].topk(count, dim=1).indices
-        route[..., k].scatter_(1, top, True)
-    return route

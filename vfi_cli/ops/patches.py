@@ -1,6 +1,12 @@
 """Images to patches and back; exact inverses of each other.
 
-P = B * n_h * n_w patches, image by image and row by row (see `grid.PatchGrid`).
+P = B * n_h * n_w patches, image by image and row by row:
+
+    +---+---+---+
+    | 0 | 1 | 2 |   n_h = 2, n_w = 3
+    +---+---+---+
+    | 3 | 4 | 5 |
+    +---+---+---+
 """
 
 from __future__ import annotations

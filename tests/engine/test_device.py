@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from vfi_cli.engine import device as module
+from vfi_cli.engine.device import Runtime, resolve
+from vfi_cli.errors import DeviceError, UsageError, VfiError
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
+    assert resolve("auto").device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_precision_is_half_only_where_it_is_native(
+    native: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_has_bf16", lambda _: native)
+    assert resolve("cpu", "auto").dtype == dtype
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_named_precision_is_taken(name: str, dtype: torch.dtype) -> None:
+    assert resolve("cpu", name).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "kind", "says"),
+    [
+        ("cuda", "auto", DeviceError, "no cuda: 0 CUDA devices"),
+        ("cuda:3", "auto", DeviceError, "no cuda:3"),
+        ("cpu", "fp16", DeviceError, "fp16"),
+        ("gpu", "auto", UsageError, "'gpu'"),
+        ("meta", "auto", UsageError, "'meta'"),
+        ("", "auto", UsageError, "unknown device"),
+        ("cpu", "int8", UsageError, "'int8'"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_with_a_remedy(
+    device: str, precision: str, kind: type[VfiError], says: str
+) -> None:
+    with pytest.raises(kind, match=says) as caught:
+        resolve(device, precision)
+    assert caught.value.remedy
+
+
+def test_a_gpu_that_exists_is_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    assert resolve("auto") == Runtime(torch.device("cuda"), torch.float32)
+    assert resolve("cuda:1", "fp16").device.index == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no CPU affinity")
+def test_uses_the_cpus_that_the_process_may_use() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert resolve("cpu", "fp32").label == "CPU, 1 threads, fp32"
+    finally:
+        os.sched_setaffinity(0, before)

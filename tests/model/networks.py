@@ -1,0 +1,30 @@
+"""Small networks with the structure of the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vfi_cli.model.apr import Apr
+from vfi_cli.model.config import BASE, LITE, AprConfig
+
+SMALL = {config.name: replace(config, patch=16 * config.stride) for config in (BASE, LITE)}
+"""Both members of the family, with patches of a quarter or half the side."""
+
+each_config = pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
+
+
+def untrained(config: AprConfig, seed: int = 0) -> Apr:
+    """As training finds it: the time-weighted average."""
+    torch.manual_seed(seed)
+    return Apr(config).eval().requires_grad_(False)
+
+
+def scrambled(config: AprConfig, seed: int = 0) -> Apr:
+    """With a head that listens to the features, and a router of many minds."""
+    net = untrained(config, seed)
+    torch.nn.init.normal_(net.synthesis.head.weight, std=0.1)
+    torch.nn.init.normal_(net.router.linear.weight, std=20)
+    return net

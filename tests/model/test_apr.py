@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.model.networks import SMALL, each_config, scrambled, untrained
+from vfi_cli.model.apr import Apr
+from vfi_cli.model.config import BASE, LITE, AprConfig
+from vfi_cli.ops.compose import blend
+
+each_time = pytest.mark.parametrize("t", [0.1, 0.5, 0.8])
+
+SWAP = [2, 3, 0, 1]
+"""flow_01, flow_10 -> flow_10, flow_01."""
+
+
+@pytest.fixture
+def pair() -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(3)
+    return torch.rand(1, 3, 32, 64, generator=draw), torch.rand(1, 3, 32, 64, generator=draw)
+
+
+@pytest.fixture
+def flow() -> Tensor:
+    """Smooth, a few pixels long, with holes and frame borders."""
+    draw = torch.Generator().manual_seed(4)
+    coarse = 6 * torch.randn(1, 4, 2, 4, generator=draw)
+    return torch.nn.functional.interpolate(coarse, (32, 64), mode="bilinear")
+
+
+@torch.inference_mode()
+def between(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Tensor:
+    """`Apr.forward` along a given flow."""
+    described = net.describe(frame_0), net.describe(frame_1)
+    aligned, contexts = net.warp(*described, flow, t)
+    return blend(net.synthesis(contexts, None), net.candidates(aligned, frame_0, frame_1), t)
+
+
+@each_config
+@each_time
+def test_untrained_it_is_the_time_weighted_average_of_the_warped(
+    config: AprConfig, t: float, pair: tuple[Tensor, Tensor], flow: Tensor
+) -> None:
+    net = untrained(config)
+    with torch.inference_mode():
+        aligned, _ = net.warp(*(net.describe(frame) for frame in pair), flow, t)
+    warped = torch.lerp(aligned.image_0, aligned.image_1, t)
+    still = torch.lerp(*pair, t)
+    frame = between(net, *pair, flow, t)
+    if config.candidates == 2:
+        torch.testing.assert_close(frame, warped)
+    else:  # and a little of the frames where they stood
+        share = ((frame - warped) * (still - warped)).sum() / (still - warped).square().sum()
+        assert 0 < share < 0.1
+        torch.testing.assert_close(frame, torch.lerp(warped, still, share))
+
+
+@each_config
+@each_time
+def test_untrained_and_without_motion_it_is_the_time_weighted_average(
+    config: AprConfig, t: float, pair: tuple[Tensor, Tensor]
+) -> None:
+    frame = between(untrained(config), *pair, torch.zeros(1, 4, 32, 64), t)
+    torch.testing.assert_close(frame, torch.lerp(*pair, t))
+
+
+@each_config
+@each_time
+def test_untrained_a_still_pair_stays_what_it_is(config: AprConfig, t: float, pair: tuple[Tensor, Tensor]) -> None:
+    net = untrained(config)
+    if config.flow == "learned":  # an untrained flow network sees motion everywhere
+        torch.nn.init.zeros_(net.flow.to_flow.weight)
+        torch.nn.init.zeros_(net.flow.to_flow.bias)
+    with torch.inference_mode():
+        frame = net(pair[0], pair[0], t)
+    torch.testing.assert_close(frame, pair[0])
+
+
+@each_config
+@each_time
+def test_untrained_time_runs_backwards_as_well(
+    config: AprConfig, t: float, pair: tuple[Tensor, Tensor], flow: Tensor
+) -> None:
+    net = untrained(config)
+    forwards = between(net, *pair, flow, t)
+    backwards = between(net, *reversed(pair), flow[:, SWAP], 1 - t)
+    torch.testing.assert_close(forwards, backwards)
+
+
+@each_config
+def test_close_to_a_frame_in_time_is_close_to_it(config: AprConfig, pair: tuple[Tensor, Tensor], flow: Tensor) -> None:
+    """A flow of 20 pixels moves a frame by 2e-5 of them."""
+    net = untrained(config)
+    for t, near in ((1e-6, pair[0]), (1 - 1e-6, pair[1])):
+        torch.testing.assert_close(between(net, *pair, flow, t), near, atol=1e-4, rtol=0)
+
+
+def test_dis_flow_is_reversed_with_the_pair(pair: tuple[Tensor, Tensor]) -> None:
+    net = untrained(SMALL["lite"])
+    left, right = (net.describe(frame) for frame in pair)
+    assert torch.equal(net.estimate_flow(left, right), net.estimate_flow(right, left)[:, SWAP])
+
+
+@each_config
+def test_forward_is_its_steps_in_a_row(config: AprConfig, pair: tuple[Tensor, Tensor]) -> None:
+    net = scrambled(config)
+    with torch.inference_mode():
+        flow = net.estimate_flow(*(net.describe(frame) for frame in pair))
+        frame = net(*pair, 0.4)
+    assert flow.shape == (1, 4, 32, 64)
+    torch.testing.assert_close(frame, between(net, *pair, flow, 0.4))
+
+
+@each_config
+def test_each_pair_of_a_batch_is_alone(config: AprConfig, pair: tuple[Tensor, Tensor]) -> None:
+    net = scrambled(config)
+    left, right = torch.cat(pair), torch.cat((pair[1], pair[0].flip(3)))
+    route = torch.rand(2, 32 * 64 // config.patch**2, 4) < 0.5
+    with torch.inference_mode():
+        together = net(left, right, 0.4, route)
+        for k in range(2):
+            alone = net(left[k : k + 1], right[k : k + 1], 0.4, route[k : k + 1])
+            torch.testing.assert_close(together[k], alone[0], atol=1e-4, rtol=1e-4)
+
+
+@each_config
+def test_every_parameter_but_the_router_shapes_the_frame(
+    config: AprConfig, pair: tuple[Tensor, Tensor], flow: Tensor
+) -> None:
+    net = scrambled(config).requires_grad_(True)
+    left, right = (net.describe(frame) for frame in pair)
+    if config.flow == "learned":
+        flow = net.estimate_flow(left, right)
+    aligned, contexts = net.warp(left, right, flow, 0.4)
+    blend(net.synthesis(contexts, None), net.candidates(aligned, *pair), 0.4).square().sum().backward()
+    idle = {name for name, parameter in net.named_parameters() if parameter.grad is None or not parameter.grad.any()}
+    assert idle == {name for name, _ in net.named_parameters() if name.startswith("router.")}
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple"), [((1080, 1920), 64), ((2160, 3840), 256), ((256, 448), 64)], ids=["2K", "4K", "training"]
+)
+def test_frames_fit_patches_and_the_coarsest_flow(size: tuple[int, int], multiple: int) -> None:
+    with torch.device("meta"):
+        assert Apr(BASE).multiple(*size) == multiple
+        assert Apr(LITE).multiple(*size) == 64

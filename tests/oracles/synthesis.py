@@ -1,0 +1,25 @@
+"""Routed synthesis as the paper tells it: every patch walks its own way through the refine blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vfi_cli.model.refine import SynthesisNet
+
+
+def summed_features(net: SynthesisNet, contexts: list[tuple[Tensor, Tensor]], route: Tensor) -> Tensor:
+    """Contexts of one pair, (1, c, h, w) twice per block; route (P, d) of 0 and 1 -> (1, feature, h, w)."""
+    feature = net.static(torch.cat(contexts[0], 1))
+    total = feature.clone()
+    _, _, height, width = feature.shape
+    columns = width // net.patch
+    for k in range(len(route)):
+        top, left = k // columns * net.patch, k % columns * net.patch
+        place = (..., slice(top, top + net.patch), slice(left, left + net.patch))
+        carried = feature[place]
+        for block, passes, (context_0, context_1) in zip(net.dynamic, route[k], contexts[1:], strict=True):
+            if passes:
+                carried = block(torch.cat((context_0[place], context_1[place], carried), 1))
+            total[place] += carried
+    return total
