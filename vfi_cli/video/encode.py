@@ -377,12 +377,15 @@ class Encoder:
         try:
             with open_input(self._part) as container:
                 streams = len(container.streams.video), len(container.streams.audio)
-                for packet in container.demux(container.streams.video[0]):
+                video = container.streams.video[0]
+                for packet in container.demux(video):
                     if packet.size and packet.pts is not None:
                         frames += 1
                         time = packet.pts * packet.time_base
                         begin = time if begin is None else min(begin, time)
                         end = max(end, time + (packet.duration or 0) * packet.time_base)
+                if video.duration and video.time_base:  # as the file states it, in MP4
+                    begin, end = Fraction(0), video.duration * video.time_base
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
         lasted, expected = end - (begin or 0), (self._end - self._start) * plan.time_base
