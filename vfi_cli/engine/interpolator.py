@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.profiler import record_function
 
 from vfi_cli import weights
 from vfi_cli.engine import routed
@@ -20,8 +21,8 @@ from vfi_cli.model.router import score
 from vfi_cli.ops.compose import blend
 
 Routing = tuple[float, ...] | Literal["router"] | None
-"""Which patches run a dynamic block: those the router passes, the best of a budget (a keep ratio per block; the
-router orders the patches), or all (None, the static network)."""
+"""Which patches run a dynamic block: those the router passes, the best of a budget (a keep ratio per block; the router
+orders the patches), or all (None, the static network)."""
 
 
 class Prepared(NamedTuple):
@@ -33,33 +34,47 @@ class Prepared(NamedTuple):
 
 
 class Interpolator:
-    """The network on a device. One thread at a time.
+    """The network on a device. Not for several threads at once.
 
-    route_shares: running mean of the share of patches that ran each dynamic block.
-    last_routes: bool (n_h, n_w, d), the blocks that each patch ran in the last generated frame.
+    compiled: hand the convolutional parts to torch.compile. It costs some seconds at the first frame of a size, and
+    as much again when the router first picks another number of patches; from then on that number is dynamic.
+
+    route_shares: running mean, over the generated frames, of the share of patches that ran each dynamic block.
     """
 
-    def __init__(self, network: Apr, runtime: Runtime, routing: Routing = "router") -> None:
-        self.network = network.to(runtime.device, memory_format=torch.channels_last)
-        # Flow, coordinates and blending stay in float32.
-        for part in (network.context, network.router, network.synthesis):
-            part.to(runtime.dtype)
+    def __init__(self, network: Apr, runtime: Runtime, routing: Routing = "router", *, compiled: bool = False) -> None:
+        self.network = network.to(runtime.device)
+        # Flow outside the convolutions, coordinates and blending stay in float32.
+        for part in network.convolutional():
+            part.to(dtype=runtime.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compiled:
+            _compile(self.network)
         self.runtime = runtime
         self.routing = routing
         self.route_shares: tuple[float, ...] = (0.0,) * DYNAMIC_BLOCKS
-        self.last_routes: NDArray[np.bool_] = np.zeros((0, 0, DYNAMIC_BLOCKS), bool)
-        self._frames = 0
+        self._generated = 0
+        self._last: tuple[routed.Route, int, int] | None = None
 
     @property
     def device(self) -> torch.device:
         return self.runtime.device
 
+    @property
+    def last_routes(self) -> NDArray[np.bool_]:
+        """The blocks that each patch ran in the last generated frame: (n_h, n_w, d)."""
+        if self._last is None:
+            return np.zeros((0, 0, DYNAMIC_BLOCKS), bool)
+        route, rows, columns = self._last
+        ran = routed.as_map(route, rows * columns, self.device)
+        return ran.view(rows, columns, len(route)).cpu().numpy()
+
     @torch.inference_mode()
     def prepare(self, rgb: Tensor) -> Prepared:
         """A frame (3, H, W), float32 RGB in [0, 1]."""
         _, height, width = rgb.shape
-        padded = pad(rgb.to(self.runtime.device, non_blocking=True), self.network.multiple(height, width))
-        return Prepared(self.network.describe(padded), height, width)
+        with record_function("vfi::prepare"):
+            padded = pad(rgb.to(self.device, non_blocking=True), self.network.multiple(height, width))
+            return Prepared(self.network.describe(padded), height, width)
 
     @torch.inference_mode()
     def between(self, left: Prepared, right: Prepared, times: Sequence[float]) -> list[Tensor]:
@@ -67,42 +82,54 @@ class Interpolator:
 
         The flow is estimated once for all times.
         """
-        flow = self.network.estimate_flow(left.described, right.described)
-        return [crop(self._at(left.described, right.described, flow, t), left.height, left.width) for t in times]
+        with record_function("vfi::flow"):
+            flow = self.network.estimate_flow(left.described, right.described)
+        frames = (self._at(left.described, right.described, flow, float(t)) for t in times)
+        return [crop(frame, left.height, left.width) for frame in frames]
 
     def _at(self, left: Described, right: Described, flow: Tensor, t: float) -> Tensor:
-        aligned, contexts = self.network.warp(left, right, flow, t)
-        P = (flow.shape[2] // self.network.config.patch) * (flow.shape[3] // self.network.config.patch)
-        if self.routing is None:
-            route: list[Tensor | None] = [None] * DYNAMIC_BLOCKS
-        else:
-            scores = score(self.network.route_logits(aligned, flow))
-            route = (
-                routed.route_from_scores(scores)
-                if self.routing == "router"
-                else routed.route_from_ratios(scores, self.routing)
-            )
-        self._note(route, P, flow)
-        total = routed.synthesize(self.network.synthesis, contexts, route)
-        packed = self.network.synthesis.predict(total)
-        return blend(packed, self.network.candidates(aligned, left.image, right.image), t)
+        network = self.network
+        with record_function("vfi::warp"):
+            aligned, contexts = network.warp(left, right, flow, t)
+        with record_function("vfi::route"):
+            route = self._choose(network.route_logits(aligned, flow))
+            rows, columns = (size // network.config.patch for size in flow.shape[-2:])
+            self._note(route, rows, columns)
+        with record_function("vfi::refine"):
+            total = routed.synthesize(network.synthesis, contexts, route)
+        with record_function("vfi::blend"):
+            return blend(network.synthesis.predict(total), network.candidates(aligned, left.image, right.image), t)
 
-    def _note(self, route: routed.Route, patches: int, flow: Tensor) -> None:
-        self._frames += 1
-        shares = routed.share(route, patches)
+    def _choose(self, logits: Tensor) -> routed.Route:
+        if self.routing is None:
+            return [None] * DYNAMIC_BLOCKS
+        scores = score(logits)
+        if self.routing == "router":
+            return routed.route_from_scores(scores)
+        return routed.route_from_ratios(scores, self.routing)
+
+    def _note(self, route: routed.Route, rows: int, columns: int) -> None:
+        self._generated += 1
+        self._last = route, rows, columns
+        shares = routed.share(route, rows * columns)
         self.route_shares = tuple(
-            mean + (now - mean) / self._frames for mean, now in zip(self.route_shares, shares, strict=True)
+            mean + (now - mean) / self._generated for mean, now in zip(self.route_shares, shares, strict=True)
         )
-        columns = flow.shape[3] // self.network.config.patch
-        self.last_routes = routed.as_map(route, patches, flow.device).cpu().numpy().reshape(-1, columns, len(route))
+
+
+def _compile(network: Apr) -> None:
+    """Each part by itself: between them, routing gathers and scatters patches."""
+    parts = [network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]
+    for part in parts if network.config.flow == "dis" else [network.flow, *parts]:
+        part.compile()
 
 
 def build(
     model: str = "lite", device: str = "auto", precision: str = "auto", routing: Routing = "router"
 ) -> Interpolator:
-    """An interpolator from names: a shipped model or a weights file, a device, a precision.
+    """An interpolator from names: a shipped model or a weights file, a device, a precision; compiled on CUDA.
 
     Raises ModelError, DeviceError or UsageError.
     """
     runtime = resolve(device, precision)
-    return Interpolator(weights.load(model), runtime, routing)
+    return Interpolator(weights.load(model), runtime, routing, compiled=runtime.device.type == "cuda")

@@ -10,7 +10,7 @@ Equals `SynthesisNet.forward` for the same route; skipped patches cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -66,17 +66,12 @@ def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
     return passed[None, :patches]
 
 
-def synthesize(
-    net: SynthesisNet,
-    contexts: Contexts,
-    route: Route,
-    run: Callable[[torch.nn.Module, Tensor], Tensor] = lambda block, x: block(x),
-) -> Tensor:
+def synthesize(net: SynthesisNet, contexts: Contexts, route: Route) -> Tensor:
     """The sum of the block features (1, feature, h, w), ready for `SynthesisNet.predict`.
 
-    contexts: per block, both frames (1, context, h, w). run: executes a block (a compiled one, say).
+    contexts: per block, both frames (1, context, h, w).
     """
-    first = run(net.static, torch.cat(contexts[0], 1))
+    first = net.static(torch.cat(contexts[0], 1))
     height, width = first.shape[-2:]
     P = (height // net.patch) * (width // net.patch)
     feature = first.new_empty(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
@@ -87,7 +82,7 @@ def synthesize(
         if index is not None and len(index) == 0:
             total += feature[:P]
             continue
-        refined = run(block, gather_patches(pair, feature, everything if index is None else index))
+        refined = block(gather_patches(pair, feature, everything if index is None else index))
         if index is None:
             feature[:P] = refined
         else:

@@ -21,11 +21,14 @@ from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.flow_dis import DisFlow
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
-from vfi_cli.ops.compose import blend, fill_holes, stack_channels
+from vfi_cli.ops.compose import blend, context_input, fill_holes
 from vfi_cli.ops.splat import average_splat
 
-STILL_PRIOR = -4.0
-"""Logit that the unwarped candidates start from: about 2 % of the blend before training."""
+STILL_PRIOR = -2.5
+"""Logit that the unwarped candidates start from: 8 % of the blend before training."""
+
+HEAD_INPUT = 0.2
+"""Standard deviation of the normalised feature that the head reads before training."""
 
 
 class Described(NamedTuple):
@@ -63,13 +66,23 @@ class Apr(nn.Module):
 
     def _start_from_average(self) -> None:
         """Before training the network is the plain average of the warped frames, weighted by time."""
-        head, stride = self.synthesis.head, self.config.stride
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=0.1)
+        # The head starts at zero and reads small features: the first steps must not throw the average away.
+        nn.init.constant_(self.synthesis.norm.weight, HEAD_INPUT)
+        head = self.synthesis.head
         nn.init.zeros_(head.weight)
         assert head.bias is not None
         nn.init.zeros_(head.bias)
         if self.config.candidates == 4:
             with torch.no_grad():
-                head.bias.view(-1, stride**2)[2:4] = STILL_PRIOR
+                head.bias.view(-1, self.config.stride**2)[2:4] = STILL_PRIOR
+
+    def convolutional(self) -> list[nn.Module]:
+        """The parts that may run in half precision."""
+        flow = [self.flow] if self.config.flow == "learned" else []
+        return [*flow, self.context, self.router, self.synthesis]
 
     def multiple(self, height: int, width: int) -> int:
         """Frame sizes must be multiples of this: of the patch, and of the flow pyramid's coarsest grid."""
@@ -110,20 +123,20 @@ class Apr(nn.Module):
         stacked_1 = torch.cat((described_1.image, *described_1.context), 1)
         splatted_0, weight_0 = average_splat(stacked_0, flow[:, :2], t)
         splatted_1, weight_1 = average_splat(stacked_1, flow[:, 2:], 1 - t)
-        image_0, *context_0 = splatted_0.split(sizes, 1)
-        image_1, *context_1 = splatted_1.split(sizes, 1)
+        image_0, *context_0 = torch.split(splatted_0, sizes, 1)
+        image_1, *context_1 = torch.split(splatted_1, sizes, 1)
         frames = (described_0.image, described_1.image)
         filled = fill_holes((image_0, image_1), (weight_0, weight_1), frames, t)
-        return Aligned(*filled, weight_0, weight_1), list(zip(context_0, context_1, strict=True))
+        dtype = self.context.dtype  # again: beside the image it travelled in float32
+        contexts = [(left.to(dtype), right.to(dtype)) for left, right in zip(context_0, context_1, strict=True)]
+        return Aligned(*filled, weight_0, weight_1), contexts
 
     def context_of_warped(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> Contexts:
-        """Context of the warped frames, their weights and, where they are candidates, the frames themselves."""
-        inputs = [[aligned.image_0, aligned.weight_0.clamp(max=1)], [aligned.image_1, aligned.weight_1.clamp(max=1)]]
-        if self.config.candidates == 4:
-            inputs = [[*inputs[0], frame_0], [*inputs[1], frame_1]]
-        both = stack_channels(inputs, self.context.dtype)
+        """Context of both warped frames, seen beside each other; see `ops.compose.context_input`."""
+        warped, weights = (aligned.image_0, aligned.image_1), (aligned.weight_0, aligned.weight_1)
         B = len(frame_0)
-        return [(context[:B], context[B:]) for context in self.context(both)]
+        both = self.context(context_input(warped, weights, (frame_0, frame_1), self.context.dtype))
+        return [(context[:B], context[B:]) for context in both]
 
     def route_logits(self, aligned: Aligned, flow: Tensor) -> Tensor:
         """(B, P, d, 2), see `Router`."""

@@ -17,8 +17,7 @@ class ContextNet(nn.Module):
     def __init__(self, config: AprConfig) -> None:
         super().__init__()
         width, stride = config.context, config.stride
-        # On warped frames it also sees the splat weight and, where they are candidates, the frames.
-        inputs = 3 if config.context_on == "frames" else 4 + 3 * (config.candidates == 4)
+        inputs = 3 if config.context_on == "frames" else 10  # see `ops.compose.context_input`
         kernel = 3 if stride == 1 else 2 * stride
         first = nn.Conv2d(inputs, width, kernel, stride, padding=(kernel - stride + 1) // 2)
         rest = [nn.Conv2d(width, width, 3, padding=1) for _ in range(DYNAMIC_BLOCKS)]

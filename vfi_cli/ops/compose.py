@@ -1,4 +1,4 @@
-"""Full-resolution glue of the synthesis: fill holes, stack channels, blend.
+"""Full-resolution glue of the synthesis: fill holes, see differences, blend.
 
 Each is defined here in torch; on the CPU a kernel of `compose_cpu` does the same in one pass over the rows, because
 there these steps would cost more than the convolutions.
@@ -16,6 +16,9 @@ from vfi_cli.ops.bands_cpu import runs_here
 
 HOLE = 0.1
 """A splat weight below this is a hole: too little of the frame landed there to be trusted."""
+
+AMPLIFIED = 4.0
+"""Gain of differences of images, see `context_input`."""
 
 
 def fill_holes(
@@ -37,13 +40,26 @@ def fill_holes(
     return torch.where(hole_0, solid_1, warped[0]), torch.where(hole_1, solid_0, warped[1])
 
 
-def stack_channels(images: Sequence[Sequence[Tensor]], dtype: torch.dtype) -> Tensor:
-    """Per image, float32 parts (1, c, H, W) -> (len(images), sum of c, H, W) of `dtype`, channels-last."""
-    if runs_here(*(part for parts in images for part in parts)) and dtype in (torch.float32, torch.bfloat16):
-        from vfi_cli.ops.compose_cpu import stack_channels_numba
+def context_input(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], dtype: torch.dtype
+) -> Tensor:
+    """What the context network sees of two warped frames: (2 B, 10, H, W) of `dtype`, the left ones first.
 
-        return stack_channels_numba(images, dtype)
-    return torch.cat([torch.cat(list(parts), 1).to(dtype) for parts in images])
+    Per frame: the warped image around 0, its splat weight (1 where full), how it differs from the other warped frame,
+    and how the frame differs from it where it stood. The differences are what the synthesis is about, and small:
+    they come amplified.
+
+    warped, frames: two (B, 3, H, W) in [0, 1]. weights: two (B, 1, H, W).
+    """
+    if len(warped[0]) == 1 and dtype in (torch.float32, torch.bfloat16) and runs_here(*warped, *weights, *frames):
+        from vfi_cli.ops.compose_cpu import context_input_numba
+
+        return context_input_numba(warped, weights, frames, dtype)
+    misaligned = AMPLIFIED * (warped[0] - warped[1])
+    both = torch.cat(warped)
+    moved = AMPLIFIED * (torch.cat(frames) - both)
+    weight = torch.cat(weights).clamp(max=1)
+    return torch.cat((both - 0.5, weight, torch.cat((misaligned, -misaligned)), moved), 1).to(dtype)
 
 
 def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,42 +53,56 @@ def fill_holes_numba(
     filled = tuple(image.contiguous(memory_format=torch.channels_last) for image in warped)
     for image in range(len(filled[0])):
         arrays = [rows(x[image : image + 1]) for x in (*filled, *weights, *frames)]
-        in_bands(
-            lambda first, last, arrays=arrays: _fill_rows(*arrays, np.float32(t), np.float32(HOLE), first, last),
-            filled[0].shape[2],
-        )
+        in_bands(partial(_fill_rows, *arrays, np.float32(t), np.float32(HOLE)), filled[0].shape[2])
     return filled[0], filled[1]
 
 
 @compile_kernel
-def _copy_channels(source: Array, out: Array, offset: int, first: int, last: int) -> None:
-    """Float32 bits (H, W, c) uint32 -> channels from `offset` of (H, W, C): uint16 rounds to bfloat16."""
-    _, W, channels = source.shape
+def _context_rows(
+    warped: Array,  # (H, W, 3)
+    other: Array,
+    weight: Array,  # (H, W, 1)
+    frame: Array,
+    gain: float,
+    out: Array,  # (H, W, 10) bits: uint16 of bfloat16, or uint32 of float32
+    first: int,
+    last: int,
+) -> None:
+    _, W, channels = out.shape
     halve = out.itemsize == 2
+    row = np.empty(W * channels, np.float32)
+    row_bits = row.view(np.uint32)
     for y in range(first, last):
         for x in range(W):
-            for c in range(channels):
-                v = source[y, x, c]
-                if halve:  # round to nearest, ties to even
-                    v = (v + np.uint32(0x7FFF) + ((v >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-                out[y, x, offset + c] = v
+            k = x * channels
+            row[k + 3] = min(weight[y, x, 0], np.float32(1))
+            for c in range(3):
+                value = warped[y, x, c]
+                row[k + c] = value - np.float32(0.5)
+                row[k + 4 + c] = gain * (value - other[y, x, c])
+                row[k + 7 + c] = gain * (frame[y, x, c] - value)
+        flat = out[y].reshape(W * channels)
+        for k in range(W * channels):
+            v = row_bits[k]
+            if halve:  # round to nearest, ties to even
+                v = (v + np.uint32(0x7FFF) + ((v >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+            flat[k] = v
 
 
-def stack_channels_numba(images: Sequence[Sequence[Tensor]], dtype: torch.dtype) -> Tensor:
-    """`compose.stack_channels`."""
-    _, _, H, W = images[0][0].shape
-    stacked = torch.empty(len(images), H, W, sum(part.shape[1] for part in images[0]), dtype=dtype)
-    for image, parts in enumerate(images):
+def context_input_numba(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], dtype: torch.dtype
+) -> Tensor:
+    """`compose.context_input` of one pair."""
+    from vfi_cli.ops.compose import AMPLIFIED
+
+    _, _, H, W = warped[0].shape
+    stacked = torch.empty(2, H, W, 10, dtype=dtype)
+    left, right = rows(warped[0]), rows(warped[1])
+    for image, (own, other) in enumerate(((left, right), (right, left))):
         out = bits(stacked[image])
         out = out if dtype == torch.bfloat16 else out.view(np.uint32)
-        sources = [rows(part).view(np.uint32) for part in parts]
-        offsets = np.cumsum([0] + [part.shape[1] for part in parts])
-
-        def work(first: int, last: int, out: Array = out, sources: list[Array] = sources) -> None:
-            for source, offset in zip(sources, offsets, strict=False):  # noqa: B023
-                _copy_channels(source, out, int(offset), first, last)
-
-        in_bands(work, H)
+        arrays = (own, other, rows(weights[image]), rows(frames[image]), np.float32(AMPLIFIED), out)
+        in_bands(partial(_context_rows, *arrays), H)
     return stacked.permute(0, 3, 1, 2)
 
 
@@ -136,10 +151,6 @@ def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float) -> Tenso
     folded = rows(packed)
     folded = folded if packed.dtype == torch.bfloat16 else folded.view(np.uint32)
     sources = [rows(candidate) for candidate in candidates]
-    near_left, near_right = np.float32(1 - t), np.float32(t)
-
-    def work(first: int, last: int) -> None:
-        _blend_rows(folded, *sources, near_left, near_right, out[0].numpy(), first, last)
-
-    in_bands(work, packed.shape[2])
+    shares = np.float32(1 - t), np.float32(t)
+    in_bands(partial(_blend_rows, folded, *sources, *shares, out[0].numpy()), packed.shape[2])
     return out.permute(0, 3, 1, 2)

@@ -45,12 +45,11 @@ def gather_patches(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> 
         from vfi_cli.ops.patches_cpu import gather_patches_numba
 
         return gather_patches_numba(images, patches, index)
-    columns = images[0].shape[3] // patch
-    inside = index.clamp(max=columns * (images[0].shape[2] // patch) - 1)
+    rows, columns = images[0].shape[2] // patch, images[0].shape[3] // patch
+    inside = index.clamp(max=rows * columns - 1)
     parts = []
     for image in images:
-        _, C, H, W = image.shape
-        cells = image[0].permute(1, 2, 0).reshape(H // patch, patch, columns, patch, C).transpose(1, 2)
+        cells = image[0].permute(1, 2, 0).reshape(rows, patch, columns, patch, -1).transpose(1, 2)
         parts.append(cells[inside // columns, inside % columns])
     parts.append(patches.permute(0, 2, 3, 1)[index])
     return torch.cat(parts, 3).permute(0, 3, 1, 2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
+import random
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +21,7 @@ from vfi_cli import weights
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.router import sample_route
 from vfi_cli.ops.compose import blend
-from vfi_cli.train.losses import charbonnier, patch_difference, reference_route
+from vfi_cli.train.losses import charbonnier, log_error, patch_difference, reference_route
 from vfi_cli.train.packs import Window
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.samples import AlignedCrops, Batch, map_batch
@@ -44,63 +46,80 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
     torch.manual_seed(recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = (start or Apr(recipe.config)).train().requires_grad_(True)
-    model = model.to(device, memory_format=torch.channels_last)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))
+    model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))  # type: ignore[no-untyped-call]
+    trained: Apr = averaged.module  # type: ignore[assignment]
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), weight_decay=recipe.weight_decay
     )
     samples = AlignedCrops(windows, size=recipe.crop, batch=recipe.batch, crops=recipe.crops_per_pair, seed=recipe.seed)
     loader = DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=8)
+    dice = random.Random(recipe.seed)
+    means = Means()
     began = logged = time.monotonic()
-    sums: dict[str, float] = {}
-    since = 0
     for step, batch in enumerate(loader):
         progress = (time.monotonic() - began) / (60 * recipe.minutes)
         if progress >= 1:
             break
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step, progress)
-        routed = progress >= recipe.routed_from and step % 2 == 1
         batch = map_batch(batch, lambda x: x.to(device, memory_format=torch.channels_last))
         with torch.autocast(device.type, torch.bfloat16):
-            losses = _losses(model, batch, recipe, routed=routed)
+            loss, measured = _step(model, batch, recipe, routed=dice.random() < recipe.routed_share)
         optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         averaged.update_parameters(model)
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0) + loss.item()
-            sums[name + "_steps"] = sums.get(name + "_steps", 0) + 1
-        since += 1
+        means.add(measured)
         if time.monotonic() - logged > LOG_SECONDS:
-            means = {name: sums[name] / sums[name + "_steps"] for name in sums if not name.endswith("_steps")}
-            speed = since * recipe.batch / (time.monotonic() - logged)
-            record = {"step": step, "progress": progress, "crops_per_second": speed, **means}
+            record = {"step": step, "progress": progress, **means.take()}
             with out.with_suffix(".jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
-            shown = "  ".join(f"{name} {value:.5f}" for name, value in means.items())
-            log.info("%5.1f %%  step %d  %.0f crops/s  %s", 100 * progress, step, speed, shown)
-            weights.save(averaged.module, out, recipe=asdict(recipe))
-            logged, sums, since = time.monotonic(), {}, 0
-    weights.save(averaged.module, out, recipe=asdict(recipe))
-    trained: Apr = averaged.module
+            log.info("%s", "  ".join(f"{name} {value:.4g}" for name, value in record.items()))
+            weights.save(trained, out, recipe=asdict(recipe))
+            logged = time.monotonic()
+    weights.save(trained, out, recipe=asdict(recipe))
     return trained
 
 
-def _losses(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> dict[str, Tensor]:
+class Means:
+    """Running means of named measurements, and steps per second, since they were last taken."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = defaultdict(list)
+        self._began = time.monotonic()
+        self._steps = 0
+
+    def add(self, measured: dict[str, Tensor]) -> None:
+        for name, value in measured.items():
+            self._values[name].append(value.item())
+        self._steps += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: sum(values) / len(values) for name, values in self._values.items()}
+        means["steps_per_second"] = self._steps / (time.monotonic() - self._began)
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+def _step(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch, and what to report: PSNR in dB over that of the plain average of the warped frames."""
+    reconstruction = {"charbonnier": charbonnier, "log_error": log_error}[recipe.loss]
     contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
     candidates = model.candidates(batch.aligned, batch.frame_0, batch.frame_1)
-    B = batch.t.shape[0]
     patches = (recipe.crop // model.config.patch) ** 2
-    if not routed:
-        route = batch.t.new_ones(B, patches, len(recipe.keep_ratios))
-        output = blend(model.synthesis(contexts, route), candidates, batch.t)
-        return {"static": charbonnier(output, batch.truth)}
-    route = sample_route(model.route_logits(batch.aligned, batch.flow))
+    if routed:
+        route = sample_route(model.route_logits(batch.aligned, batch.flow))
+    else:
+        route = batch.t.new_ones(len(batch.t), patches, len(recipe.keep_ratios))
     output = blend(model.synthesis(contexts, route), candidates, batch.t)
+    loss = reconstruction(output, batch.truth)
+    with torch.no_grad():
+        average = torch.lerp(batch.aligned.image_0, batch.aligned.image_1, batch.t)
+        gain = 10 * (log_error(average, batch.truth) - log_error(output, batch.truth))
+    if not routed:
+        return loss, {"static": loss, "static_gain": gain}
     reference = reference_route(patch_difference(batch.aligned, model.config.patch), recipe.keep_ratios)
-    return {
-        "routed": charbonnier(output, batch.truth),
-        "route": recipe.route_weight * (route - reference).abs().mean(),
-    }
+    mismatch = (route - reference).abs().mean()
+    return loss + recipe.route_weight * mismatch, {"routed": loss, "routed_gain": gain, "route": mismatch}

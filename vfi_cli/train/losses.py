@@ -12,8 +12,17 @@ from vfi_cli.ops.compose import HOLE
 
 
 def charbonnier(output: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Mean of sqrt(difference^2 + epsilon^2) over images in [0, 1]."""
+    """Mean of sqrt(difference^2 + epsilon^2) over images in [0, 1]; the paper's reconstruction loss."""
     return torch.sqrt((output - truth).square() + epsilon**2).mean()
+
+
+def log_error(output: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor:
+    """Mean over the images (B, 3, H, W) of log10 of their mean squared error: minus a tenth of the PSNR in dB.
+
+    Every image weighs the same, well aligned or not, as it does in the score (NAFNet, Chen et al., ECCV 2022).
+    floor: error that is as good as none, 50 dB.
+    """
+    return ((output - truth).square().mean((1, 2, 3)) + floor).log10().mean()
 
 
 def patch_difference(aligned: Aligned, patch: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
 
@@ -11,23 +12,25 @@ from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
 class Recipe:
     """One training run; it lasts `minutes` whatever the machine, the schedule follows the clock.
 
-    routed_from: share of the time after which half of the batches run routed and the router learns; before that
-        all patches run all blocks.
+    loss: "charbonnier" as in the paper, or "log_error", see `losses`.
+    routed_share: share of the batches that run routed, and train the router; all patches of the others run all
+        blocks.
     """
 
     config: AprConfig
     minutes: float
+    loss: Literal["charbonnier", "log_error"]
+    learning_rate: float
+    final_rate: float
+    routed_share: float
+    route_weight: float
     crop: int = 128
     batch: int = 16
     crops_per_pair: int = 4
-    learning_rate: float = 1e-3
-    final_rate: float = 1e-5
     warm_up_steps: int = 200
     weight_decay: float = 1e-4
-    routed_from: float = 0.5
-    route_weight: float = 0.01
     keep_ratios: tuple[float, ...] = PAPER_KEEP_RATIOS
-    average_decay: float = 0.999
+    average_decay: float = 0.998
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -35,6 +38,36 @@ class Recipe:
             raise ValueError("batch must be a multiple of crops_per_pair, crop of the patch size")
 
 
-def lite(minutes: float) -> Recipe:
-    """`lite` from zero on a CPU: everything but the flow, which is DIS and does not learn."""
-    return Recipe(config=LITE, minutes=minutes)
+def lite_static(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 2 of the paper for `lite`: patches of 64x64, all blocks; the flow is DIS and does not learn."""
+    return Recipe(
+        config=LITE,
+        minutes=minutes,
+        loss="log_error",
+        learning_rate=1e-3,
+        final_rate=2e-4,
+        routed_share=0.0,
+        route_weight=0.0,
+        seed=seed,
+    )
+
+
+def lite_routed(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 3 for `lite`, from `lite_static`: half of the batches routed by straight-through Gumbel-softmax.
+
+    The other half keeps the static network as good as it was. The route loss weighs 0.1: a relative error takes the
+    place of an absolute one, and is larger.
+    """
+    return Recipe(
+        config=LITE,
+        minutes=minutes,
+        loss="log_error",
+        learning_rate=6e-4,
+        final_rate=1e-5,
+        routed_share=0.5,
+        route_weight=0.1,
+        seed=seed,
+    )
+
+
+RECIPES = {"lite-static": lite_static, "lite-routed": lite_routed}
