@@ -12,8 +12,7 @@ def summed_features(net: SynthesisNet, contexts: list[tuple[Tensor, Tensor]], ro
     """Contexts of one pair, (1, c, h, w) twice per block; route (P, d) of 0 and 1 -> (1, feature, h, w)."""
     feature = net.static(torch.cat(contexts[0], 1))
     total = feature.clone()
-    _, _, height, width = feature.shape
-    columns = width // net.patch
+    columns = feature.shape[3] // net.patch
     for k in range(len(route)):
         top, left = k // columns * net.patch, k % columns * net.patch
         place = (..., slice(top, top + net.patch), slice(left, left + net.patch))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vfi_cli.measure.psnr import psnr
+from vfi_cli.model.apr import Aligned
+from vfi_cli.model.config import PAPER_KEEP_RATIOS
+from vfi_cli.train.losses import charbonnier, log_error, patch_difference, reference_route
+
+
+def test_charbonnier_is_the_absolute_error_but_smooth_at_zero() -> None:
+    truth = torch.rand(2, 3, 8, 8)
+    assert charbonnier(truth + 0.3, truth).item() == pytest.approx(0.3, abs=1e-5)
+    assert charbonnier(truth, truth).item() == pytest.approx(1e-3)
+    output = truth.clone().requires_grad_()
+    charbonnier(output, truth).backward()
+    assert output.grad is not None and not output.grad.any()
+
+
+def test_log_error_is_minus_a_tenth_of_the_psnr() -> None:
+    draw = np.random.default_rng(0)
+    output, truth = draw.integers(0, 256, (2, 2, 16, 16, 3), np.uint8)
+    scores = [psnr(*images) for images in zip(output, truth, strict=True)]
+
+    def images(codes: np.ndarray) -> Tensor:
+        return torch.from_numpy(codes).permute(0, 3, 1, 2) / 255
+
+    assert log_error(images(output), images(truth)).item() == pytest.approx(-np.mean(scores) / 10, abs=1e-3)
+
+
+def test_log_error_of_equal_images_is_the_floor() -> None:
+    image = torch.rand(1, 3, 8, 8)
+    assert log_error(image, image).item() == pytest.approx(-5)
+
+
+def aligned(difference: Tensor) -> Aligned:
+    """Two warped images without holes, (1, 1, H, W) apart from each other."""
+    image, weight = torch.zeros(1, 3, *difference.shape[2:]), torch.ones_like(difference)
+    return Aligned(image, image + difference, weight, weight.clone())
+
+
+def test_patch_difference_is_the_worst_4x4_of_each_patch() -> None:
+    difference = torch.zeros(1, 1, 16, 32)
+    difference[0, 0, 4:8, 20:24] = 0.5
+    difference[0, 0, 0, 0] = 0.8
+    assert patch_difference(aligned(difference), 16).tolist() == [pytest.approx([0.8 / 16, 0.5])]
+
+
+@pytest.mark.parametrize("weight", ["weight_0", "weight_1"])
+def test_holes_are_no_misalignment(weight: str) -> None:
+    holed = aligned(torch.ones(1, 1, 16, 16))
+    getattr(holed, weight).fill_(0.05)
+    assert not patch_difference(holed, 16).any()
+
+
+def test_reference_route_passes_the_worst_patches_of_the_batch() -> None:
+    difference = torch.rand(4, 10, generator=torch.Generator().manual_seed(0))
+    route = reference_route(difference, PAPER_KEEP_RATIOS)
+    assert route.shape == (4, 10, 4)
+    assert route.sum((0, 1)).tolist() == [4, 16, 24, 36]
+    for k in range(4):
+        passes = route[..., k] == 1
+        assert difference[passes].min() > difference[~passes].max()
+
+
+def test_reference_route_of_all_and_of_none() -> None:
+    route = reference_route(torch.rand(2, 3), (0.0, 1.0))
+    assert not route[..., 0].any() and route[..., 1].all()
