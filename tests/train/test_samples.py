@@ -73,7 +73,7 @@ def test_batches_are_crops_of_pairs_and_the_frame_between(windows: list[np.ndarr
     for batch in itertools.islice(crops, 20):
         assert {tuple(image.shape) for image in batch[:2]} == {(4, 3, 32, 32)}
         assert batch.flow.shape == (4, 4, 32, 32) and batch.aligned.weight_0.shape == (4, 1, 32, 32)
-        assert 0 < batch.t.min() and batch.t.max() < 1
+        assert batch.t.min() > 0 and batch.t.max() < 1
         assert torch.equal(batch.t[0].minimum(1 - batch.t[0]), batch.t[1].minimum(1 - batch.t[1]))  # one pair
         times |= set(batch.t.flatten().tolist())
     assert 0.5 in times and len(times) > 4
