@@ -9,9 +9,7 @@ def picture(seed: int, height: int = 96, width: int = 160) -> np.ndarray:
     """(height, width) uint8 with shapes of all sizes, of its own brightness: a scene."""
     rng = np.random.default_rng(seed)
     low, high = sorted(rng.integers(0, 256, 2))
-    image = cv2.resize(
-        rng.uniform(low, max(high, low + 60), (6, 10)), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    image = cv2.resize(rng.uniform(low, max(high, low + 60), (6, 10)), (width, height), interpolation=cv2.INTER_CUBIC)
     return (image + rng.normal(0, 4, image.shape)).clip(0, 255).astype(np.uint8)
 
 

@@ -17,8 +17,7 @@ def noise(height, width, subsampling):
     draw = torch.Generator().manual_seed(height * width)
     chroma = (-(-height // sy), -(-width // sx))
     return [
-        torch.randint(0, 256, size, dtype=torch.uint8, generator=draw)
-        for size in ((height, width), chroma, chroma)
+        torch.randint(0, 256, size, dtype=torch.uint8, generator=draw) for size in ((height, width), chroma, chroma)
     ]
 
 

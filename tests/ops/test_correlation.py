@@ -24,9 +24,7 @@ def test_channel_order_is_dy_then_dx() -> None:
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_layout_of_the_features_does_not_matter(memory_format: torch.memory_format) -> None:
     f0, f1 = torch.randn(2, 1, 6, 8, 10)
-    volume = cost_volume(
-        f0.contiguous(memory_format=memory_format), f1.contiguous(memory_format=memory_format)
-    )
+    volume = cost_volume(f0.contiguous(memory_format=memory_format), f1.contiguous(memory_format=memory_format))
     torch.testing.assert_close(volume, cost_volume(f0, f1))
     assert volume.is_contiguous(memory_format=torch.channels_last)
 
