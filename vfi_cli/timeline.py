@@ -128,10 +128,7 @@ class Multiply:
         if self._index == 0:
             return []
         left, right, step = self._index - 1, self._index, _gap(begin, time) / self._n
-        between = [
-            Slot(begin + k * step, step, Between(left, right, Fraction(k, self._n)))
-            for k in range(1, self._n)
-        ]
+        between = [Slot(begin + k * step, step, Between(left, right, Fraction(k, self._n))) for k in range(1, self._n)]
         return [Slot(begin, step, Copy(left)), *between]
 
     def finish(self, duration: Fraction) -> list[Slot]:
@@ -195,9 +192,7 @@ def parse_rate(text: str, source: Fraction | None) -> Fraction:
                 f"--fps {text} needs the rate of the source, which is unknown", remedy="name a rate: --fps 60"
             )
         if not 0 < factor <= MAX_MULTIPLE:
-            raise UsageError(
-                f"--fps {text} is out of range", remedy=f"a multiple lies above 0x, up to {MAX_MULTIPLE}x"
-            )
+            raise UsageError(f"--fps {text} is out of range", remedy=f"a multiple lies above 0x, up to {MAX_MULTIPLE}x")
         return source * factor
     if not re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text.strip()):
         raise UsageError(f"--fps {text!r} is not a rate", remedy="write 60, 59.94, 60000/1001 or 2x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 
@@ -33,6 +34,6 @@ class ContextNet(nn.Module):
         x = x.to(self.dtype)
         sets = []
         for conv in self.convs:
-            x = torch.nn.functional.leaky_relu(conv(x), 0.1)
+            x = F.leaky_relu_(conv(x), 0.1)
             sets.append(x)
         return sets

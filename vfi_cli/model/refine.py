@@ -39,14 +39,14 @@ class RefineBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Context 0, context 1 and feature stacked (N, inputs, h, w) -> feature (N, feature, h, w)."""
-        half = F.leaky_relu(self.encode(F.leaky_relu(self.down1(x), 0.1)), 0.1)
-        quarter = F.leaky_relu(self.down2(half), 0.1)
+        half = F.leaky_relu_(self.encode(F.leaky_relu_(self.down1(x), 0.1)), 0.1)
+        quarter = F.leaky_relu_(self.down2(half), 0.1)
         for conv in self.bottom:
-            quarter = F.leaky_relu(conv(quarter), 0.1)
+            quarter = F.leaky_relu_(conv(quarter), 0.1)
         half = half + F.pixel_shuffle(self.up2(quarter), 2)
-        half = F.leaky_relu(self.decode(half), 0.1)
+        half = F.leaky_relu_(self.decode(half), 0.1)
         full = self.skip(x) + F.pixel_shuffle(self.up1(half), 2)
-        refined: Tensor = self.out(F.leaky_relu(full, 0.1))
+        refined: Tensor = self.out(F.leaky_relu_(full, 0.1))
         return refined
 
 

@@ -35,8 +35,8 @@ class Router(nn.Module):
             inputs = [F.avg_pool2d(part, self.stride) for part in inputs]
         inputs[1] = inputs[1] * FLOW_SCALE
         x = torch.cat(inputs, 1).to(self.conv1.weight.dtype)
-        x = F.leaky_relu(self.conv1(x), 0.1)
-        x = F.leaky_relu(self.conv2(x), 0.1)
+        x = F.leaky_relu_(self.conv1(x), 0.1)
+        x = F.leaky_relu_(self.conv2(x), 0.1)
         pooled = pool_patches(x, self.patch).flatten(2).transpose(1, 2)  # (B, 2C, n_h, n_w) -> (B, P, 2C)
         logits: Tensor = self.linear(pooled).float()
         return logits.view(*logits.shape[:-1], DYNAMIC_BLOCKS, 2)

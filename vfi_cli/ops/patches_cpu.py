@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,14 @@ from vfi_cli.ops.bands_cpu import bits, compile_kernel, in_bands
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+"""By size in bytes."""
+
 
 @compile_kernel
 def _copy_patches(image: Array, index: Array, out: Array, offset: int, first: int, last: int) -> None:
-    """Patches `index[first:last]` of (H, W, c) -> channels from `offset` of (K, patch, patch, C)."""
-    H, W, channels = image.shape
+    """Patches `index[first:last]` of (H, W, n) words -> words from `offset` of (K, patch, patch, N)."""
+    H, W, words = image.shape
     patch = out.shape[1]
     columns = W // patch
     count = columns * (H // patch)
@@ -26,8 +30,8 @@ def _copy_patches(image: Array, index: Array, out: Array, offset: int, first: in
         top, left = source // columns * patch, source % columns * patch
         for y in range(patch):
             for x in range(patch):
-                for c in range(channels):
-                    out[k, y, x, offset + c] = image[top + y, left + x, c]
+                for word in range(words):
+                    out[k, y, x, offset + word] = image[top + y, left + x, word]
 
 
 def gather_patches_numba(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> Tensor:
@@ -36,9 +40,11 @@ def gather_patches_numba(images: Sequence[Tensor], patches: Tensor, index: Tenso
     # Patches below each other are an image one patch wide.
     column = patches.permute(0, 2, 3, 1).reshape(P * patch, patch, C)
     parts = [*(image[0].permute(1, 2, 0).contiguous() for image in images), column]
-    channels = sum(part.shape[2] for part in parts)
-    stacked = torch.empty(len(index), patch, patch, channels, dtype=patches.dtype)
-    sources, out, order = [bits(part) for part in parts], bits(stacked), index.numpy()
+    channels = [part.shape[2] for part in parts]
+    stacked = torch.empty(len(index), patch, patch, sum(channels), dtype=patches.dtype)
+    # Values are only moved: in words as wide as all parts allow.
+    word = WORDS[min(8, math.gcd(*channels, 8) * patches.itemsize)]
+    sources, out, order = [bits(part).view(word) for part in parts], bits(stacked).view(word), index.numpy()
 
     def work(first: int, last: int) -> None:
         offset = 0
