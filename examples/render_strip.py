@@ -1,0 +1,36 @@
+"""Renders strip.png: `python examples/render_strip.py [strip.png]`.
+
+Two frames of clip.mp4 above; below them the frame that the model makes half way, and where its blocks worked.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vfi_cli.engine.interpolator import build
+from vfi_cli.jobs.clips import Clip, to_frame, to_tensor
+from vfi_cli.jobs.overlay import draw_routes
+
+HERE = Path(__file__).parent
+LEFT, RIGHT = 24, 26  # frames of the clip
+SCALE = 0.75
+
+
+def main(target: Path) -> None:
+    frames = list(Clip("clip", HERE / "clip.mp4").frames(RIGHT + 1))
+    left, right = frames[LEFT], frames[RIGHT]
+    interpolator = build("lite")
+    (between,) = interpolator.between(*(interpolator.prepare(to_tensor(frame)) for frame in (left, right)), (0.5,))
+    middle = to_frame(between)
+    routes = draw_routes(middle, interpolator.last_routes, interpolator.network.config.patch)
+    strip = np.vstack([np.hstack([left, right]), np.hstack([middle, routes])])
+    small = cv2.resize(strip, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(target), cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "strip.png")
