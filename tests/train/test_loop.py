@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,15 @@ SECONDS = 2.5
 
 def tiny(**changes: object) -> Recipe:
     recipe = RECIPES["lite-routed"](SECONDS / 60)
-    small = {"config": TINY, "crop": 32, "batch": 4, "crops_per_pair": 2, "warm_up_steps": 1, "average_decay": 0.5}
+    small = {
+        "config": TINY,
+        "crop": 32,
+        "batch": 4,
+        "pairs": 8,
+        "crops_per_pair": 2,
+        "warm_up_steps": 1,
+        "average_decay": 0.5,
+    }
     return replace(recipe, **(small | changes))  # type: ignore[arg-type]
 
 
@@ -36,7 +45,7 @@ def test_rate_warms_up_then_falls_along_a_cosine(name: str) -> None:
     assert learning_rate(recipe, warm, 1) == learning_rate(recipe, warm, 1.01) == pytest.approx(final)
 
 
-@pytest.mark.parametrize("change", [{"batch": 5}, {"crop": 48}])
+@pytest.mark.parametrize("change", [{"crop": 48}])
 def test_refuses_a_recipe_whose_crops_do_not_fit(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="multiple"):
         tiny(**change)
@@ -51,11 +60,11 @@ def windows() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def every_step_is_logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def every_step_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes as long on every machine: the clock ticks when it is read."""
+    ticks = itertools.count(step=0.02)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
     monkeypatch.setattr(loop, "LOG_SECONDS", 0)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.usefixtures("every_step_is_logged")
@@ -74,11 +83,11 @@ def test_a_short_run_learns_and_writes_weights(windows: list[np.ndarray], tmp_pa
 
 
 @pytest.mark.usefixtures("every_step_is_logged")
-def test_goes_on_from_weights_by_the_losses_of_the_paper(windows: list[np.ndarray], tmp_path: Path) -> None:
+def test_goes_on_from_weights(windows: list[np.ndarray], tmp_path: Path) -> None:
     start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
     torch.manual_seed(1)
     weights.save(loop.Apr(TINY), start)
-    recipe = tiny(minutes=1 / 60, loss="charbonnier", routed_share=1.0, learning_rate=1e-6, final_rate=1e-6)
+    recipe = tiny(minutes=1 / 60, routed_share=1.0, learning_rate=1e-6, final_rate=1e-6)
     trained = train(recipe, windows, out, weights.load(str(start)))
     record = json.loads(out.with_suffix(".jsonl").read_text().splitlines()[0])
     assert set(record) >= {"routed", "route", "progress", "step"}

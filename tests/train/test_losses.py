@@ -5,35 +5,45 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi_cli.measure.psnr import psnr
+from vfi_cli.measure.psnr import psnr as measured_psnr
 from vfi_cli.model.apr import Aligned
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
-from vfi_cli.train.losses import charbonnier, log_error, patch_difference, reference_route
+from vfi_cli.train.losses import charbonnier, patch_difference, psnr, reference_route, relative_charbonnier
 
 
 def test_charbonnier_is_the_absolute_error_but_smooth_at_zero() -> None:
     truth = torch.rand(2, 3, 8, 8)
-    assert charbonnier(truth + 0.3, truth).item() == pytest.approx(0.3, abs=1e-5)
-    assert charbonnier(truth, truth).item() == pytest.approx(1e-3)
+    assert charbonnier(truth + 0.3, truth).tolist() == pytest.approx([0.3, 0.3], abs=1e-5)
+    assert charbonnier(truth, truth).tolist() == pytest.approx([1e-3, 1e-3])
     output = truth.clone().requires_grad_()
-    charbonnier(output, truth).backward()
+    charbonnier(output, truth).sum().backward()
     assert output.grad is not None and not output.grad.any()
 
 
-def test_log_error_is_minus_a_tenth_of_the_psnr() -> None:
+def test_a_tenth_less_error_is_worth_the_same_in_every_image() -> None:
+    truth = torch.zeros(2, 3, 8, 8)
+    error = torch.tensor([0.5, 0.05]).view(2, 1, 1, 1).expand_as(truth)
+    for image in range(2):
+        better = error.clone()
+        better[image] *= 0.9
+        gain = relative_charbonnier(error, truth) - relative_charbonnier(better, truth)
+        assert gain.item() == pytest.approx(-np.log(0.9) / 2, rel=1e-2)
+
+
+def test_psnr_is_the_mean_of_the_measured_one() -> None:
     draw = np.random.default_rng(0)
     output, truth = draw.integers(0, 256, (2, 2, 16, 16, 3), np.uint8)
-    scores = [psnr(*images) for images in zip(output, truth, strict=True)]
+    scores = [measured_psnr(*images) for images in zip(output, truth, strict=True)]
 
     def images(codes: np.ndarray) -> Tensor:
         return torch.from_numpy(codes).permute(0, 3, 1, 2) / 255
 
-    assert log_error(images(output), images(truth)).item() == pytest.approx(-np.mean(scores) / 10, abs=1e-3)
+    assert psnr(images(output), images(truth)).item() == pytest.approx(np.mean(scores), abs=1e-2)
 
 
-def test_log_error_of_equal_images_is_the_floor() -> None:
+def test_psnr_of_equal_images_is_the_highest() -> None:
     image = torch.rand(1, 3, 8, 8)
-    assert log_error(image, image).item() == pytest.approx(-5)
+    assert psnr(image, image).item() == pytest.approx(50)
 
 
 def aligned(difference: Tensor) -> Aligned:

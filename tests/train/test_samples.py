@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 
 from vfi_cli.model.apr import Aligned, align
-from vfi_cli.train.samples import GAPS, AlignedCrops, Batch, augment, collate
+from vfi_cli.train.samples import GAPS, AlignedCrops, Batch, augment, flatten
 
 
 def sample(seed: int = 0) -> Batch:
@@ -47,49 +46,45 @@ def test_time_reversed_twice_is_time() -> None:
     assert twice.t.item() == pytest.approx(batch.t.item())
 
 
-def test_collates_along_the_first_axis() -> None:
-    batch = collate([sample(0), sample(1), sample(2)])
-    assert batch.frame_0.shape == (3, 3, 32, 32) and batch.t.shape == (3, 1, 1, 1)
-    assert torch.equal(batch.aligned.weight_1[1], sample(1).aligned.weight_1[0])
-
-
 @pytest.fixture
 def windows() -> list[np.ndarray]:
     draw = np.random.default_rng(0)
     return [draw.integers(0, 256, (frames, 40, 48, 3), np.uint8) for frames in (3, 9)]
 
 
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """The samples set it to one, in a process of their own."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def test_batches_are_crops_of_pairs_and_the_frame_between(windows: list[np.ndarray]) -> None:
-    crops = AlignedCrops(windows, size=32, batch=4, crops=2, seed=0)
+    crops = AlignedCrops(windows, size=32, pairs=30, crops=2, seed=0)
     times = set()
-    for batch in itertools.islice(crops, 20):
+    for batch in itertools.islice(crops.batches(4, seed=0), 20):
         assert {tuple(image.shape) for image in batch[:2]} == {(4, 3, 32, 32)}
         assert batch.flow.shape == (4, 4, 32, 32) and batch.aligned.weight_0.shape == (4, 1, 32, 32)
         assert batch.t.min() > 0 and batch.t.max() < 1
-        assert torch.equal(batch.t[0].minimum(1 - batch.t[0]), batch.t[1].minimum(1 - batch.t[1]))  # one pair
         times |= set(batch.t.flatten().tolist())
     assert 0.5 in times and len(times) > 4
 
 
+def test_kept_crops_are_those_of_the_frames_to_within_a_grey_level(windows: list[np.ndarray]) -> None:
+    """A frame that fits one crop comes back whole, however it was turned."""
+    whole = [window[:3, :32, :32] for window in windows]
+    batch = next(AlignedCrops(whole[:1], size=32, pairs=1, crops=1, seed=0).batches(1, seed=0))
+    ends = {image.sum().item() for image in (batch.frame_0, batch.frame_1)}
+    assert sorted(ends) == pytest.approx(sorted(frame.sum() / 255 for frame in whole[0][[0, 2]]), rel=1e-4)
+    again = align(batch.frame_0, batch.frame_1, batch.flow, 0.5)
+    assert ((batch.aligned.image_0 - again.image_0).abs() > 0.02).float().mean() < 0.05
+
+
 def test_crops_of_a_still_window_are_all_the_same_picture() -> None:
     window = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 40, 48, 3), np.uint8), max(GAPS) + 1, 0)
-    batch = next(iter(AlignedCrops([window], size=32, batch=4, crops=2, seed=0)))
+    batch = next(AlignedCrops([window], size=32, pairs=2, crops=2, seed=0).batches(4, seed=0))
     for image in (batch.frame_0, batch.frame_1, batch.aligned.image_0, batch.aligned.image_1):
         torch.testing.assert_close(image, batch.truth)
     assert not batch.flow.any()
 
 
 def test_a_seed_is_a_sequence_of_batches(windows: list[np.ndarray]) -> None:
-    def first(seed: int) -> Batch:
-        return next(iter(AlignedCrops(windows, size=32, batch=2, crops=1, seed=seed)))
+    def first(seed: int, order: int) -> list[torch.Tensor]:
+        return flatten(next(AlignedCrops(windows, size=32, pairs=8, crops=1, seed=seed).batches(2, order)))
 
-    assert torch.equal(first(1).truth, first(1).truth)
-    assert not torch.equal(first(1).truth, first(2).truth)
+    assert all(torch.equal(one, other) for one, other in zip(first(1, 1), first(1, 1), strict=True))
+    assert not torch.equal(first(1, 1)[0], first(2, 1)[0])
+    assert not torch.equal(first(1, 1)[0], first(1, 2)[0])

@@ -24,8 +24,8 @@ from vfi_cli.model.router import Router
 from vfi_cli.ops.compose import blend, context_input, fill_holes
 from vfi_cli.ops.splat import average_splat
 
-STILL_PRIOR = -2.5
-"""Logit that the unwarped candidates start from: 8 % of the blend before training."""
+STILL_PRIOR = -3.5
+"""Logit that the unwarped candidates start from: 3 % of the blend before training."""
 
 HEAD_INPUT = 0.2
 """Standard deviation of the normalised feature that the head reads before training."""

@@ -15,13 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
 from vfi_cli import weights
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.router import sample_route
 from vfi_cli.ops.compose import blend
-from vfi_cli.train.losses import charbonnier, log_error, patch_difference, reference_route
+from vfi_cli.train.losses import patch_difference, psnr, reference_route, relative_charbonnier
 from vfi_cli.train.packs import Window
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.samples import AlignedCrops, Batch, map_batch
@@ -52,12 +51,12 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), weight_decay=recipe.weight_decay
     )
-    samples = AlignedCrops(windows, size=recipe.crop, batch=recipe.batch, crops=recipe.crops_per_pair, seed=recipe.seed)
-    loader = DataLoader(samples, batch_size=None, num_workers=1, prefetch_factor=8)
+    samples = AlignedCrops(windows, size=recipe.crop, pairs=recipe.pairs, crops=recipe.crops_per_pair, seed=recipe.seed)
+    log.info("prepared %d crops of %d pairs", recipe.pairs * recipe.crops_per_pair, recipe.pairs)
     dice = random.Random(recipe.seed)
     means = Means()
     began = logged = time.monotonic()
-    for step, batch in enumerate(loader):
+    for step, batch in enumerate(samples.batches(recipe.batch, recipe.seed)):
         progress = (time.monotonic() - began) / (60 * recipe.minutes)
         if progress >= 1:
             break
@@ -105,7 +104,6 @@ class Means:
 
 def _step(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a batch, and what to report: PSNR in dB over that of the plain average of the warped frames."""
-    reconstruction = {"charbonnier": charbonnier, "log_error": log_error}[recipe.loss]
     contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
     candidates = model.candidates(batch.aligned, batch.frame_0, batch.frame_1)
     patches = (recipe.crop // model.config.patch) ** 2
@@ -114,10 +112,10 @@ def _step(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> tuple[Te
     else:
         route = batch.t.new_ones(len(batch.t), patches, len(recipe.keep_ratios))
     output = blend(model.synthesis(contexts, route), candidates, batch.t)
-    loss = reconstruction(output, batch.truth)
+    loss = relative_charbonnier(output, batch.truth)
     with torch.no_grad():
         average = torch.lerp(batch.aligned.image_0, batch.aligned.image_1, batch.t)
-        gain = 10 * (log_error(average, batch.truth) - log_error(output, batch.truth))
+        gain = psnr(output, batch.truth) - psnr(average, batch.truth)
     if not routed:
         return loss, {"static": loss, "static_gain": gain}
     reference = reference_route(patch_difference(batch.aligned, model.config.patch), recipe.keep_ratios)

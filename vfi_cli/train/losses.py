@@ -12,17 +12,21 @@ from vfi_cli.ops.compose import HOLE
 
 
 def charbonnier(output: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Mean of sqrt(difference^2 + epsilon^2) over images in [0, 1]; the paper's reconstruction loss."""
-    return torch.sqrt((output - truth).square() + epsilon**2).mean()
+    """Mean of sqrt(difference^2 + epsilon^2) of every image (B, 3, H, W) in [0, 1] -> (B,)."""
+    return torch.sqrt((output - truth).square() + epsilon**2).mean((1, 2, 3))
 
 
-def log_error(output: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor:
-    """Mean over the images (B, 3, H, W) of log10 of their mean squared error: minus a tenth of the PSNR in dB.
+def relative_charbonnier(output: Tensor, truth: Tensor) -> Tensor:
+    """Mean over the images of the logarithm of their Charbonnier error.
 
-    Every image weighs the same, well aligned or not, as it does in the score (NAFNet, Chen et al., ECCV 2022).
-    floor: error that is as good as none, 50 dB.
+    The paper's reconstruction loss, but every image counts the same, well aligned or not, as it does in a mean PSNR.
     """
-    return ((output - truth).square().mean((1, 2, 3)) + floor).log10().mean()
+    return charbonnier(output, truth).log().mean()
+
+
+def psnr(output: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor:
+    """Mean over the images (B, 3, H, W) of their PSNR in dB, at most 50."""
+    return -10 * ((output - truth).square().mean((1, 2, 3)) + floor).log10().mean()
 
 
 def patch_difference(aligned: Aligned, patch: int) -> Tensor:

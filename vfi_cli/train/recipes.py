@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
 
@@ -12,21 +11,21 @@ from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
 class Recipe:
     """One training run; it lasts `minutes` whatever the machine, the schedule follows the clock.
 
-    loss: "charbonnier" as in the paper, or "log_error", see `losses`.
+    pairs, crops_per_pair: how much is prepared before the clock starts, see `samples.AlignedCrops`.
     routed_share: share of the batches that run routed, and train the router; all patches of the others run all
         blocks.
     """
 
     config: AprConfig
     minutes: float
-    loss: Literal["charbonnier", "log_error"]
     learning_rate: float
     final_rate: float
     routed_share: float
     route_weight: float
+    pairs: int = 4000
+    crops_per_pair: int = 4
     crop: int = 128
     batch: int = 16
-    crops_per_pair: int = 4
     warm_up_steps: int = 200
     weight_decay: float = 1e-4
     keep_ratios: tuple[float, ...] = PAPER_KEEP_RATIOS
@@ -34,8 +33,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch % self.crops_per_pair or self.crop % self.config.patch:
-            raise ValueError("batch must be a multiple of crops_per_pair, crop of the patch size")
+        if self.crop % self.config.patch:
+            raise ValueError(f"crop {self.crop} must be a multiple of the patch size {self.config.patch}")
 
 
 def lite_static(minutes: float, seed: int = 0) -> Recipe:
@@ -43,9 +42,8 @@ def lite_static(minutes: float, seed: int = 0) -> Recipe:
     return Recipe(
         config=LITE,
         minutes=minutes,
-        loss="log_error",
-        learning_rate=1e-3,
-        final_rate=2e-4,
+        learning_rate=6e-4,
+        final_rate=1e-4,
         routed_share=0.0,
         route_weight=0.0,
         seed=seed,
@@ -61,8 +59,7 @@ def lite_routed(minutes: float, seed: int = 0) -> Recipe:
     return Recipe(
         config=LITE,
         minutes=minutes,
-        loss="log_error",
-        learning_rate=6e-4,
+        learning_rate=3e-4,
         final_rate=1e-5,
         routed_share=0.5,
         route_weight=0.1,

@@ -1,7 +1,7 @@
 """Windows to training batches: a pair, its flow, its warped frames, and the true frame between.
 
-What does not learn is computed here, by worker processes: flow and warping on whole frames, so that crops see what
-comes from beyond their border; then crops and augmentation.
+What does not learn is computed once, before training: flow and warping on whole frames, so that crops see what comes
+from beyond their border. Training then is nothing but convolutions.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from vfi_cli.model.apr import Aligned, align
 from vfi_cli.model.flow_dis import DisFlow
 from vfi_cli.train.packs import Window
 
-GAPS = (2, 3, 4, 6, 8)
+GAPS = (2, 3, 4)
 """Frames from the left to the right frame of a pair; larger gaps are larger motion."""
 
-GAP_SHARES = (0.45, 0.1, 0.25, 0.1, 0.1)
+GAP_SHARES = (0.6, 0.1, 0.3)
 
-MIDDLE_SHARE = 0.75
+MIDDLE_SHARE = 0.8
 """Share of the samples whose true frame is the one at t = 1/2, where there is one."""
 
 
@@ -38,39 +37,61 @@ class Batch(NamedTuple):
     t: Tensor
 
 
-class AlignedCrops(IterableDataset[Batch]):
-    """Endless batches of random crops; `crops` of each batch come from the same pair of frames."""
+class AlignedCrops:
+    """Random crops of random pairs, computed once and kept in memory: 25 bytes a pixel.
 
-    def __init__(self, windows: Sequence[Window], *, size: int, batch: int, crops: int, seed: int) -> None:
-        self.windows = windows
-        self.size = size
-        self.pairs = batch // crops
-        self.crops = crops
-        self.seed = seed
+    pairs: how many pairs of frames; crops: how many crops of each.
+    """
 
-    def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        torch.set_num_threads(1)
-        generator = np.random.default_rng((self.seed, worker.id if worker else 0))
+    def __init__(self, windows: Sequence[Window], *, size: int, pairs: int, crops: int, seed: int) -> None:
+        generator = np.random.default_rng(seed)
         flow_source = DisFlow()
-        while True:
-            crops = [crop for _ in range(self.pairs) for crop in self._crops(generator, flow_source)]
-            yield collate(crops)
+        self._kept = _room(pairs * crops, size)
+        for pair in range(pairs):
+            whole = _random_pair(windows[int(generator.integers(len(windows)))], generator, flow_source)
+            height, width = whole.truth.shape[-2:]
+            for crop in range(crops):
+                top, left = generator.integers(height - size + 1), generator.integers(width - size + 1)
+                compact = _compact(_crop(whole, int(top), int(left), size))
+                for kept, new in zip(flatten(self._kept), flatten(compact), strict=True):
+                    kept[pair * crops + crop] = new[0]
 
-    def _crops(self, generator: np.random.Generator, flow_source: DisFlow) -> Iterator[Batch]:
-        window = self.windows[int(generator.integers(len(self.windows)))]
-        gap = int(generator.choice(GAPS, p=GAP_SHARES))
-        gap = min(gap, len(window) - 1)
-        left = int(generator.integers(len(window) - gap))
-        middle = gap % 2 == 0 and generator.random() < MIDDLE_SHARE
-        between = gap // 2 if middle else int(generator.integers(1, gap))
-        whole = _prepare(window[left], window[left + gap], window[left + between], between / gap, flow_source)
-        height, width = whole.truth.shape[-2:]
-        for _ in range(self.crops):
-            top = int(generator.integers(height - self.size + 1))
-            start = int(generator.integers(width - self.size + 1))
-            crop = _crop(whole, top, start, self.size)
-            yield augment(crop, *(bool(bit) for bit in generator.integers(2, size=4)))
+    def batches(self, size: int, seed: int) -> Iterator[Batch]:
+        """Endless batches of `size` crops, each batch turned and reversed at random."""
+        generator = np.random.default_rng(seed)
+        while True:
+            index = torch.from_numpy(generator.integers(len(self._kept.t), size=size))
+            batch = _expand(map_batch(self._kept, lambda x, index=index: x[index]))  # type: ignore[misc]
+            yield augment(batch, *(bool(bit) for bit in generator.integers(2, size=4)))
+
+
+def _room(crops: int, size: int) -> Batch:
+    def plane(channels: int, dtype: torch.dtype) -> Tensor:
+        return torch.empty(crops, size, size, channels, dtype=dtype).permute(0, 3, 1, 2)
+
+    image_0, image_1, frame_0, frame_1, truth = (plane(3, torch.uint8) for _ in range(5))
+    aligned = Aligned(image_0, image_1, plane(1, torch.uint8), plane(1, torch.uint8))
+    return Batch(frame_0, frame_1, aligned, plane(4, torch.float16), truth, torch.empty(crops, 1, 1, 1))
+
+
+def _compact(batch: Batch) -> Batch:
+    """Images and weights in 8 bits (a weight above 1 is full all the same), flow in half precision."""
+    small = map_batch(batch, lambda x: (x.clamp(0, 1) * 255).round().to(torch.uint8))
+    return small._replace(flow=batch.flow.half(), t=batch.t)
+
+
+def _expand(batch: Batch) -> Batch:
+    """Inverse of `_compact`, to within its rounding."""
+    large = map_batch(batch, lambda x: x.float() / 255)
+    return large._replace(flow=batch.flow.float(), t=batch.t)
+
+
+def _random_pair(window: Window, generator: np.random.Generator, flow_source: DisFlow) -> Batch:
+    gap = min(int(generator.choice(GAPS, p=GAP_SHARES)), len(window) - 1)
+    left = int(generator.integers(len(window) - gap))
+    middle = gap % 2 == 0 and generator.random() < MIDDLE_SHARE
+    between = gap // 2 if middle else int(generator.integers(1, gap))
+    return _prepare(window[left], window[left + gap], window[left + between], between / gap, flow_source)
 
 
 def _crop(batch: Batch, top: int, left: int, size: int) -> Batch:
@@ -100,13 +121,9 @@ def map_batch(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
     )
 
 
-def collate(batches: Sequence[Batch]) -> Batch:
-    """Stack along the first axis, channels-last."""
-    aligned = Aligned(*(torch.cat(parts) for parts in zip(*(batch.aligned for batch in batches), strict=True)))
-    columns = {
-        name: torch.cat([getattr(batch, name) for batch in batches]) for name in Batch._fields if name != "aligned"
-    }
-    return Batch(aligned=aligned, **columns)
+def flatten(batch: Batch) -> list[Tensor]:
+    """The tensors of a batch, always in the same order."""
+    return [batch.frame_0, batch.frame_1, *batch.aligned, batch.flow, batch.truth, batch.t]
 
 
 def augment(batch: Batch, mirror: bool, upend: bool, transpose: bool, reverse: bool) -> Batch:
