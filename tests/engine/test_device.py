@@ -70,6 +70,6 @@ def test_uses_the_cpus_that_the_process_may_use() -> None:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(before)})
-        assert resolve("cpu", "fp32").label == "CPU, 1 threads, fp32"
+        assert resolve("cpu", "fp32").label == "CPU, 1 thread, fp32"
     finally:
         os.sched_setaffinity(0, before)

@@ -21,7 +21,7 @@ SECONDS = 2.5
 
 
 def tiny(**changes: object) -> Recipe:
-    recipe = RECIPES["lite-routed"](SECONDS / 60)
+    recipe = RECIPES["lite"](SECONDS / 60)
     small = {
         "config": TINY,
         "crop": 32,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 from dataclasses import dataclass
 
 import torch
 
+from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import DeviceError, UsageError
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -30,7 +30,8 @@ class Runtime:
         precision = next(name for name, dtype in PRECISIONS.items() if dtype == self.dtype)
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {precision}"
-        return f"CPU, {torch.get_num_threads()} threads, {precision}"
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' * (threads > 1)}, {precision}"
 
 
 def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
@@ -51,7 +52,7 @@ def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
         count = torch.cuda.device_count()
         raise DeviceError(f"there is no {device}: {count} CUDA devices found", remedy="use --device cpu")
     if chosen.type == "cpu":
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(available_cpus())
         _keep_freed_memory()
     return Runtime(chosen, _dtype(precision, chosen))
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vfi_cli.model.apr import Contexts
 from vfi_cli.model.refine import SynthesisNet
+from vfi_cli.model.router import keep_counts
 from vfi_cli.ops.patches import from_patches, gather_patches, to_patches
 
 BUCKETS = 8
@@ -29,8 +30,10 @@ Route = Sequence[Tensor | None]
 def route_from_ratios(scores: Tensor, ratios: tuple[float, ...]) -> list[Tensor | None]:
     """Scores (1, P, d): the best `ratios[k]` share of patches passes block k. No count is read back."""
     P = scores.shape[1]
-    counts = [round(ratio * P) for ratio in ratios]
-    return [None if count == P else scores[0, :, k].topk(count).indices.sort().values for k, count in enumerate(counts)]
+    return [
+        None if count == P else scores[0, :, k].topk(count).indices.sort().values
+        for k, count in enumerate(keep_counts(ratios, P))
+    ]
 
 
 def route_from_scores(scores: Tensor) -> list[Tensor | None]:

@@ -31,15 +31,15 @@ def runs_here(*tensors: Tensor) -> bool:
     return on_cpu and not learning and has_numba()
 
 
-def compile_kernel(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile at first call, for the types of that call; cached on disk where a folder can be written."""
+def compile_kernel(function: Callable[..., None], signature: Any = None) -> Callable[..., None]:
+    """Compile for `signature`, or for the types of every first call; cached where a folder can be written."""
     import numba
 
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "afn"}}
     try:
-        compiled: Callable[..., None] = numba.njit(cache=True, **options)(function)
+        compiled: Callable[..., None] = numba.njit(signature, cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache can be written
-        compiled = numba.njit(**options)(function)
+        compiled = numba.njit(signature, **options)(function)
     return compiled
 
 

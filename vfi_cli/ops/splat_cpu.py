@@ -5,11 +5,7 @@ reads, in order, the source rows that can reach it.
 """
 
 import functools
-import itertools
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numba
 import numpy as np
@@ -17,20 +13,14 @@ import torch
 from numba import float32, int64, uint64, void
 from torch import Tensor
 
+from vfi_cli.ops.bands_cpu import compile_kernel, in_bands
+
 BAND = 64  # target rows summed at a time: few enough for the sums to stay in cache
 
 _plane = numba.types.Array(float32, 2, "A")
 _plane_out = numba.types.Array(float32, 2, "C")
 _rows = numba.types.Array(float32, 3, "C")
-_signature = void(_rows, _plane, _plane, float32, int64, int64, _rows, _plane_out)
-
-
-def _compile(function: Callable[..., None]) -> Callable[..., None]:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(_signature, cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache can be written
-        return numba.njit(_signature, **options)(function)
+_signature = void(_rows, _plane, _plane, float32, _rows, _plane_out, int64, int64)
 
 
 @functools.cache
@@ -42,10 +32,10 @@ def _kernel(channels: int) -> Callable[..., None]:
         dx: np.ndarray,  # (H, W)
         dy: np.ndarray,
         t: float,
-        first: int,
-        last: int,
         out: np.ndarray,  # (H, W, C): rows first to last are written
         weight: np.ndarray,  # (H, W): likewise
+        first: int,
+        last: int,
     ) -> None:
         H, W = dx.shape
         zero, one, width = float32(0), float32(1), float32(W)
@@ -92,16 +82,7 @@ def _kernel(channels: int) -> Callable[..., None]:
                     for c in range(channels):
                         out[row, column, c] = sums[i, j, c] / divisor
 
-    return _compile(splat_rows)
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="splat")
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+    return compile_kernel(splat_rows, _signature)
 
 
 def average_splat_numba(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -111,18 +92,8 @@ def average_splat_numba(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor
     flow = flow.detach().to(torch.float32)
     out, weight = x_rows.new_empty(B, H, W, C), x_rows.new_empty(B, 1, H, W)
 
-    kernel = _kernel(C)
-    threads = torch.get_num_threads()
-    cuts = [H * i // threads for i in range(threads + 1)]
-
-    def work(image: int, first: int, last: int) -> None:
+    for image in range(B):
         dx, dy = flow[image].numpy()
-        kernel(x_rows[image].numpy(), dx, dy, t, first, last, out[image].numpy(), weight[image, 0].numpy())
-
-    tasks = [(image, first, last) for image in range(B) for first, last in itertools.pairwise(cuts)]
-    if threads == 1:
-        for task in tasks:
-            work(*task)
-    else:
-        list(_pool(threads).map(lambda task: work(*task), tasks))
+        written = out[image].numpy(), weight[image, 0].numpy()
+        in_bands(functools.partial(_kernel(C), x_rows[image].numpy(), dx, dy, t, *written), H)
     return out.permute(0, 3, 1, 2).to(x.dtype), weight

@@ -1,4 +1,4 @@
-"""`python -m vfi_cli.train lite-static --data PACK --out lite.safetensors --minutes 60`"""
+"""`python -m vfi_cli.train lite --data PACK --out lite.safetensors --minutes 60`"""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
+from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError
-from vfi_cli.video.cpus import available_cpus
 from vfi_cli.video.probe import is_grey, open_input
 from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
 

@@ -23,9 +23,9 @@ from av.packet import Packet
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
+from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, wire_format
-from vfi_cli.video.cpus import available_cpus
 from vfi_cli.video.passthrough import AudioCopy, fresh_tags
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import Chapter, ClipInfo, ColorSpec, PlaneFormat, VideoFrame
