@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.model.networks import SMALL, each_config, scrambled
+from vfi_cli.engine.device import Runtime
+from vfi_cli.engine.interpolator import Interpolator
+from vfi_cli.model.apr import Apr
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+
+CPU = Runtime(torch.device("cpu"), torch.float32)
+
+
+def frames(count: int, height: int = 70, width: int = 90) -> list[Tensor]:
+    """A texture that moves three pixels a frame."""
+    coarse = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(0))
+    texture = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)[0]
+    return [texture.roll(3 * k, 2) for k in range(count)]
+
+
+@each_config
+def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: Counter[str] = Counter()
+    for name in ("describe", "estimate_flow", "warp"):
+        original = getattr(Apr, name)
+
+        def counted(self: Apr, *args: object, name: str = name, original: object = original) -> object:
+            calls[name] += 1
+            return original(self, *args)  # type: ignore[operator]
+
+        monkeypatch.setattr(Apr, name, counted)
+    interpolator = Interpolator(scrambled(config), CPU)
+    first, second, third = map(interpolator.prepare, frames(3))
+    interpolator.between(first, second, [0.2, 0.4, 0.8])
+    interpolator.between(second, third, [0.5])
+    assert calls == {"describe": 3, "estimate_flow": 2, "warp": 4}
+
+
+@each_config
+def test_a_time_alone_is_the_same_as_among_others(config: AprConfig) -> None:
+    interpolator = Interpolator(scrambled(config), CPU)
+    left, right = map(interpolator.prepare, frames(2))
+    together = interpolator.between(left, right, [0.2, 0.5, 0.8])
+    for t, frame in zip((0.2, 0.5, 0.8), together, strict=True):
+        assert torch.equal(frame, interpolator.between(left, right, [t])[0])
+
+
+@each_config
+def test_half_precision_changes_little(config: AprConfig) -> None:
+    left, right = frames(2)
+
+    def generated(dtype: torch.dtype) -> Tensor:
+        interpolator = Interpolator(scrambled(config), Runtime(CPU.device, dtype), None)
+        return interpolator.between(interpolator.prepare(left), interpolator.prepare(right), [0.5])[0]
+
+    exact, rough = generated(torch.float32), generated(torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert (exact - rough).abs().mean() < 0.02 * exact.abs().mean()
+
+
+def test_counts_what_was_paid_for() -> None:
+    interpolator = Interpolator(scrambled(SMALL["lite"]), CPU, (0.0, 0.5, 0.5, 1.0))
+    assert interpolator.last_routes.shape == (0, 0, DYNAMIC_BLOCKS)
+    left, right = map(interpolator.prepare, frames(2, 128, 128))
+    interpolator.between(left, right, [0.5])
+    interpolator.routing = None
+    interpolator.between(left, right, [0.5])
+    assert interpolator.route_shares == pytest.approx((0.5, 0.75, 0.75, 1.0))
+    assert interpolator.last_routes.all()
+
+
+@pytest.mark.slow
+@each_config
+def test_compiled_equals_eager(config: AprConfig) -> None:
+    """Also when the number of patches changes. Needs a C++ compiler."""
+    network = scrambled(config)
+    eager, compiled = Interpolator(network, CPU), Interpolator(scrambled(config), CPU, compiled=True)
+    for routing in ((0.2, 0.5, 0.5, 1.0), (0.8, 0.2, 0.5, 0.0), None):
+        for interpolator in (eager, compiled):
+            interpolator.routing = routing
+        left, right = frames(2, 200, 250)
+        expected, got = (
+            interpolator.between(interpolator.prepare(left), interpolator.prepare(right), [0.4])[0]
+            for interpolator in (eager, compiled)
+        )
+        torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-3)
