@@ -16,7 +16,7 @@ from vfi_cli.jobs.clips import Clip, to_frame, to_tensor
 from vfi_cli.jobs.overlay import draw_routes
 
 HERE = Path(__file__).parent
-LEFT, RIGHT = 24, 26  # frames of the clip
+LEFT, RIGHT = 24, 25  # frames of the clip
 SCALE = 0.75
 
 
