@@ -18,7 +18,6 @@ from vfi_cli.engine.frames import crop, pad
 from vfi_cli.model.apr import Apr, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS
 from vfi_cli.model.router import score
-from vfi_cli.ops.compose import blend
 
 Routing = tuple[float, ...] | Literal["router"] | None
 """Which patches run a dynamic block: those the router passes, the best of a budget (a keep ratio per block; the router
@@ -98,7 +97,7 @@ class Interpolator:
         with record_function("vfi::refine"):
             total = routed.synthesize(network.synthesis, contexts, route)
         with record_function("vfi::blend"):
-            return blend(network.synthesis.predict(total), network.candidates(aligned, left.image, right.image), t)
+            return network.blend(network.synthesis.predict(total), aligned, left.image, right.image, t)
 
     def _choose(self, logits: Tensor) -> routed.Route:
         if self.routing is None:

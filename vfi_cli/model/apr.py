@@ -19,15 +19,13 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.model.context import ContextNet
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.flow_dis import DisFlow
+from vfi_cli.model.gate import Gate, open_gate
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
 from vfi_cli.ops.compose import blend, context_input, fill_holes
 from vfi_cli.ops.splat import average_splat
 
-STILL_PRIOR = -3.5
-"""Logit that the unwarped candidates start from: 3 % of the blend before training."""
-
-HEAD_INPUT = 0.2
+HEAD_INPUT = 0.1
 """Standard deviation of the normalised feature that the head reads before training."""
 
 
@@ -62,6 +60,7 @@ class Apr(nn.Module):
         self.context = ContextNet(config)
         self.router = Router(config)
         self.synthesis = SynthesisNet(config)
+        self.gate = Gate() if config.candidates == 4 else None
         self._start_from_average()
 
     def _start_from_average(self) -> None:
@@ -75,9 +74,8 @@ class Apr(nn.Module):
         nn.init.zeros_(head.weight)
         assert head.bias is not None
         nn.init.zeros_(head.bias)
-        if self.config.candidates == 4:
-            with torch.no_grad():
-                head.bias.view(-1, self.config.stride**2)[2:4] = STILL_PRIOR
+        if self.gate is not None:
+            self.gate.start_from_average()
 
     def convolutional(self) -> list[nn.Module]:
         """The parts that may run in half precision."""
@@ -95,12 +93,15 @@ class Apr(nn.Module):
         flow = self.estimate_flow(described_0, described_1)
         aligned, contexts = self.warp(described_0, described_1, flow, t)
         packed = self.synthesis(contexts, route)
-        return blend(packed, self.candidates(aligned, frame_0, frame_1), t)
+        return self.blend(packed, aligned, frame_0, frame_1, t)
 
-    def candidates(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> list[Tensor]:
-        """What the blend chooses from: the warped frames and, with 4 candidates, the frames where they stood."""
-        warped = [aligned.image_0, aligned.image_1]
-        return [*warped, frame_0, frame_1] if self.config.candidates == 4 else warped
+    def blend(self, packed: Tensor, aligned: Aligned, frame_0: Tensor, frame_1: Tensor, t: float | Tensor) -> Tensor:
+        """What the synthesis predicts, made a frame (eq. 2) -> (B, 3, H, W); see `ops.compose.blend`."""
+        warped, frames = (aligned.image_0, aligned.image_1), (frame_0, frame_1)
+        if self.gate is None:
+            return blend(packed, warped, t)
+        logits = self.gate(warped, (aligned.weight_0, aligned.weight_1), frames)
+        return blend(open_gate(packed, logits), (*warped, *frames), t)
 
     def describe(self, frame: Tensor) -> Described:
         before_warp = self.config.context_on == "frames"

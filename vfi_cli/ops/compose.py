@@ -62,6 +62,31 @@ def context_input(
     return torch.cat((both - 0.5, weight, torch.cat((misaligned, -misaligned)), moved), 1).to(dtype)
 
 
+def cell_statistics(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], cell: int
+) -> Tensor:
+    """Means over cells of `cell` x `cell` pixels -> (B, 7, H / cell, W / cell) float32.
+
+    0 to 3: absolute difference of the warped frames, of the frames, of the left frame to its warped self, of the
+    right one. 4: texture, the absolute step to the pixel on the right and below in the mean of the warped frames.
+    5, 6: splat weights, at most 1.
+
+    warped, frames: two (B, 3, H, W) in [0, 1]. weights: two (B, 1, H, W). H and W are multiples of `cell`.
+    """
+    if len(warped[0]) == 1 and runs_here(*warped, *weights, *frames):
+        from vfi_cli.ops.compose_cpu import cell_statistics_numba
+
+        return cell_statistics_numba(warped, weights, frames, cell)
+    mean = (warped[0] + warped[1]) / 2
+    steps_right = F.pad((mean[..., 1:] - mean[..., :-1]).abs(), (0, 1))
+    steps_down = F.pad((mean[..., 1:, :] - mean[..., :-1, :]).abs(), (0, 0, 0, 1))
+    pairs = ((warped[0], warped[1]), (frames[0], frames[1]), (frames[0], warped[0]), (frames[1], warped[1]))
+    planes = [(left - right).abs().mean(1, keepdim=True) for left, right in pairs]
+    planes.append((steps_right + steps_down).mean(1, keepdim=True))
+    planes += [weight.clamp(max=1) for weight in weights]
+    return F.avg_pool2d(torch.cat(planes, 1), cell)
+
+
 def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Tensor:
     """`I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2) -> (B, 3, H, W) float32.
 

@@ -107,6 +107,58 @@ def context_input_numba(
 
 
 @compile_kernel
+def _cell_rows(
+    warped_0: Array,  # (H, W, 3)
+    warped_1: Array,
+    weight_0: Array,  # (H, W, 1)
+    weight_1: Array,
+    frame_0: Array,  # (H, W, 3)
+    frame_1: Array,
+    out: Array,  # (7, H / cell, W / cell)
+    first: int,
+    last: int,
+) -> None:
+    H, W, _ = warped_0.shape
+    cell = H // out.shape[1]
+    columns = out.shape[2]
+    one, half = np.float32(1), np.float32(0.5)
+    per_value, per_pixel = one / np.float32(3 * cell * cell), one / np.float32(cell * cell)
+    sums = np.empty((columns, 7), np.float32)
+    for row in range(first, last):
+        sums[:] = 0
+        for y in range(row * cell, row * cell + cell):
+            below = min(y + 1, H - 1)
+            for x in range(W):
+                right = min(x + 1, W - 1)
+                into = sums[x // cell]
+                for c in range(3):
+                    left_warped, right_warped = warped_0[y, x, c], warped_1[y, x, c]
+                    mean = half * (left_warped + right_warped)
+                    into[0] += abs(left_warped - right_warped)
+                    into[1] += abs(frame_0[y, x, c] - frame_1[y, x, c])
+                    into[2] += abs(frame_0[y, x, c] - left_warped)
+                    into[3] += abs(frame_1[y, x, c] - right_warped)
+                    into[4] += abs(half * (warped_0[y, right, c] + warped_1[y, right, c]) - mean)
+                    into[4] += abs(half * (warped_0[below, x, c] + warped_1[below, x, c]) - mean)
+                into[5] += min(weight_0[y, x, 0], one)
+                into[6] += min(weight_1[y, x, 0], one)
+        for column in range(columns):
+            for k in range(7):
+                out[k, row, column] = sums[column, k] * (per_value if k < 5 else per_pixel)
+
+
+def cell_statistics_numba(
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], cell: int
+) -> Tensor:
+    """`compose.cell_statistics` of one pair."""
+    _, _, H, W = warped[0].shape
+    out = torch.empty(1, 7, H // cell, W // cell)
+    arrays = [rows(image) for image in (*warped, *weights, *frames)]
+    in_bands(partial(_cell_rows, *arrays, out[0].numpy()), H // cell)
+    return out
+
+
+@compile_kernel
 def _blend_rows(
     packed: Array,  # (h, w, 7 * s * s) bits: uint16 of bfloat16, or uint32 of float32
     left_warped: Array,  # (H, W, 3)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,8 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from vfi_cli import weights
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.router import sample_route
-from vfi_cli.ops.compose import blend
-from vfi_cli.train.losses import patch_difference, psnr, reference_route, relative_charbonnier
+from vfi_cli.train.losses import patch_difference, psnr, reference_route, relative_error
 from vfi_cli.train.packs import Window
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.samples import AlignedCrops, Batch, map_batch
@@ -28,6 +28,8 @@ from vfi_cli.train.samples import AlignedCrops, Batch, map_batch
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 60
+
+GATE_PACE = 8.0
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
@@ -48,9 +50,7 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))  # type: ignore[no-untyped-call]
     trained: Apr = averaged.module  # type: ignore[assignment]
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), weight_decay=recipe.weight_decay
-    )
+    optimiser = torch.optim.AdamW(_groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay)
     samples = AlignedCrops(windows, size=recipe.crop, pairs=recipe.pairs, crops=recipe.crops_per_pair, seed=recipe.seed)
     log.info("prepared %d crops of %d pairs", recipe.pairs * recipe.crops_per_pair, recipe.pairs)
     dice = random.Random(recipe.seed)
@@ -61,7 +61,7 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
         if progress >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step, progress)
+            group["lr"] = group["pace"] * learning_rate(recipe, step, progress)
         batch = map_batch(batch, lambda x: x.to(device, memory_format=torch.channels_last))
         with torch.autocast(device.type, torch.bfloat16):
             loss, measured = _step(model, batch, recipe, routed=dice.random() < recipe.routed_share)
@@ -80,6 +80,13 @@ def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | Non
             logged = time.monotonic()
     weights.save(trained, out, recipe=asdict(recipe))
     return trained
+
+
+def _groups(model: Apr) -> list[dict[str, Any]]:
+    """The gate is small and reads ready-made statistics: it may learn faster than the rest."""
+    gate = list(model.gate.parameters()) if model.gate is not None else []
+    rest = [parameter for name, parameter in model.named_parameters() if not name.startswith("gate.")]
+    return [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
 
 
 class Means:
@@ -105,14 +112,14 @@ class Means:
 def _step(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of a batch, and what to report: PSNR in dB over that of the plain average of the warped frames."""
     contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
-    candidates = model.candidates(batch.aligned, batch.frame_0, batch.frame_1)
     patches = (recipe.crop // model.config.patch) ** 2
     if routed:
         route = sample_route(model.route_logits(batch.aligned, batch.flow))
     else:
         route = batch.t.new_ones(len(batch.t), patches, len(recipe.keep_ratios))
-    output = blend(model.synthesis(contexts, route), candidates, batch.t)
-    loss = relative_charbonnier(output, batch.truth)
+    packed = model.synthesis(contexts, route)
+    output = model.blend(packed, batch.aligned, batch.frame_0, batch.frame_1, batch.t)
+    loss = relative_error(output, batch.truth)
     with torch.no_grad():
         average = torch.lerp(batch.aligned.image_0, batch.aligned.image_1, batch.t)
         gain = psnr(output, batch.truth) - psnr(average, batch.truth)

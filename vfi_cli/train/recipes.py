@@ -46,7 +46,7 @@ def lite(minutes: float, seed: int = 0) -> Recipe:
     return Recipe(
         config=LITE,
         minutes=minutes,
-        learning_rate=6e-4,
+        learning_rate=4e-4,
         final_rate=1e-5,
         routed_share=0.33,
         route_weight=0.1,
