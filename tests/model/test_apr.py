@@ -7,7 +7,6 @@ from torch import Tensor
 from tests.model.networks import SMALL, each_config, scrambled, untrained
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import BASE, LITE, AprConfig
-from vfi_cli.ops.compose import blend
 
 each_time = pytest.mark.parametrize("t", [0.1, 0.5, 0.8])
 
@@ -34,7 +33,7 @@ def between(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) 
     """`Apr.forward` along a given flow."""
     described = net.describe(frame_0), net.describe(frame_1)
     aligned, contexts = net.warp(*described, flow, t)
-    return blend(net.synthesis(contexts, None), net.candidates(aligned, frame_0, frame_1), t)
+    return net.blend(net.synthesis(contexts, None), aligned, frame_0, frame_1, t)
 
 
 @each_config
@@ -133,7 +132,7 @@ def test_every_parameter_but_the_router_shapes_the_frame(
     if config.flow == "learned":
         flow = net.estimate_flow(left, right)
     aligned, contexts = net.warp(left, right, flow, 0.4)
-    blend(net.synthesis(contexts, None), net.candidates(aligned, *pair), 0.4).square().sum().backward()
+    net.blend(net.synthesis(contexts, None), aligned, *pair, 0.4).square().sum().backward()
     idle = {name for name, parameter in net.named_parameters() if parameter.grad is None or not parameter.grad.any()}
     assert idle == {name for name, _ in net.named_parameters() if name.startswith("router.")}
 
