@@ -14,16 +14,17 @@ import numpy as np
 from vfi_cli.engine.interpolator import build
 from vfi_cli.jobs.clips import Clip, to_frame, to_tensor
 from vfi_cli.jobs.overlay import draw_routes
+from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 HERE = Path(__file__).parent
-LEFT, RIGHT = 24, 25  # frames of the clip
+LEFT, RIGHT = 16, 17  # frames of the clip
 SCALE = 0.75
 
 
 def main(target: Path) -> None:
     frames = list(Clip("clip", HERE / "clip.mp4").frames(RIGHT + 1))
     left, right = frames[LEFT], frames[RIGHT]
-    interpolator = build("lite")
+    interpolator = build("lite", routing=PAPER_KEEP_RATIOS)
     (between,) = interpolator.between(*(interpolator.prepare(to_tensor(frame)) for frame in (left, right)), (0.5,))
     middle = to_frame(between)
     routes = draw_routes(middle, interpolator.last_routes, interpolator.network.config.patch)
