@@ -53,9 +53,11 @@ class Gate(nn.Module):
 
 
 def open_gate(packed: Tensor, logits: Tensor) -> Tensor:
-    """Add the gate's logits (B, 4, H / 8, W / 8), resized, to those of the head (B, outputs * s * s, H / s, W / s)."""
-    outputs = 4 + 3
-    folded = packed.shape[1] // outputs
-    resized = F.interpolate(logits, size=packed.shape[-2:], mode="bilinear", align_corners=False).to(packed.dtype)
-    gated, residual = packed[:, : 4 * folded], packed[:, 4 * folded :]
-    return torch.cat((gated + resized.repeat_interleave(folded, 1), residual), 1)
+    """Add the gate's logits (B, 4, H / 8, W / 8), resized, to those of the head (B, outputs * s * s, H / s, W / s).
+
+    In place: `packed` is returned.
+    """
+    folded = packed.shape[1] // (4 + 3)  # logits and residual, s * s of each
+    resized = F.interpolate(logits, size=packed.shape[-2:], mode="bilinear", align_corners=False)
+    packed[:, : 4 * folded] += resized.to(packed.dtype).repeat_interleave(folded, 1)
+    return packed
