@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vfi_cli.ops import compose
-from vfi_cli.ops.compose import HOLE, blend, cell_statistics, context_input, fill_holes
+from vfi_cli.ops.compose import HOLE, blend, cell_statistics, context_input, fill_holes, routing_input
 
 Pair = tuple[Tensor, Tensor]
 
@@ -88,6 +88,19 @@ def test_cell_statistics_equal_the_definition(layout: torch.memory_format, defin
     expected, got = definition(work), work()
     assert got.shape == (1, 7, 2, 3)
     torch.testing.assert_close(got, expected)
+
+
+@each_layout
+@pytest.mark.parametrize("stride", [1, 4])
+def test_routing_input_equals_the_definition(layout: torch.memory_format, stride: int, definition: Callable) -> None:
+    flow = 20 * torch.cat(images(layout, 5, 2), 1)
+
+    def work() -> Tensor:
+        return routing_input(images(layout, 0), flow, 0.1, stride)
+
+    expected, got = definition(work), work()
+    assert got.shape == (1, 13, 16 // stride, 24 // stride)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
 @each_layout

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+from vfi_cli.ops.compose import routing_input
 from vfi_cli.ops.patches import pool_patches
 
 FLOW_SCALE = 1 / 64
@@ -30,11 +30,7 @@ class Router(nn.Module):
 
     def forward(self, warped_0: Tensor, warped_1: Tensor, flow: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1], flow (B, 4, H, W) in pixels -> logits (B, P, d, 2): skip, pass."""
-        inputs = [(warped_0 - warped_1).abs(), flow, warped_0, warped_1]
-        if self.stride > 1:
-            inputs = [F.avg_pool2d(part, self.stride) for part in inputs]
-        inputs[1] = inputs[1] * FLOW_SCALE
-        x = torch.cat(inputs, 1).to(self.conv1.weight.dtype)
+        x = routing_input((warped_0, warped_1), flow, FLOW_SCALE, self.stride).to(self.conv1.weight.dtype)
         x = F.leaky_relu_(self.conv1(x), 0.1)
         x = F.leaky_relu_(self.conv2(x), 0.1)
         pooled = pool_patches(x, self.patch).flatten(2).transpose(1, 2)  # (B, 2C, n_h, n_w) -> (B, P, 2C)

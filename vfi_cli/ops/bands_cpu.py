@@ -44,7 +44,7 @@ def compile_kernel(function: Callable[..., None], signature: Any = None) -> Call
 
 
 def in_bands(work: Callable[[int, int], None], rows: int) -> None:
-    """Call `work(first, last)` for as many bands of `rows` as torch has threads, at once."""
+    """Call `work(first, last)` for as many bands of `rows`, or of other work, as torch has threads, at once."""
     threads = min(torch.get_num_threads(), rows)
     cuts = [rows * band // threads for band in range(threads + 1)]
     if threads == 1:

@@ -87,6 +87,19 @@ def cell_statistics(
     return F.avg_pool2d(torch.cat(planes, 1), cell)
 
 
+def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float, stride: int) -> Tensor:
+    """What the router looks at: warped difference, scaled flow, warped frames; means of `stride` x `stride` pixels.
+
+    warped: two (B, 3, H, W). flow: (B, 4, H, W). Returns (B, 13, H / stride, W / stride) float32.
+    """
+    if len(flow) == 1 and runs_here(*warped, flow):
+        from vfi_cli.ops.compose_cpu import routing_input_numba
+
+        return routing_input_numba(warped, flow, flow_scale, stride)
+    parts = ((warped[0] - warped[1]).abs(), flow_scale * flow, *warped)
+    return torch.cat([F.avg_pool2d(part, stride) for part in parts], 1)
+
+
 def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Tensor:
     """`I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2) -> (B, 3, H, W) float32.
 

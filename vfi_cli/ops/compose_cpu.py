@@ -159,6 +159,41 @@ def cell_statistics_numba(
 
 
 @compile_kernel
+def _routing_rows(
+    warped_0: Array,  # (H, W, 3)
+    warped_1: Array,
+    flow: Array,  # (H, W, 4)
+    flow_scale: float,
+    out: Array,  # (H / stride, W / stride, 13)
+    first: int,
+    last: int,
+) -> None:
+    stride = warped_0.shape[0] // out.shape[0]
+    share = np.float32(1) / np.float32(stride * stride)
+    for row in range(first, last):
+        out[row] = 0
+        for y in range(row * stride, row * stride + stride):
+            for x in range(warped_0.shape[1]):
+                into = out[row, x // stride]
+                for c in range(3):
+                    left, right = warped_0[y, x, c], warped_1[y, x, c]
+                    into[c] += share * abs(left - right)
+                    into[7 + c] += share * left
+                    into[10 + c] += share * right
+                for c in range(4):
+                    into[3 + c] += share * flow_scale * flow[y, x, c]
+
+
+def routing_input_numba(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float, stride: int) -> Tensor:
+    """`compose.routing_input` of one pair."""
+    _, _, H, W = flow.shape
+    out = torch.empty(1, H // stride, W // stride, 13)
+    arrays = [rows(image) for image in (*warped, flow)]
+    in_bands(partial(_routing_rows, *arrays, np.float32(flow_scale), out[0].numpy()), H // stride)
+    return out.permute(0, 3, 1, 2)
+
+
+@compile_kernel
 def _blend_rows(
     packed: Array,  # (h, w, 7 * s * s) bits: uint16 of bfloat16, or uint32 of float32
     left_warped: Array,  # (H, W, 3)
