@@ -11,9 +11,9 @@ from tests.oracles import synthesis as oracle
 from vfi_cli.engine import routed
 from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.frames import crop, pad
-from vfi_cli.engine.interpolator import Interpolator, Routing
+from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.model.apr import Apr, Contexts
-from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS, AprConfig
+from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS, AprConfig, Routing
 from vfi_cli.model.router import score
 
 ROWS, COLUMNS = 2, 3

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from vfi_cli.errors import UsageError
-from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS
+from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS, Routing
 
-_DEFAULT_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
+_PAPER_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
 
 Fps = Annotated[str | None, typer.Option("--fps", metavar="R", help="Output rate: 60, 59.94, 60000/1001, 2.5x.")]
 Multi = Annotated[
@@ -30,7 +30,7 @@ KeepRatio = Annotated[
         "--keep-ratio",
         metavar="A,B,C,D",
         help="Share of the patches that each of the four refine blocks works on: less is faster.",
-        show_default=_DEFAULT_RATIOS,
+        show_default="the router decides",
     ),
 ]
 Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
@@ -40,8 +40,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error, and log everything.")]
 
 
-def routing_of(keep_ratio: str | None, static: bool = False) -> tuple[float, ...] | None:
-    """What `--keep-ratio` and `--static` ask for: the share of patches per dynamic block, None for static.
+def routing_of(keep_ratio: str | None, static: bool = False) -> Routing:
+    """What `--keep-ratio` and `--static` ask for; without them the router decides.
 
     Raises UsageError if both are given, and unless the shares are four numbers from 0 to 1.
     """
@@ -49,7 +49,7 @@ def routing_of(keep_ratio: str | None, static: bool = False) -> tuple[float, ...
         if keep_ratio is not None:
             raise UsageError("--static and --keep-ratio exclude each other")
         return None
-    return PAPER_KEEP_RATIOS if keep_ratio is None else keep_ratios(keep_ratio)
+    return "router" if keep_ratio is None else keep_ratios(keep_ratio)
 
 
 def keep_ratios(text: str) -> tuple[float, ...]:
@@ -61,6 +61,6 @@ def keep_ratios(text: str) -> tuple[float, ...]:
     if len(ratios) != DYNAMIC_BLOCKS or not all(0 <= ratio <= 1 for ratio in ratios):
         raise UsageError(
             f"--keep-ratio {text} is not {DYNAMIC_BLOCKS} numbers from 0 to 1",
-            remedy=f"the default is {_DEFAULT_RATIOS}",
+            remedy=f"for example {_PAPER_RATIOS}",
         )
     return ratios

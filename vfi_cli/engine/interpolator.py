@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +16,8 @@ from vfi_cli.engine import routed
 from vfi_cli.engine.device import Runtime, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.model.apr import Apr, Described
-from vfi_cli.model.config import DYNAMIC_BLOCKS
+from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.model.router import score
-
-Routing = tuple[float, ...] | Literal["router"] | None
-"""Which patches run a dynamic block: those the router passes, the best of a budget (a keep ratio per block; the router
-orders the patches), or all (None, the static network)."""
 
 
 class Prepared(NamedTuple):

@@ -15,7 +15,7 @@ from vfi_cli.jobs.clips import Clip, Frame, find_clips, to_frame, to_tensor
 from vfi_cli.jobs.interp import DAMAGED
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
-from vfi_cli.model.config import PAPER_KEEP_RATIOS
+from vfi_cli.model.config import Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class EvalJob:
 
     Args:
         paths: videos, folders of frames, or folders of either.
-        routing: share of the patches that pass each dynamic block; None leaves nothing out.
+        routing: which patches run a dynamic block.
         max_frames: frames read from each clip; None reads all.
         blend: score the mean of the two frames as well.
     """
@@ -33,7 +33,7 @@ class EvalJob:
     model: str = "lite"
     device: str = "auto"
     precision: str = "auto"
-    routing: tuple[float, ...] | None = PAPER_KEEP_RATIOS
+    routing: Routing = "router"
     max_frames: int | None = None
     blend: bool = False
 

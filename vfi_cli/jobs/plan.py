@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.model.config import PAPER_KEEP_RATIOS
+from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
 from vfi_cli.video.encode import EncodePlan, plan_encode
@@ -30,7 +30,7 @@ class InterpJob:
         slowmo: how many times longer the output lasts, at the rate of the source and without sound.
         start, stop: the part to use, in seconds from the first frame of the clip.
         model: "lite", "base" or a weights file.
-        routing: share of the patches that pass each dynamic block; None leaves nothing out.
+        routing: which patches run a dynamic block.
         device, precision: see `engine.device.resolve`.
         scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
@@ -48,7 +48,7 @@ class InterpJob:
     start: Fraction = Fraction(0)
     stop: Fraction | None = None
     model: str = "lite"
-    routing: tuple[float, ...] | None = PAPER_KEEP_RATIOS
+    routing: Routing = "router"
     device: str = "auto"
     precision: str = "auto"
     scene_threshold: float | None = DEFAULT_THRESHOLD

@@ -19,7 +19,7 @@ from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.clips import to_frame, to_rgb, to_tensor
 from vfi_cli.jobs.interp import DAMAGED, Progress
 from vfi_cli.jobs.overlay import draw_routes
-from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS
+from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.ops.color import rgb_to_yuv
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder, plan_encode
@@ -35,7 +35,7 @@ class RoutesJob:
     """What to draw.
 
     Args:
-        routing: share of the patches that pass each dynamic block; None leaves nothing out.
+        routing: which patches run a dynamic block.
         start, stop: the part to use, in seconds from the first frame of the clip.
         overwrite: the target may exist.
     """
@@ -43,7 +43,7 @@ class RoutesJob:
     source: Path
     target: Path
     model: str = "lite"
-    routing: tuple[float, ...] | None = PAPER_KEEP_RATIOS
+    routing: Routing = "router"
     device: str = "auto"
     precision: str = "auto"
     start: Fraction | None = None

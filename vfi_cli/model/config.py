@@ -14,6 +14,10 @@ PAPER_KEEP_RATIOS = (0.1, 0.4, 0.6, 0.9)
 LARGEST = 1024
 """No dimension is larger: a config may come from a stranger's file."""
 
+Routing = tuple[float, ...] | Literal["router"] | None
+"""Which patches run a dynamic block: those the router passes (the paper's inference), the best of a budget (a keep
+ratio per block; the router orders the patches), or all of them (None, the static network)."""
+
 
 @dataclass(frozen=True)
 class AprConfig:
