@@ -108,6 +108,15 @@ def test_a_codec_the_container_refuses_is_refused_before_the_first_frame(tmp_pat
         Encoder(target, plan, AudioCopy(info, origin=plan.origin))
 
 
+def test_uncompressed_sound_is_refused_in_mp4_before_the_first_frame_and_kept_in_mov(tmp_path):
+    clip = make_clip(tmp_path / "a.avi", 10, audio="pcm_s16le")
+    info, target = probe(clip), tmp_path / "o.mp4"
+    plan = plan_encode(info, target, fps=Fraction(10))
+    with pytest.raises(OutputError, match=r"mp4 cannot hold the audio codec pcm_s16le .*\.mov"):
+        Encoder(target, plan, AudioCopy(info, origin=plan.origin))
+    assert audio_packets(copy(clip, tmp_path / "o.mov"))
+
+
 def test_sound_whose_clock_jumps_back_is_carried_on(tmp_path):
     first = make_clip(tmp_path / "a.ts", 20, audio="ac3", format="mpegts")
     joined = tmp_path / "joined.ts"

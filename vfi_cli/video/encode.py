@@ -6,6 +6,7 @@ that does not exist, a format the codec does not take, a stream the container ca
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Mapping
@@ -368,7 +369,10 @@ class Encoder:
             raise
 
     def _failed(self, error: Exception) -> OutputError:
-        return OutputError(f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?")
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        return OutputError(
+            f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?" if full else ""
+        )
 
     def verify(self) -> None:
         """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""

@@ -71,14 +71,17 @@ class AudioCopy:
                 stream.discard = Discard.all
         for info in self._info.audio:
             stream = container.streams[info.index]
+            refusal = OutputError(
+                f"{output.format.name} cannot hold the audio codec {info.codec}",
+                path=target,
+                remedy="write a .mov or .mkv file, or drop the sound with -an",
+            )
+            if output.format.name == "mp4" and info.codec.startswith("pcm_"):
+                raise refusal  # the muxer would, but not before the trailer
             try:
                 copy = output.add_stream_from_template(stream)
             except (av.FFmpegError, ValueError) as error:
-                raise OutputError(
-                    f"{output.format.name} cannot hold the audio codec {info.codec}",
-                    path=target,
-                    remedy="write an .mkv file, or drop the sound with -an",
-                ) from error
+                raise refusal from error
             copy.metadata.update(fresh_tags(stream.metadata))
             copy.disposition = stream.disposition
             self._outputs[info.index] = copy
