@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from vfi_cli.engine import device as module
-from vfi_cli.engine.device import Runtime, resolve
+from vfi_cli.engine.device import Runtime, out_of_memory_is_an_error_of_the_device, resolve
 from vfi_cli.errors import DeviceError, UsageError, VfiError
 
 
@@ -28,7 +28,9 @@ def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
 def test_auto_precision_is_half_only_where_it_is_native(
     native: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_has_bf16", lambda _: native)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert resolve("cpu", "auto").dtype == dtype
 
 
@@ -57,11 +59,16 @@ def test_what_cannot_be_had_is_refused_with_a_remedy(
     assert caught.value.remedy
 
 
-def test_a_gpu_that_exists_is_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("capability", "dtype"), [((9, 0), torch.bfloat16), ((7, 5), torch.float16), ((6, 1), torch.float32)], ids=str
+)
+def test_a_gpu_that_exists_is_auto(
+    capability: tuple[int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    assert resolve("auto") == Runtime(torch.device("cuda"), torch.float32)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert resolve("auto") == Runtime(torch.device("cuda"), dtype)
     assert resolve("cuda:1", "fp16").device.index == 1
 
 
@@ -73,3 +80,22 @@ def test_uses_the_cpus_that_the_process_may_use() -> None:
         assert resolve("cpu", "fp32").label == "CPU, 1 thread, fp32"
     finally:
         os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+    ],
+    ids=["python", "cuda", "cpu"],
+)
+def test_running_out_of_memory_is_said_in_one_line(error: Exception) -> None:
+    with pytest.raises(DeviceError, match="out of memory"), out_of_memory_is_an_error_of_the_device():
+        raise error
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), out_of_memory_is_an_error_of_the_device():
+        raise RuntimeError("shapes differ")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from vfi_cli import __version__
 from vfi_cli.cli import console
-from vfi_cli.cli.options import Debug, Json, KeepRatio, Model, Precision, Quiet, Verbose, keep_ratios
+from vfi_cli.cli.options import Debug, Json, Model, Precision, Quiet, Verbose, keep_ratios
 from vfi_cli.errors import UsageError
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
@@ -36,7 +36,15 @@ def bench_command(
         typer.Option("--input", metavar="CLIP", help="Time on this clip, at its size, not on a moving texture."),
     ] = None,
     model: Model = "lite",
-    keep_ratio: KeepRatio = None,
+    keep_ratio: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-ratio",
+            metavar="A,B,C,D",
+            help="Share of the patches that each of the four refine blocks works on when routed.",
+            show_default=",".join(map(str, PAPER_KEEP_RATIOS)),
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Several with commas: cpu,cuda.")
     ] = "auto",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +61,7 @@ def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision == "auto":
-        return torch.bfloat16 if _has_bf16(device) else torch.float32
+        return _native_half(device) or torch.float32
     if precision not in PRECISIONS:
         known = ", ".join(("auto", *PRECISIONS))
         raise UsageError(f"unknown precision {precision!r}", remedy=f"use one of {known}")
@@ -69,11 +71,29 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
     return dtype
 
 
-def _has_bf16(device: torch.device) -> bool:
-    """Natively: emulated bf16 is slower than fp32."""
+def _native_half(device: torch.device) -> torch.dtype | None:
+    """The half precision that the hardware computes in; emulated it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        capability = torch.cuda.get_device_capability(device)
+        return torch.bfloat16 if capability >= (8, 0) else torch.float16 if capability >= (7, 0) else None
+    if platform.machine() in ("x86_64", "AMD64"):  # oneDNN says yes to any AVX-512, and emulates
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        native = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native else None
+
+
+@contextlib.contextmanager
+def out_of_memory_is_an_error_of_the_device() -> Iterator[None]:
+    """Raises DeviceError where torch or Python run out of memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise DeviceError("out of memory", remedy="use a smaller clip, or a device with more memory") from error
+    except MemoryError as error:
+        raise DeviceError("out of memory", remedy="use a smaller clip, or a device with more memory") from error
 
 
 def _keep_freed_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,11 +14,16 @@ from torch.profiler import record_function
 
 from vfi_cli import weights
 from vfi_cli.engine import routed
-from vfi_cli.engine.device import Runtime, resolve
+from vfi_cli.engine.device import Runtime, out_of_memory_is_an_error_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.model.apr import Apr, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.model.router import score
+
+log = logging.getLogger(__name__)
+
+RECOMPILE_LIMIT = 64
+"""The refine blocks share their code: sizes, and fixed and changing patch counts, add up."""
 
 
 class Prepared(NamedTuple):
@@ -67,7 +73,7 @@ class Interpolator:
     def prepare(self, rgb: Tensor) -> Prepared:
         """A frame (3, H, W), float32 RGB in [0, 1]."""
         _, height, width = rgb.shape
-        with record_function("vfi::prepare"):
+        with out_of_memory_is_an_error_of_the_device(), record_function("vfi::prepare"):
             padded = pad(rgb.to(self.device, non_blocking=True), self.network.multiple(height, width))
             return Prepared(self.network.describe(padded), height, width)
 
@@ -77,10 +83,11 @@ class Interpolator:
 
         The flow is estimated once for all times.
         """
-        with record_function("vfi::flow"):
-            flow = self.network.estimate_flow(left.described, right.described)
-        frames = (self._at(left.described, right.described, flow, float(t)) for t in times)
-        return [crop(frame, left.height, left.width) for frame in frames]
+        with out_of_memory_is_an_error_of_the_device():
+            with record_function("vfi::flow"):
+                flow = self.network.estimate_flow(left.described, right.described)
+            frames = (self._at(left.described, right.described, flow, float(t)) for t in times)
+            return [crop(frame, left.height, left.width) for frame in frames]
 
     def _at(self, left: Described, right: Described, flow: Tensor, t: float) -> Tensor:
         network = self.network
@@ -114,6 +121,11 @@ class Interpolator:
 
 def _compile(network: Apr) -> None:
     """Each part by itself: between them, routing gathers and scatters patches."""
+    import torch._dynamo as dynamo
+
+    log.info("compiling the network: the first frame of a size takes up to a minute")
+    dynamo.config.suppress_errors = True  # without a C compiler the parts run as they are
+    dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, RECOMPILE_LIMIT)
     parts = [network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]
     for part in parts if network.config.flow == "dis" else [network.flow, *parts]:
         part.compile()

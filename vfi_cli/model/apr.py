@@ -79,7 +79,7 @@ class Apr(nn.Module):
 
     def convolutional(self) -> list[nn.Module]:
         """The parts that may run in half precision."""
-        flow = [self.flow] if self.config.flow == "learned" else []
+        flow = [self.flow.encoder, self.flow.estimator] if isinstance(self.flow, FlowNet) else []
         return [*flow, self.context, self.router, self.synthesis]
 
     def multiple(self, height: int, width: int) -> int:

@@ -78,9 +78,10 @@ class FlowNet(nn.Module):
             half_way = 0.5 * resize(flow, 4)
             frame_0, _ = average_splat(frame_0, half_way[:, :2])
             frame_1, _ = average_splat(frame_1, half_way[:, 2:])
-        dtype = self.to_flow.weight.dtype
+        dtype = next(self.estimator.parameters()).dtype
         feature_0, feature_1 = self.encoder(torch.cat((frame_0, frame_1)).to(dtype)).chunk(2)
         volume = F.leaky_relu(cost_volume(feature_0, feature_1, RADIUS), 0.1)
         x = torch.cat((volume.to(dtype), feature_0, feature_1, carried.to(dtype), flow.to(dtype)), 1)
         carried = self.estimator(x)
-        return self.to_flow(carried).float(), carried.float()
+        carried = carried.float()  # as is `to_flow`: half precision would round the flow itself
+        return self.to_flow(carried), carried

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vfi_cli import cpus
+
+
+@pytest.mark.parametrize(("quota", "count"), [("150000 100000", 2), ("1000 100000", 1), ("max 100000", 64), (None, 64)])
+def test_a_containers_quota_counts(
+    quota: str | None, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpu.max"
+    if quota is not None:
+        file.write_text(quota + "\n")
+    monkeypatch.setattr(cpus, "_QUOTA", file)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert cpus.available_cpus() == count
