@@ -70,9 +70,10 @@ class Decoder:
         assert isinstance(stream, VideoStream)
         stream.thread_type = "AUTO"  # frame threads: several times faster than slices
         stream.thread_count = available_cpus()
-        if self._start is not None and stream.start_time is not None:  # without timestamps, count from the start
-            container.seek(int(self._start / info.time_base), stream=stream)
         self._container, self._stream = container, stream
+        # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
+        if self._start is not None and stream.start_time is not None and info.container != "mpeg":
+            self._seek(self._start)
         self._frames = self._trimmed()
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -91,6 +92,19 @@ class Decoder:
         if hasattr(self, "_frames"):
             self._frames.close()
         self._resources.close()
+
+    def _seek(self, start: Fraction) -> None:
+        """To where decoding gives every frame from `start` on. MPEG-TS does not seek to key frames: the first picture
+        after the seek can be too late, and then the way back is doubled."""
+        info, back = self._info, Fraction(0)
+        while start - back > info.start - 1:
+            self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+            first = next((frame.pts for frame in self._pictures() if frame.pts is not None), None)
+            if first is not None and first * info.time_base <= start:
+                break
+            back = max(Fraction(1), 2 * back)
+        self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+        self.damaged = self._number = 0
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         try:

@@ -22,6 +22,7 @@ _STALE_TAGS = (
     *("duration", "bps", "number_of_", "_statistics"),
 )
 _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
+_LEAD = Fraction(2)  # sound may sit in the file so far ahead of the picture of its time
 
 
 def fresh_tags(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -103,7 +104,7 @@ class AudioCopy:
         """(time in the output, packet on the clock of the output)."""
         streams = [stream for stream in self._container.streams.audio if stream.index in self._outputs]
         if self._start is not None:
-            self._container.seek(int(self._start * av.time_base))
+            self._container.seek(int(max(self._start - _LEAD, self._info.origin) * av.time_base))
         shifts = dict.fromkeys(self._outputs, -self._origin)
         lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
         with suppress(av.FFmpegError):  # a file that ends in the middle: the picture reports it
