@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.media import corrupted, make_clip, number_of, truncated
-from vfi_cli.errors import InputError
+from vfi_cli.errors import InputError, UsageError
 from vfi_cli.video.decode import decode
 from vfi_cli.video.probe import probe
 
@@ -172,6 +172,20 @@ def test_trim_counts_from_the_first_frame_and_cuts_the_last_duration(tmp_path):
     frames, _ = read(clip, start=Fraction(1, 5), stop=Fraction(55, 100))
     assert [frame.pts for frame in frames] == times[2:6]
     assert frames[-1].duration == Fraction(1, 20)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "part"),
+    [
+        (Fraction(12, 100), Fraction(18, 100), "0.120 s and 0.180 s"),
+        (Fraction(95, 100), None, "0.950 s and the end"),
+        (Fraction(99), None, "99.000 s and the end"),
+    ],
+)
+@pytest.mark.parametrize("container", ["mp4", "ts"])
+def test_a_part_without_a_frame_is_a_wrong_request(tmp_path, container, start, stop, part):
+    with pytest.raises(UsageError, match=f"no frame lies between {part}"):
+        read(make_clip(tmp_path / f"a.{container}"), start=start, stop=stop)
 
 
 def test_trim_of_a_raw_stream_counts_frames(tmp_path):

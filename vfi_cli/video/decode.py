@@ -23,7 +23,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
-from vfi_cli.errors import InputError
+from vfi_cli.errors import InputError, UsageError, VfiError
 from vfi_cli.video.probe import is_grey, open_input
 from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
 
@@ -52,6 +52,7 @@ class Decoder:
 
     Raises while iterating:
         InputError: no frame can be decoded, or the picture changes size or format, or is interlaced.
+        UsageError: no frame lies in the wanted part.
     """
 
     def __init__(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
@@ -181,19 +182,33 @@ class Decoder:
     def _trimmed(self) -> Generator[VideoFrame, None, None]:
         held: av.VideoFrame | None = None
         pts = end = Fraction(0)
+        begun = False
         for frame, time, span in self._timed():
             if self._start is not None and time < self._start:
                 self.damaged = 0  # nobody sees these
                 continue
             if held is not None:
-                yield self._frame(held, pts, min(time, self._stop or time) - pts)
+                yield self._frame(held, pts, (time if self._stop is None else min(time, self._stop)) - pts)
                 held = None
             if self._stop is not None and time >= self._stop:
+                if not begun:
+                    raise self._nothing()
                 return
             held, pts, end = frame, time, time + span
+            begun = True
         if held is None:
-            raise InputError("no frame can be decoded", path=self._info.path, remedy="is the file damaged?")
+            raise self._nothing()
         yield self._frame(held, pts, self._settled(end) - pts)
+
+    def _nothing(self) -> VfiError:
+        info = self._info
+        if not self._number:
+            return InputError("no frame can be decoded", path=info.path, remedy="is the file damaged?")
+        first = float(self._start - info.start) if self._start is not None else 0.0
+        last = f"{float(self._stop - info.start):.3f} s" if self._stop is not None else "the end"
+        return UsageError(
+            f"no frame lies between {first:.3f} s and {last}", path=info.path, remedy="check --ss and --to"
+        )
 
     def _settled(self, end: Fraction) -> Fraction:
         """The end of the clip, given that its last frame says `end`; counts what is missing."""
