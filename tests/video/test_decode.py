@@ -265,3 +265,9 @@ def test_interlaced_frames_that_the_header_hides_are_refused(tmp_path):
     object.__setattr__(info, "interlaced", False)
     with pytest.raises(InputError, match="interlaced at frame 0"), decode(info) as decoder:
         list(decoder)
+
+
+def test_an_interlaced_clip_is_refused_before_a_frame_is_read(tmp_path):
+    info = probe(make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True))
+    with pytest.raises(InputError, match="interlaced video is not supported"):
+        decode(info)

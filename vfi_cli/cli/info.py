@@ -25,7 +25,8 @@ def info_command(
     debug: Debug = False,
 ) -> None:
     """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
-    from vfi_cli.jobs.plan import InterpJob, plan
+    from vfi_cli.jobs.plan import InterpJob, settle
+    from vfi_cli.video.probe import probe
 
     job = InterpJob(
         source=source,
@@ -33,7 +34,7 @@ def info_command(
         multi=parse_multiple(multi, "-m") if multi is not None else None,
         slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
     )
-    settled = plan(job)
+    settled = settle(job, probe(source))
     if as_json:
         console.print_data(_as_dict(settled))
     else:
@@ -55,6 +56,9 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"  chapters  {len(clip.chapters)}"
     for note in clip.notes:
         yield f"  note      {note}"
+    if clip.interlaced:
+        yield "  output    none: interlaced video is not supported"
+        return
     yield f"  output    {_rate(plan.rate)}, about {plan.frames} frames, {float(plan.duration_out):.3f} s: {plan.target}"
 
 
@@ -89,11 +93,15 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         ],
         "chapters": len(clip.chapters),
         "notes": list(clip.notes),
-        "output": {
-            "path": str(plan.target),
-            "rate": str(plan.rate),
-            "frames": plan.frames,
-            "duration": float(plan.duration_out),
-            "left_out": [stream.index for stream in clip.left_out],
-        },
+        "output": None if clip.interlaced else _output(plan),
+    }
+
+
+def _output(plan: Plan) -> dict[str, Any]:
+    return {
+        "path": str(plan.target),
+        "rate": str(plan.rate),
+        "frames": plan.frames,
+        "duration": float(plan.duration_out),
+        "left_out": [stream.index for stream in plan.clip.left_out],
     }

@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from vfi_cli.errors import InputError, UsageError
+from vfi_cli.errors import UsageError
 from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
+from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.encode import EncodePlan, plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import ClipInfo
@@ -153,10 +154,16 @@ def plan(job: InterpJob) -> Plan:
         InputError: the source cannot be read, or is of a kind that is not supported.
     """
     clip = probe(job.source)
-    if clip.interlaced:
-        raise InputError(
-            "interlaced video is not supported", path=clip.path, remedy="deinterlace it first, e.g. with bwdif"
-        )
+    refuse_interlaced(clip)
+    return settle(job, clip)
+
+
+def settle(job: InterpJob, clip: ClipInfo) -> Plan:
+    """What `job` would do to `clip`, whether or not its picture is of a kind that is supported.
+
+    Raises:
+        UsageError: the request makes no sense for this clip.
+    """
     if job.start >= clip.duration:
         raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
     multiple, stretch, fps = job.multi, job.slowmo or 1, None

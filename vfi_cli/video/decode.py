@@ -43,6 +43,14 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
     return Decoder(info, start, stop)
 
 
+def refuse_interlaced(info: ClipInfo) -> None:
+    """Raises InputError if the clip is made of fields."""
+    if info.interlaced:
+        raise InputError(
+            "interlaced video is not supported", path=info.path, remedy="deinterlace it first, e.g. with bwdif"
+        )
+
+
 class Decoder:
     """Iterates over the frames of a clip, once. Close it, or use it as a context manager.
 
@@ -50,12 +58,16 @@ class Decoder:
         damaged: frames so far that are lost, or were decoded from damaged data.
         notes: one sentence each for what had to be repaired; complete after the last frame.
 
+    Raises:
+        InputError: the file cannot be read or is interlaced.
+
     Raises while iterating:
-        InputError: no frame can be decoded, or the picture changes size or format, or is interlaced.
+        InputError: no frame can be decoded, or the picture changes size or format, or becomes interlaced.
         UsageError: no frame lies in the wanted part.
     """
 
     def __init__(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
+        refuse_interlaced(info)
         self.damaged = 0
         self.notes: list[str] = []
         self._info = info
@@ -138,7 +150,7 @@ class Decoder:
             change = f"size at frame {self._number}: {info.width}x{info.height} to {frame.width}x{frame.height}"
         elif frame.format.name != info.pix_fmt:
             change = f"pixel format at frame {self._number}: {info.pix_fmt} to {frame.format.name}"
-        elif frame.interlaced_frame and not info.interlaced:
+        elif frame.interlaced_frame:
             change = f"to interlaced at frame {self._number}"
         else:
             return
