@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 LOG_SECONDS = 60
 
 GATE_PACE = 8.0
+"""Learning rate of the gate over that of the rest, see `_groups`."""
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
