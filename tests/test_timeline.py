@@ -188,7 +188,13 @@ def test_rates_are_read_as_people_write_them(text, rate):
     assert parse_rate(text, source=F(24000, 1001)) == rate
 
 
-@pytest.mark.parametrize("text", ["0", "-2", "nan", "inf", "1e9", "60/0", "0/5", "0x", "65x", "1001", "x", "6 0", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["0", "-2", "nan", "inf", "1e9", "60/0", "0/5", "0x", "65x", "1001", "x", "6 0", ""],
+        *["0.000001", "0.0000001x", "29.123456789", "999.999999999", "60000000001/1000000001"],
+    ],
+)
 def test_a_rate_that_makes_no_sense_is_a_usage_error(text):
     with pytest.raises(UsageError):
         parse_rate(text, source=F(24))

@@ -23,6 +23,8 @@ from fractions import Fraction
 from vfi_cli.errors import LimitError, UsageError
 
 MAX_FPS = 1000
+MIN_FPS = Fraction(1, 1000)  # and the least multiple
+MAX_TERM = 2**31 - 1  # of a rate as a fraction: containers and codecs hold no more
 MAX_MULTIPLE = 64
 # One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
 MAX_SLOTS_PER_GAP = 72_000
@@ -182,7 +184,7 @@ def parse_rate(text: str, source: Fraction | None) -> Fraction:
     """Frames per second from "60", "59.94" (= 60000/1001), "60000/1001" or "2x" (of the `source` rate).
 
     A decimal that is n * 1000/1001 rounded means exactly that: nobody who writes 23.976 wants 2997/125.
-    Raises UsageError for anything else and outside 0 < fps <= MAX_FPS; "Nx" may go up to MAX_MULTIPLE.
+    Raises UsageError for anything else and outside MIN_FPS <= fps <= MAX_FPS; "Nx" may go up to MAX_MULTIPLE.
     """
     times = re.fullmatch(r"(\d+(?:\.\d+)?)x", text.strip())
     if times:
@@ -191,14 +193,18 @@ def parse_rate(text: str, source: Fraction | None) -> Fraction:
             raise UsageError(
                 f"--fps {text} needs the rate of the source, which is unknown", remedy="name a rate: --fps 60"
             )
-        if not 0 < factor <= MAX_MULTIPLE:
-            raise UsageError(f"--fps {text} is out of range", remedy=f"a multiple lies above 0x, up to {MAX_MULTIPLE}x")
+        if not MIN_FPS <= factor <= MAX_MULTIPLE:
+            raise UsageError(
+                f"--fps {text} is out of range", remedy=f"a multiple lies between {MIN_FPS}x and {MAX_MULTIPLE}x"
+            )
         return source * factor
     if not re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text.strip()):
         raise UsageError(f"--fps {text!r} is not a rate", remedy="write 60, 59.94, 60000/1001 or 2x")
     rate = _ntsc(text.strip()) or Fraction(text.strip())
-    if not 0 < rate <= MAX_FPS:
-        raise UsageError(f"--fps {text} is out of range", remedy=f"a rate lies above 0, up to {MAX_FPS}")
+    if not MIN_FPS <= rate <= MAX_FPS:
+        raise UsageError(f"--fps {text} is out of range", remedy=f"a rate lies between {MIN_FPS} and {MAX_FPS}")
+    if max(rate.numerator, rate.denominator) > MAX_TERM:
+        raise UsageError(f"--fps {text} has too many digits", remedy="write 60, 59.94, 60000/1001 or 2x")
     return rate
 
 

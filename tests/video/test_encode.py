@@ -49,6 +49,14 @@ def read(path):
         return list(decoder)
 
 
+@pytest.mark.parametrize("fps", [Fraction(1, 1000), Fraction("29.1234567"), Fraction(2**31 - 1, 2**22 - 1)])
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
+@pytest.mark.parametrize("start", [None, Fraction(1, 10)])
+def test_any_rate_that_can_be_asked_for_can_be_written(clip, tmp_path, fps, name, start):
+    plan = plan_encode(clip, tmp_path / name, fps=fps, start=start)
+    assert len(video_times(encode_numbers(tmp_path / name, plan, 3))) == 3
+
+
 @pytest.mark.parametrize("name", ["o.mp4", "o.m4v", "o.mov", "o.mkv", "o.webm"])
 def test_each_container_keeps_every_frame_in_order(clip, tmp_path, name):
     path = encode_numbers(tmp_path / name, plan_encode(clip, tmp_path / name, fps=Fraction(30)), 40)

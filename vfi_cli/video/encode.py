@@ -145,14 +145,15 @@ def plan_encode(
 
 def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
     """A tick of which 1/fps is a whole number; 1/fps itself if the first frame, at `offset`, is on that grid."""
-    if offset is not None and (offset * fps).denominator == 1:
+    if offset is not None and (offset * fps).denominator == 1 and fps.numerator <= _MAX_TICK:
         return 1 / fps
     return Fraction(1, _fine(fps.numerator))
 
 
 def _fine(ticks: int) -> int:
-    """The first multiple of `ticks` per second that is fine enough for times off their grid."""
-    return ticks * max(1, math.ceil(_FINE_TICK / ticks))
+    """The first multiple of `ticks` per second that is fine enough for times off their grid, as far as MP4 holds it."""
+    fine = ticks * max(1, math.ceil(_FINE_TICK / ticks))
+    return fine if fine <= _MAX_TICK else _FINE_TICK
 
 
 def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
