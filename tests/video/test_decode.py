@@ -40,11 +40,19 @@ NO_REORDER = {"bf": "0"}
 
 @pytest.mark.parametrize(
     ("options", "container"),
-    [({}, "mp4"), ({"bf": "3", "g": "5", "x264-params": "open-gop=1"}, "mp4"), ({"bf": "3"}, "mkv"), ({}, "ts")],
+    [
+        ({}, "mp4"),
+        ({"bf": "3", "g": "5", "x264-params": "open-gop=1"}, "mp4"),
+        ({"bf": "3"}, "mkv"),
+        ({}, "ts"),
+        ({"bf": "3", "g": "20"}, "avi"),
+        ({"bf": "0"}, "avi"),
+    ],
 )
 def test_every_frame_comes_once_and_in_order(tmp_path, options, container):
     frames, decoder = read(make_clip(tmp_path / f"a.{container}", 50, options=options))
     assert numbers(frames) == list(range(50))
+    assert {right.pts - left.pts for left, right in pairwise(frames)} == {Fraction(1, 10)}
     assert (decoder.damaged, decoder.notes) == (0, [])
 
 
@@ -95,6 +103,7 @@ def test_one_repeated_time_costs_that_frame_and_shifts_no_other(tmp_path):
     assert numbers(frames) == [0, 1, 2, 3, 5, 6, 7]
     assert [frame.pts * 10 for frame in frames] == [0, 1, 2, 3, 5, 6, 7]
     assert any(note.startswith("1 frames") for note in decoder.notes)
+    assert decoder.damaged == 1
 
 
 def test_a_clock_that_jumps_back_is_carried_on(tmp_path):
@@ -154,7 +163,8 @@ def test_nothing_that_decodes_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("container", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("ts", "libx264"), ("mpg", "mpeg2video")]
+    ("container", "codec"),
+    [("mp4", "libx264"), ("mkv", "libx264"), ("avi", "libx264"), ("ts", "libx264"), ("mpg", "mpeg2video")],
 )
 def test_trim_starts_and_stops_to_the_frame_wherever_the_key_frames_are(tmp_path, container, codec):
     clip = make_clip(tmp_path / f"a.{container}", 150, rate=25, codec=codec, options={"g": "60"})

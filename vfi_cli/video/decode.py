@@ -84,8 +84,12 @@ class Decoder:
         stream.thread_type = "AUTO"  # frame threads: several times faster than slices
         stream.thread_count = available_cpus()
         self._container, self._stream = container, stream
+        # AVI knows no times of reordered frames, only the order of decoding.
+        self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
+        self._delay: int | None = None  # ticks that decoding is ahead, in that case
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
-        if self._start is not None and stream.start_time is not None and info.container != "mpeg":
+        exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
+        if self._start is not None and exact:
             self._seek(self._start)
         self._frames = self._trimmed()
 
@@ -156,6 +160,16 @@ class Decoder:
             return
         raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")
 
+    def _ticks(self, frame: av.VideoFrame) -> int | None:
+        """The time of a frame, if the file tells."""
+        if not self._by_dts:
+            return frame.pts
+        if frame.dts is None:  # the last ones, which come out when no packet goes in any more
+            return None
+        if self._delay is None:
+            self._delay = frame.dts - round(self._info.start / self._info.time_base)
+        return frame.dts - self._delay
+
     def _timed(self) -> Iterator[_Picture]:
         """Times that strictly increase: missing ones are counted on, a single bad one costs its frame, and a
         clock that jumps back for good (joined recordings) is carried on from where it was."""
@@ -167,8 +181,9 @@ class Decoder:
         counted = left_out = jumps = 0
         for frame in self._pictures():
             span = (frame.duration or 0) * info.time_base or 1 / info.average_rate
-            counted += frame.pts is None
-            time = frame.pts * info.time_base if frame.pts is not None else upcoming - shift
+            ticks = self._ticks(frame)
+            counted += ticks is None and not self._by_dts
+            time = ticks * info.time_base if ticks is not None else upcoming - shift
             waiting.append((frame, time, span))
             if last is None or time + shift > last:
                 left_out += len(waiting) - 1
@@ -188,6 +203,7 @@ class Decoder:
             self.notes.append(f"{counted} frames have no timestamp; they were counted on at the stated rate")
         if jumps:
             self.notes.append("timestamps run backwards; the picture was carried on from where it was")
+        self.damaged += left_out
         if left_out:
             self.notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
 
