@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.test_app import run
 from tests.jobs.test_routes import router  # noqa: F401
-from tests.media import make_clip
+from tests.media import make_clip, truncated
 
 
 @pytest.fixture
@@ -30,6 +30,14 @@ def test_json_has_the_shares_per_block(monkeypatch, capsys, arguments):
         "damaged": 0,
         "block_shares": pytest.approx([0.8, 0.6, 0.4, 0.2]),
     }
+
+
+def test_damage_in_the_input_is_told(monkeypatch, capsys, router, tmp_path):  # noqa: F811
+    whole = make_clip(tmp_path / "a.mkv", 40, width=128, height=96, options={"g": "1"})
+    cut = truncated(whole, 0.5, tmp_path / "cut.mkv")
+    code, _, err = run(monkeypatch, capsys, "routes", str(cut), "-o", str(tmp_path / "out.mp4"))
+    assert code == 5
+    assert "DAMAGED in the input" in err and "the file is incomplete" in err
 
 
 def test_the_output_must_be_named(monkeypatch, capsys):

@@ -349,3 +349,9 @@ def test_a_full_disk_at_any_moment_is_an_error_that_leaves_nothing(clip, tmp_pat
     assert done.returncode == 4, done.stderr
     assert "File too large" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lead_of_the_sound_counts_only_where_it_is_copied(clip, tmp_path):
+    info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
+    origins = [plan_encode(info, tmp_path / "o.mp4", sound=sound).origin for sound in (True, False)]
+    assert origins == [info.origin, info.start]

@@ -67,5 +67,6 @@ def routes_command(
         console.print_data(summary.to_dict())
     elif not quiet:
         shares = ", ".join(f"{share:.1%}" for share in summary.shares)
-        console.say(f"{summary.target}: {summary.frames} frames; {shares} of the patches run block 1 to 4")
+        damaged = f"; {summary.damaged} DAMAGED in the input" if summary.damaged else ""
+        console.say(f"{summary.target}: {summary.frames} frames; {shares} of the patches run block 1 to 4{damaged}")
     return summary.exit_code

@@ -182,6 +182,7 @@ def settle(job: InterpJob, clip: ClipInfo) -> Plan:
         stretch=stretch,
         start=job.start or None,
         stop=job.stop,
+        sound=job.audio and stretch == 1,
         codec=job.codec,
         crf=job.crf,
         preset=job.preset,

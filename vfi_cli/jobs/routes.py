@@ -87,7 +87,7 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
     """
     begin = time.monotonic()
     clip = probe(job.source)
-    plan = plan_encode(clip, job.target, start=job.start, stop=job.stop)
+    plan = plan_encode(clip, job.target, start=job.start, stop=job.stop, sound=False)
     for note in (*clip.notes, *plan.notes):
         log.info("%s", note)
     stop = clip.duration if job.stop is None else min(job.stop, clip.duration)
@@ -99,6 +99,8 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
                 encoder.write(frame)
                 seconds = time.monotonic() - begin
                 report(Progress(encoder.frames, encoder.frames, expected, seconds, mapper.shares))
+        for note in decoder.notes:
+            log.warning("%s: %s", job.source, note)
         if not encoder.frames:
             raise InputError("a route needs a pair of frames, and there is none", path=job.source)
         encoder.verify()

@@ -87,6 +87,7 @@ def plan_encode(
     stretch: int = 1,
     start: Fraction | None = None,
     stop: Fraction | None = None,
+    sound: bool = True,
     codec: str | None = None,
     crf: float | None = None,
     preset: str | None = None,
@@ -100,6 +101,7 @@ def plan_encode(
             each two of them `multiple` - 1 more.
         stretch: times of the source are this many times longer in the output (slow motion).
         start, stop: the part of the clip that is used, in seconds after its first frame.
+        sound: it will be copied, so what it is ahead of the picture counts; else the first frame becomes 0.
         codec: encoder, by FFmpeg's name for it or for its format; None: H.264, or VP9 for .webm.
         crf: quality on the codec's own scale, lower is better.
         pix_fmt: "yuv420p", "yuv422p" or "yuv444p"; None: 4:2:0 where codec and picture size allow it.
@@ -116,7 +118,7 @@ def plan_encode(
         )
     encoder = find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
     format, notes = choose_format(encoder, info.width, info.height, pix_fmt)
-    origin = (info.start + start if start else info.origin) * stretch
+    origin = (info.start + start if start else info.origin if sound else info.start) * stretch
     rate = fps or info.average_rate * multiple / stretch
     if fps is None:
         time_base = _common_tick(info, multiple)
