@@ -91,6 +91,19 @@ def test_trim_takes_the_sound_of_the_part_that_is_shown(tmp_path):
     assert Fraction(39, 20) < part[-1][0] + Fraction(32, 1000) < Fraction(41, 20)
 
 
+def test_sound_after_the_part_that_is_shown_is_not_read(tmp_path):
+    clip = make_clip(tmp_path / "a.mkv", 200, audio="ac3", audio_tracks=2)
+    info, target = probe(clip), tmp_path / "o.mkv"
+    audio = AudioCopy(info, origin=Fraction(0), stop=Fraction(2))
+    with av.open(str(target), "w") as output:
+        audio.attach(output, target)
+        output.start_encoding()
+        audio.copy(output)
+        unread = next(packet for packet in audio._container.demux() if packet.size)
+        assert unread.pts * unread.time_base < 3
+    audio.close()
+
+
 def test_sound_is_interleaved_with_the_picture(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 100, audio="aac", options={"g": "10"})
     out = copy(clip, tmp_path / "o.mkv")

@@ -107,12 +107,20 @@ class AudioCopy:
             self._container.seek(int(max(self._start - _LEAD, self._info.origin) * av.time_base))
         shifts = dict.fromkeys(self._outputs, -self._origin)
         lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
+        done: set[int] = set()  # streams past the end of the part
         with suppress(av.FFmpegError):  # a file that ends in the middle: the picture reports it
             for packet in self._container.demux(*streams):
-                base = packet.time_base
-                if not packet.size or packet.dts is None or not self._wanted(packet):
+                base, index = packet.time_base, packet.stream_index
+                if not packet.size or packet.dts is None:
                     continue
-                index = packet.stream_index
+                shown = (packet.pts if packet.pts is not None else packet.dts) * base
+                if self._stop is not None and shown >= self._stop:
+                    done.add(index)
+                    if len(done) == len(streams):
+                        return
+                    continue
+                if self._start is not None and shown < self._start:
+                    continue
                 time = packet.dts * base + shifts[index]
                 begin, end = lasts.get(index, (None, time))
                 if begin is not None and time <= begin:
@@ -126,7 +134,3 @@ class AudioCopy:
                 packet.pts = packet.dts + lead
                 packet.stream = self._outputs[index]
                 yield time, packet
-
-    def _wanted(self, packet: Packet[Stream]) -> bool:
-        time = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
-        return (self._start is None or time >= self._start) and (self._stop is None or time < self._stop)
