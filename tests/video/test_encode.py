@@ -15,7 +15,8 @@ import pytest
 from tests.media import make_clip, number_of, numbered_luma, video_times
 from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.decode import decode
-from vfi_cli.video.encode import Encoder, plan_encode
+from vfi_cli.video.encode import Encoder
+from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import Chapter, ColorSpec, PlaneFormat, VideoFrame
 
@@ -307,7 +308,8 @@ from fractions import Fraction
 from pathlib import Path
 import numpy as np
 from vfi_cli.errors import OutputError
-from vfi_cli.video.encode import Encoder, plan_encode
+from vfi_cli.video.encode import Encoder
+from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.target import Target
 from vfi_cli.video.types import VideoFrame

@@ -8,7 +8,8 @@ import pytest
 from tests.media import audio_packets, make_clip, video_times
 from vfi_cli.errors import OutputError
 from vfi_cli.video.decode import decode
-from vfi_cli.video.encode import Encoder, plan_encode
+from vfi_cli.video.encode import Encoder
+from vfi_cli.video.output import plan_encode
 from vfi_cli.video.passthrough import AudioCopy
 from vfi_cli.video.probe import probe
 

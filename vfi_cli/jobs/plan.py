@@ -13,7 +13,7 @@ from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
-from vfi_cli.video.encode import EncodePlan, plan_encode
+from vfi_cli.video.output import EncodePlan, plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import ClipInfo
 

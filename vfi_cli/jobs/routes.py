@@ -22,7 +22,8 @@ from vfi_cli.jobs.overlay import draw_routes
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.ops.color import rgb_to_yuv
 from vfi_cli.video.decode import decode
-from vfi_cli.video.encode import Encoder, plan_encode
+from vfi_cli.video.encode import Encoder
+from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.target import Target
 from vfi_cli.video.types import PlaneFormat, VideoFrame

@@ -7,11 +7,9 @@ that does not exist, a format the codec does not take, a stream the container ca
 from __future__ import annotations
 
 import errno
-import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -26,154 +24,11 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError
-from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, wire_format
-from vfi_cli.video.passthrough import AudioCopy, fresh_tags
+from vfi_cli.video.codecs import find_encoder, wire_format
+from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
+from vfi_cli.video.passthrough import AudioCopy
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.types import Chapter, ClipInfo, ColorSpec, PlaneFormat, VideoFrame
-
-CONTAINERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-}
-_APPLE = ("mp4", "mov")
-_FINE_TICK = 90_000  # at least so many ticks per second where times are not on a grid: off by 6 us at most
-_MAX_TICK = 2**31 - 1  # what a time scale of MP4 holds
-
-
-@dataclass(frozen=True, slots=True)
-class EncodePlan:
-    """Everything about the output but its frames; `plan_encode` makes one that fits a clip.
-
-    Args:
-        target: the final file.
-        container: muxer name of FFmpeg.
-        codec: encoder name of FFmpeg.
-        options: of the encoder, as FFmpeg calls them.
-        format: of the frames that will be written.
-        rate: frames per second, the mean where the rate varies.
-        time_base: seconds per tick of the output.
-        origin: the time of a frame, in seconds, that becomes 0 in the output.
-        chapters: on the clock of the output.
-        notes: one sentence each for what the user should know.
-    """
-
-    target: Path
-    container: str
-    codec: str
-    options: Mapping[str, str]
-    width: int
-    height: int
-    format: PlaneFormat
-    color: ColorSpec
-    rate: Fraction
-    time_base: Fraction
-    origin: Fraction = Fraction(0)
-    sar: Fraction = Fraction(1)
-    rotation: int = 0
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    chapters: tuple[Chapter, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def plan_encode(
-    info: ClipInfo,
-    target: Path,
-    *,
-    fps: Fraction | None = None,
-    multiple: int = 1,
-    stretch: int = 1,
-    start: Fraction | None = None,
-    stop: Fraction | None = None,
-    sound: bool = True,
-    codec: str | None = None,
-    crf: float | None = None,
-    preset: str | None = None,
-    pix_fmt: str | None = None,
-    options: Mapping[str, str] | None = None,
-) -> EncodePlan:
-    """The plan that carries over all of `info` that an output can hold.
-
-    Args:
-        fps: frames sit at multiples of 1/fps after the first one; None: at the times of the source, between
-            each two of them `multiple` - 1 more.
-        stretch: times of the source are this many times longer in the output (slow motion).
-        start, stop: the part of the clip that is used, in seconds after its first frame.
-        sound: it will be copied, so what it is ahead of the picture counts; else the first frame becomes 0.
-        codec: encoder, by FFmpeg's name for it or for its format; None: H.264, or VP9 for .webm.
-        crf: quality on the codec's own scale, lower is better.
-        pix_fmt: "yuv420p", "yuv422p" or "yuv444p"; None: 4:2:0 where codec and picture size allow it.
-        options: further options of the encoder; they win over all others.
-
-    Raises UsageError for a choice that no file can be made of.
-    """
-    container = CONTAINERS.get(target.suffix.lower())
-    if container is None:
-        raise UsageError(
-            f"{target.suffix or 'a name without extension'} is not a container that is written",
-            path=target,
-            remedy=f"use one of {', '.join(CONTAINERS)}",
-        )
-    encoder = find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
-    format, notes = choose_format(encoder, info.width, info.height, pix_fmt)
-    origin = (info.start + start if start else info.origin if sound else info.start) * stretch
-    rate = fps or info.average_rate * multiple / stretch
-    if fps is None:
-        time_base = _common_tick(info, multiple)
-    else:
-        offset = None if start else info.start * stretch - origin
-        time_base = _grid_tick(fps, offset)
-    return EncodePlan(
-        target=target,
-        container=container,
-        codec=encoder.name,
-        options={**encoder_options(encoder.name, crf, preset), **(options or {})},
-        width=info.width,
-        height=info.height,
-        format=format,
-        color=info.color,
-        rate=rate,
-        time_base=time_base,
-        origin=origin,
-        sar=info.sar,
-        rotation=info.rotation,
-        metadata=fresh_tags(info.metadata),
-        chapters=_kept_chapters(info, origin, stretch, stop),
-        notes=notes,
-    )
-
-
-def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
-    """A tick of which 1/fps is a whole number; 1/fps itself if the first frame, at `offset`, is on that grid."""
-    if offset is not None and (offset * fps).denominator == 1 and fps.numerator <= _MAX_TICK:
-        return 1 / fps
-    return Fraction(1, _fine(fps.numerator))
-
-
-def _fine(ticks: int) -> int:
-    """The first multiple of `ticks` per second that is fine enough for times off their grid, as far as MP4 holds it."""
-    fine = ticks * max(1, math.ceil(_FINE_TICK / ticks))
-    return fine if fine <= _MAX_TICK else _FINE_TICK
-
-
-def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
-    """A tick of which every time of the source, every nominal time, and every `multiple`th in between is one."""
-    ticks = math.lcm(info.time_base.denominator, info.average_rate.numerator) * multiple
-    return Fraction(1, ticks if ticks <= _MAX_TICK else _FINE_TICK)
-
-
-def _kept_chapters(info: ClipInfo, origin: Fraction, stretch: int, stop: Fraction | None) -> tuple[Chapter, ...]:
-    end = (info.start + stop) * stretch - origin if stop is not None else None
-    kept = []
-    for chapter in info.chapters:
-        begins = max(chapter.start * stretch - origin, Fraction(0))
-        ends = chapter.end * stretch - origin
-        ends = ends if end is None else min(ends, end)
-        if begins < ends:
-            kept.append(Chapter(begins, ends, chapter.metadata))
-    return tuple(kept)
+from vfi_cli.video.types import VideoFrame
 
 
 class Encoder:
@@ -241,7 +96,7 @@ class Encoder:
         context.color_primaries = plan.color.primaries
         context.color_trc = plan.color.transfer
         context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
-        if plan.container in _APPLE and plan.codec == "libx265":
+        if plan.container in APPLE and plan.codec == "libx265":
             context.codec_tag = "hvc1"  # QuickTime refuses hev1
         try:
             context.open()
@@ -325,7 +180,7 @@ class Encoder:
 
     def _prolong(self, packet: Packet[VideoStream]) -> None:
         """MP4 reckons the end of the track from its last packet, which need not hold the last picture."""
-        if self.plan.container in _APPLE and packet.dts is not None and self._first_dts is not None:
+        if self.plan.container in APPLE and packet.dts is not None and self._first_dts is not None:
             packet.duration = max(1, self._end - self._start - (packet.dts - self._first_dts))
 
     def _mux(self, packet: Packet[VideoStream]) -> None:
@@ -407,10 +262,10 @@ class Encoder:
 
 
 def _muxing(plan: EncodePlan) -> dict[str, str]:
-    if plan.container not in _APPLE:
+    if plan.container not in APPLE:
         return {}
     # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
-    return {"movflags": "+faststart", "movie_timescale": str(_fine(plan.time_base.denominator))}
+    return {"movflags": "+faststart", "movie_timescale": str(fine_tick(plan.time_base.denominator))}
 
 
 def _spelled(options: Mapping[str, str]) -> str:
