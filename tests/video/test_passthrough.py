@@ -10,14 +10,14 @@ from vfi_cli.errors import OutputError
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.output import plan_encode
-from vfi_cli.video.passthrough import AudioCopy
+from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import probe
 
 
 def copy(source, target, **trim):
     info = probe(source)
     plan = plan_encode(info, target, fps=info.average_rate, **trim)
-    audio = AudioCopy(info, origin=plan.origin, **trim)
+    audio = StreamCopy(info, origin=plan.origin, **trim)
     with Encoder(target, plan, audio) as encoder, decode(info, **trim) as decoder:
         for frame in decoder:
             encoder.write(frame)
@@ -95,7 +95,7 @@ def test_trim_takes_the_sound_of_the_part_that_is_shown(tmp_path):
 def test_sound_after_the_part_that_is_shown_is_not_read(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 200, audio="ac3", audio_tracks=2)
     info, target = probe(clip), tmp_path / "o.mkv"
-    audio = AudioCopy(info, origin=Fraction(0), stop=Fraction(2))
+    audio = StreamCopy(info, origin=Fraction(0), stop=Fraction(2))
     with av.open(str(target), "w") as output:
         audio.attach(output, target)
         output.start_encoding()
@@ -119,7 +119,7 @@ def test_a_codec_the_container_refuses_is_refused_before_the_first_frame(tmp_pat
     info, target = probe(clip), tmp_path / "o.webm"
     plan = plan_encode(info, target, fps=Fraction(10))
     with pytest.raises(OutputError, match=r"webm cannot hold the audio codec aac .*-an"):
-        Encoder(target, plan, AudioCopy(info, origin=plan.origin))
+        Encoder(target, plan, StreamCopy(info, origin=plan.origin))
 
 
 def test_uncompressed_sound_is_refused_in_mp4_before_the_first_frame_and_kept_in_mov(tmp_path):
@@ -127,7 +127,7 @@ def test_uncompressed_sound_is_refused_in_mp4_before_the_first_frame_and_kept_in
     info, target = probe(clip), tmp_path / "o.mp4"
     plan = plan_encode(info, target, fps=Fraction(10))
     with pytest.raises(OutputError, match=r"mp4 cannot hold the audio codec pcm_s16le .*\.mov"):
-        Encoder(target, plan, AudioCopy(info, origin=plan.origin))
+        Encoder(target, plan, StreamCopy(info, origin=plan.origin))
     assert audio_packets(copy(clip, tmp_path / "o.mov"))
 
 

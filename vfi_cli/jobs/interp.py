@@ -26,7 +26,7 @@ from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
-from vfi_cli.video.passthrough import AudioCopy
+from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.target import Target
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def run(
     with Target(settled.target, source=job.source, overwrite=job.overwrite) as target:
         for warning in settled.warnings():
             log.warning("%s: %s", job.source, warning)
-        with Encoder(target.part, settled.encode, _sound(settled)) as encoder:
+        with Encoder(target.part, settled.encode, _copy(settled)) as encoder:
             interpolator = interpolator or build(job.model, job.device, job.precision, job.routing)
             log.info("%s on %s", job.model, interpolator.runtime.label)
             work = _stream(settled, interpolator, encoder, report)
@@ -191,8 +191,8 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report:
     return _Work(weaver.tally, stages.times, decoder.damaged)
 
 
-def _sound(settled: Plan) -> AudioCopy | None:
+def _copy(settled: Plan) -> StreamCopy | None:
     job, clip = settled.job, settled.clip
     if not job.audio or not clip.audio or settled.stretch > 1:
         return None
-    return AudioCopy(clip, origin=settled.encode.origin, start=job.start or None, stop=job.stop)
+    return StreamCopy(clip, origin=settled.encode.origin, start=job.start or None, stop=job.stop)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
@@ -26,29 +27,29 @@ from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.video.codecs import find_encoder, wire_format
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
-from vfi_cli.video.passthrough import AudioCopy
+from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import VideoFrame
 
 
 class Encoder:
-    """Writes frames, in order of time, and copies the sound beside them.
+    """Writes frames, in order of time, and copies the other streams of their clip beside them.
 
     Args:
         part: the file to write; an existing one is truncated. It is left to the caller to remove.
         plan: what to write.
-        audio: the sound to copy, closed together with the encoder.
+        streams: what to copy beside the picture, closed together with the encoder.
 
     Raises:
         UsageError: an option the encoder does not have, or a value it does not take.
         OutputError: the encoder or the container refuses the plan, or the file cannot be written.
     """
 
-    def __init__(self, part: Path, plan: EncodePlan, audio: AudioCopy | None = None) -> None:
+    def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
         self.plan = plan
         self.frames = 0  # written so far
         self._part = part
-        self._audio = audio
+        self._copies = streams
         self._tick = -1  # of the last frame
         self._start = self._end = 0  # ticks
         self._first_dts: int | None = None
@@ -63,8 +64,8 @@ class Encoder:
         )
         try:
             self._stream = self._add_video()
-            if audio is not None:
-                audio.attach(self._container, plan.target)
+            if streams is not None:
+                streams.attach(self._container, plan.target)
             self._write_header()
         except BaseException:
             self.abandon()
@@ -184,23 +185,23 @@ class Encoder:
             packet.duration = max(1, self._end - self._start - (packet.dts - self._first_dts))
 
     def _mux(self, packet: Packet[VideoStream]) -> None:
-        if self._audio is not None and packet.dts is not None:
+        if self._copies is not None and packet.dts is not None:
             # In step with the picture: the muxer holds back what it cannot interleave yet.
-            self._audio.copy(self._container, until=packet.dts * packet.time_base)
+            self._copies.copy(self._container, until=packet.dts * packet.time_base)
         self._container.mux(packet)
 
     def close(self) -> None:
         """Write what is still on its way and finish the file."""
         self._encode(None)
         try:
-            if self._audio is not None:
-                self._audio.copy(self._container)
+            if self._copies is not None:
+                self._copies.copy(self._container)
             self._container.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:
-            if self._audio is not None:
-                self._audio.close()
+            if self._copies is not None:
+                self._copies.close()
 
     def abandon(self) -> None:
         """Release the file, whatever becomes of it."""
@@ -208,8 +209,8 @@ class Encoder:
             os.truncate(self._part, 0)  # so that finishing it, which cannot be helped, takes no time
         with suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
-        if self._audio is not None:
-            self._audio.close()
+        if self._copies is not None:
+            self._copies.close()
 
     def __enter__(self) -> Self:
         return self
@@ -238,7 +239,7 @@ class Encoder:
         frames, begin, end = 0, None, Fraction(0)
         try:
             with open_input(self._part) as container:
-                streams = len(container.streams.video), len(container.streams.audio)
+                streams = Counter(stream.type for stream in container.streams)
                 video = container.streams.video[0]
                 for packet in container.demux(video):
                     if packet.size and packet.pts is not None:
@@ -251,12 +252,14 @@ class Encoder:
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
         lasted, expected = end - (begin or 0), (self._end - self._start) * plan.time_base
-        complete = frames == self.frames and streams == (1, self._audio.streams if self._audio else 0)
+        copied = self._copies.counts if self._copies else Counter[str]()
+        # A muxer may add a track of its own, with the names of chapters.
+        complete = frames == self.frames and streams >= copied + Counter(video=1)
         # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
         if not complete or abs(lasted - expected) > self._longest + Fraction(1, 500):
             raise OutputError(
                 f"is not what was written: {frames} of {self.frames} frames, {float(lasted):.3f} of "
-                f"{float(expected):.3f} s, {sum(streams)} streams",
+                f"{float(expected):.3f} s, {streams.total()} streams",
                 path=self.plan.target,
             )
 

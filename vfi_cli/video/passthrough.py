@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
@@ -30,7 +31,7 @@ def fresh_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key: tag for key, tag in metadata.items() if not key.lower().startswith(_STALE_TAGS)}
 
 
-class AudioCopy:
+class StreamCopy:
     """Copies the audio streams of a clip into an output, in step with its pictures.
 
     Args:
@@ -57,9 +58,9 @@ class AudioCopy:
         self._next: tuple[Fraction, Packet[Stream]] | None = None
 
     @property
-    def streams(self) -> int:
-        """How many are copied."""
-        return len(self._outputs)
+    def counts(self) -> Counter[str]:
+        """How many streams of each kind are copied, as a reader of the output will call them."""
+        return Counter(stream.type for stream in self._outputs.values())
 
     def attach(self, output: OutputContainer, target: Path) -> None:
         """Add the streams to `output`, before its header is written.
