@@ -34,6 +34,9 @@ KeepRatio = Annotated[
     ),
 ]
 Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
+Start = Annotated[str | None, typer.Option("--ss", metavar="TIME", help="Start: 12.5 or 00:01:02.5.")]
+Stop = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, on the clock of --ss.")]
+Overwrite = Annotated[bool, typer.Option("-y", help="Replace the output if it exists.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

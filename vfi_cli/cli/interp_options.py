@@ -1,0 +1,158 @@
+"""The options of every command that interpolates, and the job they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_type_hints
+
+import typer
+
+from vfi_cli.cli.options import (
+    Device,
+    Fps,
+    KeepRatio,
+    Model,
+    Multi,
+    Overwrite,
+    Precision,
+    Slowmo,
+    Start,
+    Static,
+    Stop,
+    routing_of,
+)
+from vfi_cli.errors import UsageError
+from vfi_cli.timeline import parse_multiple, parse_time
+
+if TYPE_CHECKING:
+    from vfi_cli.jobs.plan import InterpJob
+
+
+class SceneMode(StrEnum):
+    NEAREST = "nearest"
+    HOLD = "hold"
+    BLEND = "blend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpOptions:
+    """How a clip is interpolated: each field is an option of every command that does it, see `takes_interp_options`.
+
+    An option means the same everywhere; which file it is about is for the command to say.
+    """
+
+    fps: Fps = None
+    multi: Multi = None
+    slowmo: Slowmo = None
+    model: Model = "lite"
+    keep_ratio: KeepRatio = None
+    static: Static = False
+    device: Device = "auto"
+    precision: Precision = "auto"
+    scene_threshold: Annotated[
+        float | None,
+        typer.Option("--scene-threshold", metavar="0-1", help="Lower finds more cuts.", show_default="0.38"),
+    ] = None
+    scene_mode: Annotated[SceneMode, typer.Option("--scene-mode", help="What to show between two scenes.")] = (
+        SceneMode.NEAREST
+    )
+    no_scene_detect: Annotated[bool, typer.Option("--no-scene-detect", help="Take the clip for a single scene.")] = (
+        False
+    )
+    start: Start = None
+    stop: Stop = None
+    duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
+    codec: Annotated[str | None, typer.Option("-c:v", "--codec", metavar="NAME", help="Video encoder.")] = None
+    crf: Annotated[float | None, typer.Option("--crf", metavar="N", help="Quality: lower is better.")] = None
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Speed of the encoder.")] = None
+    pix_fmt: Annotated[str | None, typer.Option("--pix-fmt", metavar="NAME", help="Pixel format.")] = None
+    codec_options: Annotated[
+        list[str] | None, typer.Option("-e", metavar="KEY=VALUE", help="Option for the encoder; repeatable.")
+    ] = None
+    no_audio: Annotated[bool, typer.Option("-an", help="Leave the sound out.")] = False
+    overwrite: Overwrite = False
+    strict: Annotated[bool, typer.Option("--strict", help="A damaged input is an error: keep nothing.")] = False
+
+    def job(self, source: Path, target: Path | None = None) -> InterpJob:
+        """The job that these options make of `source`.
+
+        Raises:
+            UsageError: options exclude each other, or a value is out of range.
+        """
+        if self.stop is not None and self.duration is not None:
+            raise UsageError("--to and -t exclude each other", remedy="give one of them")
+        if self.no_scene_detect and self.scene_threshold is not None:
+            raise UsageError("--scene-threshold and --no-scene-detect exclude each other")
+        begin = parse_time(self.start or "0", "--ss")
+        end = parse_time(self.stop, "--to") if self.stop is not None else None
+        if self.duration is not None:
+            end = begin + parse_time(self.duration, "-t")
+        times = parse_multiple(self.multi, "-m") if self.multi is not None else None
+        slower = parse_multiple(self.slowmo, "--slowmo") if self.slowmo is not None else None
+        routing = routing_of(self.keep_ratio, self.static)
+        encoder_options = _pairs(self.codec_options or [])
+
+        from vfi_cli.jobs.plan import InterpJob
+        from vfi_cli.scene import DEFAULT_THRESHOLD
+
+        threshold = self.scene_threshold
+        if threshold is None and not self.no_scene_detect:
+            threshold = DEFAULT_THRESHOLD
+        return InterpJob(
+            source=source,
+            target=target,
+            fps=self.fps,
+            multi=times,
+            slowmo=slower,
+            start=begin,
+            stop=end,
+            model=self.model,
+            routing=routing,
+            device=self.device,
+            precision=self.precision,
+            scene_threshold=threshold,
+            cut_mode=self.scene_mode.value,
+            codec=self.codec,
+            crf=self.crf,
+            preset=self.preset,
+            pix_fmt=self.pix_fmt,
+            codec_options=encoder_options,
+            audio=not self.no_audio,
+            overwrite=self.overwrite,
+            strict=self.strict,
+        )
+
+
+def takes_interp_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Let Typer see an option for each field where `command` has a parameter of the type `InterpOptions`."""
+    annotations = get_type_hints(InterpOptions, include_extras=True)
+    spread = [
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotations[field.name])
+        for field in fields(InterpOptions)
+    ]
+    listed: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        own = parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        listed += spread if parameter.annotation is InterpOptions else [own]
+
+    @wraps(command)
+    def gathered(**values: object) -> int:
+        options = InterpOptions(**{parameter.name: values.pop(parameter.name) for parameter in spread})  # type: ignore[arg-type]
+        return command(options=options, **values)
+
+    gathered.__signature__ = Signature(listed)  # type: ignore[attr-defined]
+    gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
+    return gathered
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """["key=value", ...] -> {key: value}"""
+    for text in texts:
+        if not text.partition("=")[0] or "=" not in text:
+            raise UsageError(f"-e {text!r} is not KEY=VALUE", remedy="e.g. -e tune=film")
+    return dict(text.split("=", 1) for text in texts)
