@@ -48,6 +48,7 @@ def make_clip(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     planes: Sequence[np.ndarray] | None = None,
+    shown: Sequence[int] | None = None,
     matrix: int = 2,
     full_range: bool = False,
     options: dict[str, str] | None = None,
@@ -67,6 +68,7 @@ def make_clip(
     Args:
         times: of the frames, in seconds; None: at multiples of 1/rate.
         planes: every frame, instead of its number.
+        shown: the numbers that the frames show; None: their own.
         matrix: code point of ITU-T H.273; 2 leaves it untagged.
         audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
         chapters: (first, last second, title).
@@ -104,7 +106,12 @@ def make_clip(
         ends = [*times[1:], times[-1] + 1 / rate]
         packets = []
         for index, (time, end) in enumerate(zip(times, ends, strict=True)):
-            frame = _frame(planes or _numbered_planes(index, width, height, pix_fmt), width, height, pix_fmt)
+            frame = _frame(
+                planes or _numbered_planes(shown[index] if shown else index, width, height, pix_fmt),
+                width,
+                height,
+                pix_fmt,
+            )
             frame.pts, frame.time_base = round(time / base), base
             frame.duration = max(1, round((end - time) / base))
             packets += video.encode(frame)

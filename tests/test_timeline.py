@@ -14,6 +14,7 @@ from vfi_cli.timeline import (
     Nominal,
     Schedule,
     Slot,
+    across,
     parse_multiple,
     parse_rate,
     parse_time,
@@ -111,6 +112,17 @@ def test_multiply_of_a_regular_source_equals_the_constant_rate():
     constant = slots_of(Cfr(F(50)), times, F(1, 25))
     assert [(s.pts, s.duration) for s in doubled] == [(s.pts, s.duration) for s in constant]
     assert [s.action for s in doubled] == [s.action for s in constant]
+
+
+@pytest.mark.parametrize("schedule", [Cfr(F(60)), Multiply(2)])
+def test_across_a_span_the_slots_stay_and_lie_between_its_ends(schedule):
+    times = [F(2), F(21, 10), F(24, 10)]
+    slots = [slot for time in times for slot in schedule.feed(time)]
+    moved = across(slots, 0, times[0], 2, times[-1])
+    assert [(slot.pts, slot.duration) for slot in moved] == [(slot.pts, slot.duration) for slot in slots]
+    for slot in moved:
+        share = (slot.pts - times[0]) / (times[-1] - times[0])
+        assert slot.action == {0: Copy(0), 1: Copy(2)}.get(share, Between(0, 2, share))
 
 
 @pytest.mark.parametrize("schedule", [Cfr(F(60)), Multiply(2)])

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -143,6 +143,25 @@ class Multiply:
 
 
 Schedule = Cfr | Multiply
+
+
+def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: Fraction) -> list[Slot]:
+    """The same slots, as if source frame `left`, at `begin`, had `right`, at `end`, for its neighbour.
+
+    What lies between them in the source is passed over:
+
+        source  |a------|a------|a------|b
+        slots   C(0) B  C(1) B  C(2) B  C(3)
+        across  C(0) B  B    B  B    B  C(3)      B between a and b: 1/6, 1/3, 1/2, ..
+    """
+    gap = _gap(begin, end)
+
+    def action(pts: Fraction) -> Action:
+        if pts == begin:
+            return Copy(left)
+        return Copy(right) if pts == end else Between(left, right, (pts - begin) / gap)
+
+    return [Slot(slot.pts, slot.duration, action(slot.pts)) for slot in slots]
 
 
 class Nominal:

@@ -73,6 +73,25 @@ def test_options_of_ffmpeg_are_read_as_ffmpeg_reads_them(monkeypatch, capsys, tm
         assert [packet.is_keyframe for packet in container.demux(video=0) if packet.size] == [True, False] * 5
 
 
+def test_repeats_are_replaced_on_request_and_counted(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mp4", 6, shown=[0, 0, 1, 1, 1, 2])
+    arguments = ["interp", str(clip), "-o", str(tmp_path / "out.mp4"), "-y", "--no-scene-detect", "--json"]
+    assert json.loads(run(monkeypatch, capsys, *arguments)[1])["replaced"] == 0
+    _, out, err = run(monkeypatch, capsys, *arguments, "--dedup")
+    assert json.loads(out)["replaced"] == 3 and "3 repeats replaced" in err
+    _, out, _ = run(monkeypatch, capsys, *arguments, "--dedup", "--dedup-threshold", "8", "--dedup-max-span", "2")
+    assert json.loads(out)["replaced"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--dedup-threshold 3", "--dedup-max-span 4", "--dedup --dedup-max-span 1", "--dedup --dedup-threshold -1"],
+)
+def test_options_about_repeats_that_make_no_sense_are_exit_code_2(monkeypatch, capsys, clip: Path, options: str):
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), *options.split())
+    assert code == 2 and "--dedup" in err
+
+
 def test_a_name_with_a_leading_dash_follows_two_dashes(monkeypatch, capsys, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "-in.mp4", 3)

@@ -12,6 +12,7 @@ import pytest
 from tests.blend import Blend
 from tests.media import audio_packets, make_clip, number_of, truncated, video_times
 from vfi_cli.errors import InputError, ModelError, OutputError, UsageError, VfiError
+from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.jobs.interp import DAMAGED, InterpJob, Progress, Summary, interpolate_video, run
 from vfi_cli.video.encode import Encoder
 
@@ -81,6 +82,19 @@ def test_uneven_source_times_stay_and_the_new_frames_lie_half_way(tmp_path: Path
     written = video_times(summary.target)
     assert written[0::2] == times
     assert written[1:9:2] == [F(1, 20), F(1, 4), F(9, 20), F(4, 5)]
+
+
+@pytest.mark.parametrize("options", [{"fps": "10"}, {"multi": 2}, {"fps": "25"}, {"slowmo": 3}])
+def test_repeats_are_replaced_on_the_same_timeline_with_the_same_sound(tmp_path: Path, options):
+    clip = make_clip(tmp_path / "in.mp4", 12, audio="aac", shown=[0, 0, 0, 1, 1, 2, 3, 3, 3, 4, 4, 4])
+    plain = do(clip, tmp_path / "plain.mp4", **options)
+    summary = do(clip, tmp_path / "out.mp4", dedup=Deduplication(), **options)
+    assert (plain.replaced, summary.replaced) == (0, 5)  # not those at the end
+    assert summary.generated > plain.generated
+    assert video_times(summary.target) == video_times(plain.target)
+    assert summary.duration_out == plain.duration_out
+    if "slowmo" not in options:
+        assert audio_packets(summary.target) == audio_packets(clip)
 
 
 def test_slow_motion_keeps_the_rate_stretches_the_time_and_says_that_it_is_silent(tmp_path: Path, caplog):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 
 from tests.blend import Blend
 from vfi_cli.errors import ModelError
+from vfi_cli.jobs.duplicates import Repeat
 from vfi_cli.jobs.weave import MAX_TIMES_PER_CALL, CutMode, Weaver
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Cfr, Multiply, Schedule
@@ -38,7 +41,7 @@ class AsIs:
 
 
 def weave(
-    frames: list[VideoFrame], schedule: Schedule, weaver: Weaver | None = None
+    frames: Sequence[VideoFrame | Repeat], schedule: Schedule, weaver: Weaver | None = None
 ) -> tuple[list[VideoFrame], Weaver]:
     weaver = weaver or Weaver(Blend(), YUV420)
     return list(weaver.weave(frames, schedule, AsIs())), weaver
@@ -122,6 +125,33 @@ def test_a_frame_that_is_not_finite_is_an_error():
 
     with pytest.raises(ModelError, match="broken frame"):
         weave([frame(0), frame(1)], Multiply(2), Weaver(Broken(), YUV420))
+
+
+def repeat(index: int, fps: int = 10) -> Repeat:
+    return Repeat(F(index, fps), F(1, fps))
+
+
+def test_repeats_become_equal_steps_between_the_pictures_around_them():
+    source = [frame(0, level=40), repeat(1), repeat(2), frame(3, level=100), repeat(4), frame(5, level=140)]
+    frames, weaver = weave(source, Cfr(F(10)))
+    assert [f.pts for f in frames] == [F(k, 10) for k in range(6)]
+    assert luma(frames) == [40, 60, 80, 100, 120, 140]
+    assert (weaver.tally.read, weaver.tally.replaced) == (6, 3)
+    assert (weaver.tally.copied, weaver.tally.generated) == (3, 3)
+    assert weaver.tally.duration_in == weaver.tally.duration_out == F(6, 10)
+
+
+def test_repeats_take_part_in_midpoints_and_uneven_times():
+    source = [frame(0, level=40), replace(repeat(1), pts=F(1, 20)), frame(1, level=80), frame(2, level=90)]
+    frames, _ = weave(source, Multiply(2))
+    assert [f.pts for f in frames] == [F(k, 40) for k in (0, 1, 2, 3, 4, 6, 8, 10)]
+    assert luma(frames) == [40, 50, 60, 70, 80, 85, 90, 90]
+
+
+def test_the_pair_around_repeats_is_prepared_once_and_asked_for_at_once():
+    blend = Blend()
+    weave([frame(0), repeat(1), repeat(2), frame(3)], Cfr(F(20)), Weaver(blend, YUV420))
+    assert blend.asked == [[k / 6 for k in range(1, 6)]] and blend.prepared == 2
 
 
 def test_one_frame_is_held_for_its_duration():

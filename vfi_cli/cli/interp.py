@@ -52,11 +52,13 @@ def interp_command(
 def describe(summary: Summary) -> Iterator[str]:
     """The summary for people, line by line."""
     s = summary
+    replaced = f"; {s.replaced} repeats replaced" if s.replaced else ""
     damaged = f"; {s.damaged} DAMAGED in the input" if s.damaged else ""
     rates = ", ".join(f"{stage.name} {stage.rate:.1f} fps" for stage in s.stages)
     shares = ", ".join(f"{share:.0%}" for share in s.route_shares)
     yield f"{s.target}"
-    yield f"  frames    {s.frames_in} in, {s.frames_out} out: {s.generated} generated, {s.copied} copied{damaged}"
+    made = f"{s.generated} generated, {s.copied} copied{replaced}{damaged}"
+    yield f"  frames    {s.frames_in} in, {s.frames_out} out: {made}"
     yield f"  cuts      {s.cuts}"
     yield f"  duration  {float(s.duration_in):.3f} s in, {float(s.duration_out):.3f} s out"
     yield f"  time      {console.clock(s.seconds)}, {s.frames_out / s.seconds:.1f} fps"

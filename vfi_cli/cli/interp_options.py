@@ -64,6 +64,15 @@ class InterpOptions:
     no_scene_detect: Annotated[bool, typer.Option("--no-scene-detect", help="Take the clip for a single scene.")] = (
         False
     )
+    dedup: Annotated[bool, typer.Option("--dedup", help="Replace repeated frames by generated ones.")] = False
+    dedup_threshold: Annotated[
+        float | None,
+        typer.Option("--dedup-threshold", metavar="0-255", help="Lower finds fewer repeats.", show_default="6"),
+    ] = None
+    dedup_max_span: Annotated[
+        int | None,
+        typer.Option("--dedup-max-span", metavar="N", help="Longest span, in frames, to fill.", show_default="6"),
+    ] = None
     start: Start = None
     stop: Stop = None
     duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
@@ -88,6 +97,8 @@ class InterpOptions:
             raise UsageError("--to and -t exclude each other", remedy="give one of them")
         if self.no_scene_detect and self.scene_threshold is not None:
             raise UsageError("--scene-threshold and --no-scene-detect exclude each other")
+        if not self.dedup and (self.dedup_threshold is not None or self.dedup_max_span is not None):
+            raise UsageError("--dedup-threshold and --dedup-max-span go with --dedup", remedy="add --dedup")
         begin = parse_time(self.start or "0", "--ss")
         end = parse_time(self.stop, "--to") if self.stop is not None else None
         if self.duration is not None:
@@ -97,9 +108,16 @@ class InterpOptions:
         routing = routing_of(self.keep_ratio, self.static)
         encoder_options = _pairs(self.codec_options or [])
 
+        from vfi_cli.jobs import duplicates
         from vfi_cli.jobs.plan import InterpJob
         from vfi_cli.scene import DEFAULT_THRESHOLD
 
+        dedup = None
+        if self.dedup:
+            dedup = duplicates.Deduplication(
+                duplicates.DEFAULT_THRESHOLD if self.dedup_threshold is None else self.dedup_threshold,
+                duplicates.DEFAULT_MAX_SPAN if self.dedup_max_span is None else self.dedup_max_span,
+            )
         threshold = self.scene_threshold
         if threshold is None and not self.no_scene_detect:
             threshold = DEFAULT_THRESHOLD
@@ -117,6 +135,7 @@ class InterpOptions:
             precision=self.precision,
             scene_threshold=threshold,
             cut_mode=self.scene_mode.value,
+            dedup=dedup,
             codec=self.codec,
             crf=self.crf,
             preset=self.preset,

@@ -52,6 +52,7 @@ class Summary:
 
     Args:
         copied: frames of the output that are frames of the source; `generated`: those that are not.
+        replaced: repeated frames of the source that generated ones took the place of.
         cuts: scene cuts that would have had to be bridged.
         damaged: frames of the source that are lost, or were decoded from damaged data.
         duration_in, duration_out: seconds.
@@ -68,6 +69,7 @@ class Summary:
     frames_out: int
     generated: int
     copied: int
+    replaced: int
     cuts: int
     damaged: int
     duration_in: Fraction
@@ -96,6 +98,7 @@ class Summary:
             "frames_out": self.frames_out,
             "generated": self.generated,
             "copied": self.copied,
+            "replaced": self.replaced,
             "cuts": self.cuts,
             "damaged": self.damaged,
             "duration_in": float(self.duration_in),
@@ -149,6 +152,7 @@ def run(
         frames_out=encoder.frames,
         generated=work.tally.generated,
         copied=work.tally.copied,
+        replaced=work.tally.replaced,
         cuts=work.tally.cuts,
         damaged=work.damaged,
         duration_in=work.tally.duration_in,
@@ -175,7 +179,8 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report:
     weaver = Weaver(interpolator, settled.encode.format, detector, job.cut_mode)
     begin = time.perf_counter()
     with decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
-        frames = stages.source("decode", decoder)
+        marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
+        frames = stages.source("decode", marked)
         write = stages.sink("encode", encoder.write)
         for frame in weaver.weave(frames, settled.schedule(), settled.clock()):
             write(frame)

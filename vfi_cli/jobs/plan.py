@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vfi_cli.errors import UsageError
+from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
@@ -35,6 +36,7 @@ class InterpJob:
         device, precision: see `engine.device.resolve`.
         scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
+        dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio: copy the sound.
         overwrite: the target may exist.
@@ -54,6 +56,7 @@ class InterpJob:
     precision: str = "auto"
     scene_threshold: float | None = DEFAULT_THRESHOLD
     cut_mode: CutMode = "nearest"
+    dedup: Deduplication | None = None
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None

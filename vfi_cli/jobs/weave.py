@@ -15,10 +15,11 @@ from torch import Tensor
 from vfi_cli.engine.frames import is_finite
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.errors import ModelError
+from vfi_cli.jobs.duplicates import Repeat
 from vfi_cli.jobs.plan import Clock, CutMode
 from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
 from vfi_cli.scene import SceneDetector
-from vfi_cli.timeline import Action, Between, Schedule, Slot
+from vfi_cli.timeline import Action, Between, Schedule, Slot, across
 from vfi_cli.video.types import PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ MAX_TIMES_PER_CALL = 8
 
 @dataclass(slots=True)
 class Tally:
-    """Frames read, what became of the slots (`copied` counts held ones too), and seconds."""
+    """Frames read, repeats among them, what became of the slots (`copied` counts held ones too), and seconds."""
 
     read: int = 0
+    replaced: int = 0
     copied: int = 0
     generated: int = 0
     cuts: int = 0
@@ -67,17 +69,28 @@ class Weaver:
         self._cut_mode = cut_mode
         self.tally = Tally()
 
-    def weave(self, frames: Iterable[VideoFrame], schedule: Schedule, clock: Clock) -> Iterator[VideoFrame]:
-        """The output frames.
+    def weave(self, frames: Iterable[VideoFrame | Repeat], schedule: Schedule, clock: Clock) -> Iterator[VideoFrame]:
+        """The output frames; those at the time of a repeat lie between the pictures around it.
 
         Raises ModelError if the model makes a frame that is not finite.
         """
         left: _Picture | None = None
+        waiting: list[Slot] = []  # since the last picture: a repeat is never the first frame, nor the last
         for index, frame in enumerate(frames):
-            right = _Picture(index, frame, self._interpolator)
             self.tally.read += 1
             self.tally.duration_in += frame.duration
-            yield from self._fill(schedule.feed(clock.time(frame.pts)), left or right, right)
+            time = clock.time(frame.pts)
+            slots = schedule.feed(time)
+            if isinstance(frame, Repeat):
+                self.tally.replaced += 1
+                waiting += slots
+                continue
+            right = _Picture(index, time, frame, self._interpolator)
+            left = left or right
+            if waiting:
+                slots = across([*waiting, *slots], left.index, left.time, right.index, right.time)
+                waiting = []
+            yield from self._fill(slots, left, right)
             left = right
         if left is not None:
             yield from self._fill(schedule.finish(clock.duration(left.frame.duration)), left, left)
@@ -142,8 +155,9 @@ class Weaver:
 class _Picture:
     """A source frame in the forms it is needed in, each made once and only if asked for."""
 
-    def __init__(self, index: int, frame: VideoFrame, interpolator: Interpolator) -> None:
+    def __init__(self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator) -> None:
         self.index = index
+        self.time = time
         self.frame = frame
         self._interpolator = interpolator
 
