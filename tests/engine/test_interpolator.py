@@ -88,3 +88,15 @@ def test_compiled_equals_eager(config: AprConfig) -> None:
             for interpolator in (eager, compiled)
         )
         torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-3)
+
+
+@each_config
+def test_opacity_moves_with_the_picture_and_leaves_it_as_it_is(config: AprConfig) -> None:
+    interpolator = Interpolator(scrambled(config), CPU)
+    left, right = frames(2)
+    opaque = torch.ones(1, *left.shape[1:])
+    plain = interpolator.between(interpolator.prepare(left), interpolator.prepare(right), [0.5])[0]
+    prepared = [interpolator.prepare(torch.cat((rgb, opaque))) for rgb in (left, right)]
+    with_alpha = interpolator.between(*prepared, [0.5])[0]
+    assert torch.equal(with_alpha[:3], plain)
+    assert torch.allclose(with_alpha[3:], opaque)

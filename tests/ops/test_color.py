@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
+from vfi_cli.ops.color import from_codes, gray_to_rgb, rgb_to_gray, rgb_to_yuv, to_codes, yuv_to_rgb
 
 MATRICES = ("bt601", "bt709", "bt2020")
 SUBSAMPLINGS = ((2, 2), (2, 1), (1, 1))
@@ -12,23 +12,54 @@ spaces = pytest.mark.parametrize(
 )
 
 
-def noise(height, width, subsampling):
+depths = pytest.mark.parametrize("depth", [8, 10, 12, 16])
+
+
+def noise(height, width, subsampling, depth=8):
     sx, sy = subsampling
     draw = torch.Generator().manual_seed(height * width)
     chroma = (-(-height // sy), -(-width // sx))
-    return [
-        torch.randint(0, 256, size, dtype=torch.uint8, generator=draw) for size in ((height, width), chroma, chroma)
-    ]
+    kind = torch.uint8 if depth == 8 else torch.uint16
+    return [torch.randint(0, 1 << depth, size, generator=draw).to(kind) for size in ((height, width), chroma, chroma)]
 
 
 @spaces
+@depths
 @pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
 @pytest.mark.parametrize("size", [(48, 64), (17, 33), (1, 1), (3, 2)])
-def test_round_trip_of_any_codes_is_the_identity(matrix, full_range, subsampling, size):
-    planes = noise(*size, subsampling)
-    rgb = yuv_to_rgb(*planes, matrix, full_range)
-    back = rgb_to_yuv(rgb, matrix, full_range, subsampling)
+def test_round_trip_of_any_codes_is_the_identity(matrix, full_range, subsampling, size, depth):
+    planes = noise(*size, subsampling, depth)
+    rgb = yuv_to_rgb(*planes, matrix, full_range, depth)
+    back = rgb_to_yuv(rgb, matrix, full_range, subsampling, depth)
     assert all(torch.equal(a, b) for a, b in zip(back, planes, strict=True))
+
+
+@spaces
+@depths
+def test_round_trip_of_every_grey_is_the_identity(matrix, full_range, depth):
+    kind = torch.uint8 if depth == 8 else torch.uint16
+    y = torch.arange(1 << depth).to(kind).view(8, -1)
+    rgb = gray_to_rgb(y, full_range, depth)
+    assert rgb.permute(1, 2, 0).is_contiguous() and torch.equal(rgb[0], rgb[2])
+    assert torch.equal(rgb_to_gray(rgb, matrix, full_range, depth), y)
+    neutral = 1 << (depth - 1)
+    as_yuv = rgb_to_yuv(rgb, matrix, full_range, (2, 2), depth)
+    assert torch.equal(as_yuv[0], y) and set(as_yuv[1].flatten().tolist()) == {neutral}
+
+
+@depths
+def test_round_trip_of_every_code_of_red_green_and_blue_is_the_identity(depth):
+    kind = torch.uint8 if depth == 8 else torch.uint16
+    red, green, blue = (torch.arange(1 << depth).roll(shift).to(kind).view(8, -1) for shift in (0, 77, 200))
+    rgb = from_codes((red, green, blue), depth)
+    assert rgb.permute(1, 2, 0).is_contiguous() and (rgb.min(), rgb.max()) == (0, 1)
+    assert all(torch.equal(a, b) for a, b in zip(to_codes(rgb, depth), (red, green, blue), strict=True))
+
+
+def test_deep_codes_of_the_limited_range_are_those_of_8_bits_shifted():
+    planes = noise(12, 16, (2, 2))
+    deep = [(plane.to(torch.int32) << 4).to(torch.uint16) for plane in planes]
+    assert torch.allclose(yuv_to_rgb(*planes, "bt709", False), yuv_to_rgb(*deep, "bt709", False, 12), atol=1e-6)
 
 
 @spaces
@@ -57,13 +88,16 @@ def test_a_known_red_has_the_codes_of_its_matrix(matrix, full_range, codes):
     assert got == list(codes)
 
 
+LIMITED = {8: (16, 235), 10: (64, 940), 12: (256, 3760)}
+
+
 @spaces
 def test_black_and_white_sit_at_the_ends_of_the_range(matrix, full_range):
-    black, white = (0, 255) if full_range else (16, 235)
-    y = torch.tensor([[black, white]], dtype=torch.uint8)
-    grey = torch.full((1, 2), 128, dtype=torch.uint8)
-    rgb = yuv_to_rgb(y, grey, grey, matrix, full_range)
-    assert torch.allclose(rgb, torch.tensor([0.0, 1.0]).expand(3, 1, 2), atol=1e-6)
+    for depth, (black, white) in {8: (0, 255), 10: (0, 1023)}.items() if full_range else LIMITED.items():
+        y = torch.tensor([[black, white]]).to(torch.uint16 if depth > 8 else torch.uint8)
+        grey = torch.full_like(y.to(torch.int32), 1 << (depth - 1)).to(y.dtype)
+        rgb = yuv_to_rgb(y, grey, grey, matrix, full_range, depth)
+        assert torch.allclose(rgb, torch.tensor([0.0, 1.0]).expand(3, 1, 2), atol=1e-6)
 
 
 def test_rgb_keeps_what_lies_outside_the_nominal_range():

@@ -2,10 +2,11 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
-from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame, every_format
 
 
 def planes(*shapes):
@@ -43,3 +44,34 @@ def test_unknown_formats_and_matrices_are_named():
 def test_a_guessed_matrix_is_not_written_as_if_it_were_known():
     assert ColorSpec("bt709").matrix_code == 1
     assert ColorSpec("bt709", guessed=True).matrix_code == 2
+
+
+def test_every_format_is_found_again_by_its_name_and_ffmpeg_knows_it():
+    formats = list(every_format())
+    assert len(set(formats)) == len(formats) == 35
+    for format in formats:
+        assert PlaneFormat.named(format.pix_fmt) == format
+        known = av.VideoFormat(format.pix_fmt, 4, 4)
+        assert known.components[0].bits == format.depth
+        assert any(part.is_alpha for part in known.components) == format.alpha
+        assert known.is_rgb == (format.kind == "rgb")
+        planes = av.VideoFrame(5, 3, format.pix_fmt).planes
+        assert [(plane.height, plane.width) for plane in planes] == list(format.shapes(5, 3))
+
+
+def test_deep_formats_are_called_with_or_without_the_byte_order():
+    assert PlaneFormat.named("yuv422p10") == PlaneFormat.named("yuv422p10le")
+    for name in ("yuv420ple", "yuv420p9le", "yuv420p10be", "nv12", "graya", "yuva420p12le"):
+        with pytest.raises(ValueError):
+            PlaneFormat.named(name)
+
+
+def test_a_deep_frame_has_planes_of_16_bits():
+    deep = PlaneFormat.named("yuva420p10le")
+    shapes = deep.shapes(33, 17)
+    assert len(shapes) == 4 and shapes[3] == (17, 33)
+    with pytest.raises(ValueError, match="uint16"):
+        VideoFrame(planes(*shapes), deep, ColorSpec("bt709"), Fraction(0), Fraction(1))
+    codes = tuple(np.full(shape, 1023, np.uint16) for shape in shapes)
+    luma = VideoFrame(codes, deep, ColorSpec("bt709"), Fraction(0), Fraction(1)).luma
+    assert luma.dtype == np.uint8 and luma.min() == 255

@@ -9,10 +9,10 @@ from vfi_cli.grid import round_up
 
 
 def pad(rgb: Tensor, multiple: int) -> Tensor:
-    """(3, H, W) -> (1, 3, H', W') channels-last, its last row and column repeated up to the next multiples."""
-    _, H, W = rgb.shape
+    """(C, H, W) -> (1, C, H', W') channels-last, its last row and column repeated up to the next multiples."""
+    C, H, W = rgb.shape
     height, width = round_up(H, multiple), round_up(W, multiple)
-    padded = rgb.new_empty(1, height, width, 3)
+    padded = rgb.new_empty(1, height, width, C)
     padded[0, :H, :W] = rgb.permute(1, 2, 0)
     padded[0, :H, W:] = padded[0, :H, W - 1 : W]
     padded[0, H:] = padded[0, H - 1 : H]
@@ -20,7 +20,7 @@ def pad(rgb: Tensor, multiple: int) -> Tensor:
 
 
 def crop(padded: Tensor, height: int, width: int) -> Tensor:
-    """Inverse of `pad`: (1, 3, H', W') -> (3, H, W)."""
+    """Inverse of `pad`: (1, C, H', W') -> (C, H, W)."""
     return padded[0, :, :height, :width]
 
 

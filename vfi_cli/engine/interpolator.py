@@ -14,6 +14,7 @@ from torch.profiler import record_function
 
 from vfi_cli import weights
 from vfi_cli.engine import routed
+from vfi_cli.engine.alpha import interpolate_alpha
 from vfi_cli.engine.device import Runtime, out_of_memory_is_an_error_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.model.apr import Apr, Described
@@ -32,6 +33,7 @@ class Prepared(NamedTuple):
     described: Described
     height: int
     width: int
+    alpha: Tensor | None = None  # (1, 1, H', W') opacity, padded like the frame
 
 
 class Interpolator:
@@ -71,22 +73,27 @@ class Interpolator:
 
     @torch.inference_mode()
     def prepare(self, rgb: Tensor) -> Prepared:
-        """A frame (3, H, W), float32 RGB in [0, 1]."""
-        _, height, width = rgb.shape
+        """A frame (3, H, W), float32 RGB in [0, 1]; (4, H, W) with opacity, which moves as the colours do."""
+        channels, height, width = rgb.shape
+        multiple = self.network.multiple(height, width)
         with out_of_memory_is_an_error_of_the_device(), record_function("vfi::prepare"):
-            padded = pad(rgb.to(self.device, non_blocking=True), self.network.multiple(height, width))
-            return Prepared(self.network.describe(padded), height, width)
+            rgb = rgb.to(self.device, non_blocking=True)
+            alpha = pad(rgb[3:], multiple) if channels == 4 else None
+            return Prepared(self.network.describe(pad(rgb[:3], multiple)), height, width, alpha)
 
     @torch.inference_mode()
     def between(self, left: Prepared, right: Prepared, times: Sequence[float]) -> list[Tensor]:
         """The frames at `times` in (0, 1), 0 being `left`: each (3, H, W) float32 RGB, not clamped.
 
-        The flow is estimated once for all times.
+        With opacity in both, each is (4, H, W). The flow is estimated once for all times.
         """
         with out_of_memory_is_an_error_of_the_device():
             with record_function("vfi::flow"):
                 flow = self.network.estimate_flow(left.described, right.described)
             frames = (self._at(left.described, right.described, flow, float(t)) for t in times)
+            if left.alpha is not None and right.alpha is not None:
+                opacity = (interpolate_alpha(left.alpha, right.alpha, flow, float(t)) for t in times)
+                frames = (torch.cat(both, 1) for both in zip(frames, opacity, strict=True))
             return [crop(frame, left.height, left.width) for frame in frames]
 
     def _at(self, left: Described, right: Described, flow: Tensor, t: float) -> Tensor:

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfi_cli.errors import InputError
-from vfi_cli.ops.color import yuv_to_rgb
+from vfi_cli.jobs.picture import to_rgb
 from vfi_cli.video.decode import decode
 from vfi_cli.video.probe import probe
-from vfi_cli.video.types import VideoFrame
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) RGB."""
@@ -87,12 +86,6 @@ def to_frame(rgb: Tensor) -> Frame:
     codes = rgb.float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
     frame: Frame = codes.permute(1, 2, 0).contiguous().cpu().numpy()
     return frame
-
-
-def to_rgb(frame: VideoFrame) -> Tensor:
-    """A decoded picture in the matrix and range of its clip -> (3, H, W) float32, not clamped."""
-    y, u, v = (torch.from_numpy(np.ascontiguousarray(plane)) for plane in frame.planes)
-    return yuv_to_rgb(y, u, v, frame.color.matrix, frame.color.full_range)
 
 
 def _is_clip(path: Path) -> bool:

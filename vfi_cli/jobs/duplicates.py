@@ -68,7 +68,7 @@ class Deduplication:
                     run = []
                 continue
             if run:
-                cut = detector is not None and detector.is_cut(run[-1].planes[0], frame.planes[0])
+                cut = detector is not None and detector.is_cut(run[-1].luma, frame.luma)
                 yield from run if cut else (Repeat(repeat.pts, repeat.duration) for repeat in run)
             yield frame
             head, run, standing = frame, [], False

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.clips import to_frame, to_rgb, to_tensor
+from vfi_cli.jobs.clips import to_frame, to_tensor
 from vfi_cli.jobs.interp import DAMAGED, Progress
 from vfi_cli.jobs.overlay import draw_routes
+from vfi_cli.jobs.picture import to_planes, to_rgb
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
-from vfi_cli.ops.color import rgb_to_yuv
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.output import plan_encode
@@ -142,7 +142,5 @@ class RouteMapper:
     def _under_routes(self, frame: VideoFrame) -> VideoFrame:
         routes = self._interpolator.last_routes
         drawn = draw_routes(to_frame(to_rgb(frame)), routes, self._interpolator.network.config.patch)
-        color = frame.color
-        planes = rgb_to_yuv(to_tensor(drawn), color.matrix, color.full_range, self._format.subsampling)
-        y, u, v = (plane.numpy() for plane in planes)
-        return replace(frame, planes=(y, u, v), format=self._format)
+        planes = to_planes(to_tensor(drawn), self._format, frame.color)
+        return replace(frame, planes=planes, format=self._format)

@@ -16,8 +16,8 @@ from vfi_cli.engine.frames import is_finite
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.errors import ModelError
 from vfi_cli.jobs.duplicates import Repeat
+from vfi_cli.jobs.picture import to_planes, to_rgb
 from vfi_cli.jobs.plan import Clock, CutMode
-from vfi_cli.ops.color import rgb_to_yuv, yuv_to_rgb
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Action, Between, Schedule, Slot, across
 from vfi_cli.video.types import PlaneFormat, VideoFrame
@@ -85,7 +85,7 @@ class Weaver:
                 self.tally.replaced += 1
                 waiting += slots
                 continue
-            right = _Picture(index, time, frame, self._interpolator)
+            right = _Picture(index, time, frame, self._interpolator, self._format.alpha)
             left = left or right
             if waiting:
                 slots = across([*waiting, *slots], left.index, left.time, right.index, right.time)
@@ -110,7 +110,7 @@ class Weaver:
     def _is_cut(self, left: _Picture, right: _Picture) -> bool:
         if self._detector is None:
             return False
-        score = self._detector.score(left.frame.planes[0], right.frame.planes[0])
+        score = self._detector.score(left.frame.luma, right.frame.luma)
         cut = score > self._detector.threshold
         log.debug("frames %d-%d: scene score %.3f%s", left.index, right.index, score, ", a cut" if cut else "")
         self.tally.cuts += cut
@@ -146,26 +146,24 @@ class Weaver:
         return self._paint(picture.rgb, picture.frame, slot)
 
     def _paint(self, rgb: Tensor, like: VideoFrame, slot: Slot) -> VideoFrame:
-        """(3, H, W) RGB -> the frame of `slot`, in the colours of `like`."""
-        planes = rgb_to_yuv(rgb, like.color.matrix, like.color.full_range, self._format.subsampling)
-        y, u, v = (plane.cpu().numpy() for plane in planes)
-        return VideoFrame((y, u, v), self._format, like.color, slot.pts, slot.duration)
+        """(3 or 4, H, W) RGB, with or without alpha -> the frame of `slot`, in the colours of `like`."""
+        return VideoFrame(to_planes(rgb, self._format, like.color), self._format, like.color, slot.pts, slot.duration)
 
 
 class _Picture:
     """A source frame in the forms it is needed in, each made once and only if asked for."""
 
-    def __init__(self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator) -> None:
+    def __init__(self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator, alpha: bool) -> None:
         self.index = index
         self.time = time
         self.frame = frame
         self._interpolator = interpolator
+        self._alpha = alpha
 
     @cached_property
     def rgb(self) -> Tensor:
-        """(3, H, W) float32 on the device, nominally in [0, 1]."""
-        y, u, v = (torch.from_numpy(plane).to(self._interpolator.runtime.device) for plane in self.frame.planes)
-        return yuv_to_rgb(y, u, v, self.frame.color.matrix, self.frame.color.full_range)
+        """(3, H, W), or with alpha (4, H, W), see `jobs.picture.to_rgb`; on the device."""
+        return to_rgb(self.frame, self._interpolator.runtime.device, alpha=self._alpha)
 
     @cached_property
     def prepared(self) -> Prepared:

@@ -1,18 +1,21 @@
-"""YUV codes <-> RGB, in torch, on whatever device the planes are.
+"""Codes of any depth <-> RGB, in torch, on whatever device the planes are.
 
-Y'CbCr as in ITU-T H.273, equations 20 to 42, for 8-bit codes: with luma weights (Kr, Kg, Kb) of a matrix
+Y'CbCr as in ITU-T H.273, equations 20 to 42: with luma weights (Kr, Kg, Kb) of a matrix, for codes of n bits and
+s = 2^(n - 8),
 
     Y = Kr R + Kg G + Kb B      Pb = (B - Y) / (2 (1 - Kb))      Pr = (R - Y) / (2 (1 - Kr))
 
-    code of Y     = 16 + 219 Y   (limited range)   or   255 Y           (full range)
-    code of Pb/Pr = 128 + 224 P  (limited range)   or   128 + 255 P     (full range)
+    code of Y     = s (16 + 219 Y)   (limited range)   or   (2^n - 1) Y            (full range)
+    code of Pb/Pr = s (128 + 224 P)  (limited range)   or   s 128 + (2^n - 1) P    (full range)
 
 RGB is not clamped on the way in; chroma goes up by replication and down by the mean of the same cell. So
 `rgb_to_yuv(yuv_to_rgb(frame))` is `frame`, bit for bit, and frames that are copied share one path with frames
-that are generated.
+that are generated. The same holds of grey and of planes of red, green and blue.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,17 +24,18 @@ from torch import Tensor
 _LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}  # Kr, Kb
 
 
-def _spans(full_range: bool) -> tuple[float, float, float]:
+def _spans(full_range: bool, depth: int) -> tuple[float, float, float]:
     """Code of black, codes from black to white, codes from chroma -0.5 to 0.5."""
-    return (0.0, 255.0, 255.0) if full_range else (16.0, 219.0, 224.0)
+    scale, peak = 1 << (depth - 8), (1 << depth) - 1
+    return (0.0, peak, peak) if full_range else (16.0 * scale, 219.0 * scale, 224.0 * scale)
 
 
-def yuv_to_rgb(y: Tensor, u: Tensor, v: Tensor, matrix: str, full_range: bool) -> Tensor:
-    """Planes of 8-bit codes to RGB.
+def yuv_to_rgb(y: Tensor, u: Tensor, v: Tensor, matrix: str, full_range: bool, depth: int = 8) -> Tensor:
+    """Planes of codes to RGB.
 
     Args:
-        y: (H, W) uint8.
-        u, v: (ceil(H / sy), ceil(W / sx)) uint8, sx and sy either 1 or 2.
+        y: (H, W) uint8, or uint16 for a `depth` of 9 to 16 bits.
+        u, v: (ceil(H / sy), ceil(W / sx)) of the same type, sx and sy either 1 or 2.
         matrix: "bt601", "bt709" or "bt2020".
 
     Returns:
@@ -39,13 +43,14 @@ def yuv_to_rgb(y: Tensor, u: Tensor, v: Tensor, matrix: str, full_range: bool) -
     """
     kr, kb = _LUMA_WEIGHTS[matrix]
     kg = 1 - kr - kb
-    black, luma_span, chroma_span = _spans(full_range)
+    black, luma_span, chroma_span = _spans(full_range, depth)
+    neutral = 1 << (depth - 1)
     height, width = y.shape
     sy, sx = -(-height // u.shape[0]), -(-width // u.shape[1])
 
     luma = (y.float() - black) / luma_span
-    pb = (u.float() - 128) / chroma_span
-    pr = (v.float() - 128) / chroma_span
+    pb = (u.float() - neutral) / chroma_span
+    pr = (v.float() - neutral) / chroma_span
     above_luma = (  # R - Y, G - Y, B - Y on the chroma grid
         pr * (2 * (1 - kr)),
         pr * (-2 * (1 - kr) * kr / kg) + pb * (-2 * (1 - kb) * kb / kg),
@@ -61,9 +66,9 @@ def yuv_to_rgb(y: Tensor, u: Tensor, v: Tensor, matrix: str, full_range: bool) -
 
 
 def rgb_to_yuv(
-    rgb: Tensor, matrix: str, full_range: bool, subsampling: tuple[int, int]
+    rgb: Tensor, matrix: str, full_range: bool, subsampling: tuple[int, int], depth: int = 8
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """RGB to planes of 8-bit codes, rounded to nearest and clamped to [0, 255].
+    """RGB to planes of codes, rounded to nearest and clamped to [0, 2^depth - 1].
 
     Args:
         rgb: (3, H, W) float, nominally in [0, 1]; fastest when channels last in memory.
@@ -71,11 +76,12 @@ def rgb_to_yuv(
         subsampling: (sx, sy), luma samples per chroma sample.
 
     Returns:
-        Y (H, W), U and V (ceil(H / sy), ceil(W / sx)), uint8 and contiguous.
+        Y (H, W), U and V (ceil(H / sy), ceil(W / sx)), contiguous; uint8, or uint16 for more than 8 bits.
     """
     kr, kb = _LUMA_WEIGHTS[matrix]
     kg = 1 - kr - kb
-    black, luma_span, chroma_span = _spans(full_range)
+    black, luma_span, chroma_span = _spans(full_range, depth)
+    neutral = 1 << (depth - 1)
     sx, sy = subsampling
     rgb = rgb.float()
 
@@ -85,14 +91,45 @@ def rgb_to_yuv(
         cells = F.avg_pool2d(rgb[None], (sy, sx), ceil_mode=True, count_include_pad=False)[0]
     to_pb, to_pr = chroma_span / (2 * (1 - kb)), chroma_span / (2 * (1 - kr))
     return (
-        _codes(rgb, (kr * luma_span, kg * luma_span, kb * luma_span), black),
-        _codes(cells, (-kr * to_pb, -kg * to_pb, (1 - kb) * to_pb), 128),
-        _codes(cells, ((1 - kr) * to_pr, -kg * to_pr, -kb * to_pr), 128),
+        _weighted(rgb, (kr * luma_span, kg * luma_span, kb * luma_span), black, depth),
+        _weighted(cells, (-kr * to_pb, -kg * to_pb, (1 - kb) * to_pb), neutral, depth),
+        _weighted(cells, ((1 - kr) * to_pr, -kg * to_pr, -kb * to_pr), neutral, depth),
     )
 
 
-def _codes(rgb: Tensor, weights: tuple[float, float, float], offset: float) -> Tensor:
-    """(3, H, W) -> (H, W) uint8: weighted sum of the channels plus `offset`."""
+def gray_to_rgb(y: Tensor, full_range: bool, depth: int = 8) -> Tensor:
+    """A plane of luma codes (H, W) to RGB of no colour, as `yuv_to_rgb`."""
+    black, span, _ = _spans(full_range, depth)
+    luma = (y.float() - black) / span
+    return luma[..., None].repeat(1, 1, 3).permute(2, 0, 1)
+
+
+def rgb_to_gray(rgb: Tensor, matrix: str, full_range: bool, depth: int = 8) -> Tensor:
+    """The luma (H, W) of RGB, as `rgb_to_yuv`."""
+    kr, kb = _LUMA_WEIGHTS[matrix]
+    black, span, _ = _spans(full_range, depth)
+    return _weighted(rgb.float(), (kr * span, (1 - kr - kb) * span, kb * span), black, depth)
+
+
+def from_codes(planes: Sequence[Tensor], depth: int = 8) -> Tensor:
+    """Planes (H, W) whose codes span 0 to 1, be it red, green and blue or opacity, to (C, H, W) float32 in [0, 1]."""
+    stacked = torch.stack([plane.float() for plane in planes], 2)  # channels last
+    return stacked.div_((1 << depth) - 1).permute(2, 0, 1)
+
+
+def to_codes(values: Tensor, depth: int = 8) -> tuple[Tensor, ...]:
+    """The inverse of `from_codes`: rounded to nearest and clamped, contiguous."""
+    return tuple(_codes(plane.float() * ((1 << depth) - 1), depth) for plane in values.unbind(0))
+
+
+def _weighted(rgb: Tensor, weights: tuple[float, float, float], offset: float, depth: int) -> Tensor:
+    """(3, H, W) -> (H, W) codes: weighted sum of the channels plus `offset`."""
     red, green, blue = rgb.unbind(0)
     codes = (red * weights[0]).add_(green, alpha=weights[1]).add_(blue, alpha=weights[2]).add_(offset)
-    return codes.round_().clamp_(0, 255).to(torch.uint8, memory_format=torch.contiguous_format)
+    return _codes(codes, depth)
+
+
+def _codes(values: Tensor, depth: int) -> Tensor:
+    """Rounds and clamps `values` in place -> uint8 or uint16."""
+    kind = torch.uint8 if depth == 8 else torch.uint16
+    return values.round_().clamp_(0, (1 << depth) - 1).to(kind, memory_format=torch.contiguous_format)

@@ -1,0 +1,38 @@
+"""Opacity follows the flow of the picture."""
+
+import pytest
+import torch
+
+from vfi_cli.engine.alpha import interpolate_alpha
+
+
+def shift(pixels: float) -> torch.Tensor:
+    """A flow (1, 4, 16, 32) that moves everything to the right, and back."""
+    flow = torch.zeros(1, 4, 16, 32)
+    flow[:, 0], flow[:, 2] = pixels, -pixels
+    return flow
+
+
+def bar(left: int) -> torch.Tensor:
+    alpha = torch.zeros(1, 1, 16, 32)
+    alpha[..., left : left + 6] = 1
+    return alpha
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5])
+def test_a_moving_edge_stays_sharp(t):
+    middle = interpolate_alpha(bar(8), bar(16), shift(8), t)
+    assert torch.allclose(middle, bar(8 + round(8 * t)), atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_opaque_and_transparent_pictures_stay_so_at_16_bits_whatever_the_flow(level):
+    flow = torch.randn(1, 4, 16, 32, generator=torch.Generator().manual_seed(0)) * 5
+    alpha = torch.full((1, 1, 16, 32), level)
+    middle = interpolate_alpha(alpha, alpha, flow, 0.3)
+    assert (middle * 65535).round().unique().tolist() == [level * 65535]
+
+
+def test_what_fades_is_mixed_by_nearness():
+    low, high = torch.full((1, 1, 16, 32), 0.2), torch.full((1, 1, 16, 32), 0.6)
+    assert torch.allclose(interpolate_alpha(low, high, shift(0), 0.25), torch.tensor(0.3))
