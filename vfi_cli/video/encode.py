@@ -1,140 +1,33 @@
-"""Planar frames into a video file.
-
-Everything that can be refused is refused while the file is opened, before the first frame: a codec or a quality
-that does not exist, a format the codec does not take, a stream the container cannot hold.
-"""
+"""Planar frames into a video file."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import av
 import numpy as np
-from av.codec.context import Flags
-from av.packet import Packet
-from av.video.reformatter import ColorRange
-from av.video.stream import VideoStream
 
-from vfi_cli.cpus import available_cpus
-from vfi_cli.errors import InputError, OutputError, UsageError
-from vfi_cli.video.codecs import find_encoder, wire_format
-from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
+from vfi_cli.video.mux import Extent, Muxer
+from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import VideoFrame
 
 
 class Encoder:
     """Writes frames, in order of time, and copies the other streams of their clip beside them.
 
-    Args:
-        part: the file to write; an existing one is truncated. It is left to the caller to remove.
-        plan: what to write.
-        streams: what to copy beside the picture, closed together with the encoder.
-
-    Raises:
-        UsageError: an option the encoder does not have, or a value it does not take.
-        OutputError: the encoder or the container refuses the plan, or the file cannot be written.
+    Args and errors: see `Muxer`.
     """
 
     def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
         self.plan = plan
         self.frames = 0  # written so far
-        self._part = part
-        self._copies = streams
         self._tick = -1  # of the last frame
         self._start = self._end = 0  # ticks
-        self._first_dts: int | None = None
         self._longest = 1 / plan.rate  # duration of a frame
-        encoder = find_encoder(plan.codec)
-        self._wire = wire_format(encoder, plan.format.pix_fmt) or plan.format.pix_fmt
-        self._container = av.open(
-            os.path.abspath(part),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
-            "w",
-            format=plan.container,
-            container_options=_muxing(plan),
-        )
-        try:
-            self._stream = self._add_video()
-            if streams is not None:
-                streams.attach(self._container, plan.target)
-            self._write_header()
-        except BaseException:
-            self.abandon()
-            raise
-
-    def _add_video(self) -> VideoStream:
-        plan = self.plan
-        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own: errors only
-        try:
-            stream = self._container.add_stream(
-                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=dict(plan.options)
-            )
-        except ValueError as error:
-            raise OutputError(
-                f"a {plan.container} file cannot hold {plan.codec} video",
-                path=self.plan.target,
-                remedy="choose another codec with -c:v, or write an .mkv file",
-            ) from error
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, self._wire
-        stream.sample_aspect_ratio = plan.sar
-        if plan.rotation:
-            stream.set_display_rotation(plan.rotation)
-        context = stream.codec_context
-        context.time_base = plan.time_base
-        context.thread_count = available_cpus()
-        context.flags |= Flags.frame_duration  # else the last frame of a variable rate is cut short
-        context.colorspace = plan.color.matrix_code
-        context.color_primaries = plan.color.primaries
-        context.color_trc = plan.color.transfer
-        context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
-        if plan.container in APPLE and plan.codec == "libx265":
-            context.codec_tag = "hvc1"  # QuickTime refuses hev1
-        try:
-            context.open()
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise OutputError(
-                f"{plan.codec} refuses {plan.width}x{plan.height} {self._wire} with {_spelled(plan.options)}",
-                path=self.plan.target,
-                remedy="check -c:v and the encoder options",
-            ) from error
-        if context.options:  # what the encoder did not take
-            raise UsageError(f"{plan.codec} has no option {', '.join(context.options)}", remedy="check -e key=value")
-        return stream
-
-    def _write_header(self) -> None:
-        container, plan = self._container, self.plan
-        container.metadata.update(plan.metadata)
-        if plan.chapters:
-            container.set_chapters(
-                [
-                    {
-                        "id": number,
-                        "start": round(chapter.start * 1000),
-                        "end": round(chapter.end * 1000),
-                        "time_base": Fraction(1, 1000),
-                        "metadata": chapter.metadata,
-                    }
-                    for number, chapter in enumerate(plan.chapters)
-                ]
-            )
-        try:
-            container.start_encoding()
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise OutputError(
-                f"a {plan.container} file cannot be started with these streams: {_reason(error)}",
-                path=self.plan.target,
-                remedy="write an .mkv file, or drop the sound with -an",
-            ) from error
+        self._muxer = Muxer(part, plan, streams)
 
     def write(self, frame: VideoFrame) -> None:
         """Append a frame of the planned format; times must increase by a tick of the plan or more."""
@@ -161,56 +54,30 @@ class Encoder:
         for plane, codes in zip(picture.planes, frame.planes, strict=True):
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
             rows[:, : plane.width] = codes
-        if self._wire == plan.format.pix_fmt:
+        wire = self._muxer.video.codec_context.pix_fmt
+        if wire == plan.format.pix_fmt:
             return picture
-        span = self._stream.codec_context.color_range
-        return picture.reformat(format=self._wire, src_color_range=span, dst_color_range=span)
+        span = self._muxer.video.codec_context.color_range
+        return picture.reformat(format=wire, src_color_range=span, dst_color_range=span)
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         """Write what the encoder makes of `picture`; of None, what it still holds."""
         try:
-            packets = self._stream.encode(picture)
-            if packets and packets[0].dts is not None and self._first_dts is None:
-                self._first_dts = packets[0].dts
-            if picture is None and packets:
-                self._prolong(packets[-1])
-            for packet in packets:
-                self._mux(packet)
+            packets = self._muxer.video.encode(picture)
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
-
-    def _prolong(self, packet: Packet[VideoStream]) -> None:
-        """MP4 reckons the end of the track from its last packet, which need not hold the last picture."""
-        if self.plan.container in APPLE and packet.dts is not None and self._first_dts is not None:
-            packet.duration = max(1, self._end - self._start - (packet.dts - self._first_dts))
-
-    def _mux(self, packet: Packet[VideoStream]) -> None:
-        if self._copies is not None and packet.dts is not None:
-            # In step with the picture: the muxer holds back what it cannot interleave yet.
-            self._copies.copy(self._container, until=packet.dts * packet.time_base)
-        self._container.mux(packet)
+            raise self._muxer.failed(error) from error
+        for number, packet in enumerate(packets, 1):
+            last = picture is None and number == len(packets)
+            self._muxer.write(packet, lasting=self._end - self._start if last else None)
 
     def close(self) -> None:
         """Write what is still on its way and finish the file."""
         self._encode(None)
-        try:
-            if self._copies is not None:
-                self._copies.copy(self._container)
-            self._container.close()
-        except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
-        finally:
-            if self._copies is not None:
-                self._copies.close()
+        self._muxer.close()
 
     def abandon(self) -> None:
         """Release the file, whatever becomes of it."""
-        with suppress(OSError):
-            os.truncate(self._part, 0)  # so that finishing it, which cannot be helped, takes no time
-        with suppress(av.FFmpegError, OSError, ValueError):
-            self._container.close()
-        if self._copies is not None:
-            self._copies.close()
+        self._muxer.abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -227,53 +94,6 @@ class Encoder:
             self.abandon()
             raise
 
-    def _failed(self, error: Exception) -> OutputError:
-        full = getattr(error, "errno", None) == errno.ENOSPC
-        return OutputError(
-            f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?" if full else ""
-        )
-
     def verify(self) -> None:
         """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
-        plan = self.plan
-        frames, begin, end = 0, None, Fraction(0)
-        try:
-            with open_input(self._part) as container:
-                streams = Counter(stream.type for stream in container.streams)
-                video = container.streams.video[0]
-                for packet in container.demux(video):
-                    if packet.size and packet.pts is not None:
-                        frames += 1
-                        time = packet.pts * packet.time_base
-                        begin = time if begin is None else min(begin, time)
-                        end = max(end, time + (packet.duration or 0) * packet.time_base)
-                if video.duration and video.time_base:  # as the file states it, in MP4
-                    begin, end = Fraction(0), video.duration * video.time_base
-        except (InputError, av.FFmpegError, IndexError) as error:
-            raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
-        lasted, expected = end - (begin or 0), (self._end - self._start) * plan.time_base
-        copied = self._copies.counts if self._copies else Counter[str]()
-        # A muxer may add a track of its own, with the names of chapters.
-        complete = frames == self.frames and streams >= copied + Counter(video=1)
-        # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
-        if not complete or abs(lasted - expected) > self._longest + Fraction(1, 500):
-            raise OutputError(
-                f"is not what was written: {frames} of {self.frames} frames, {float(lasted):.3f} of "
-                f"{float(expected):.3f} s, {streams.total()} streams",
-                path=self.plan.target,
-            )
-
-
-def _muxing(plan: EncodePlan) -> dict[str, str]:
-    if plan.container not in APPLE:
-        return {}
-    # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
-    return {"movflags": "+faststart", "movie_timescale": str(fine_tick(plan.time_base.denominator))}
-
-
-def _spelled(options: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in options.items()) or "its defaults"
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+        self._muxer.verify(Extent(self.frames, self._end - self._start, self._longest))

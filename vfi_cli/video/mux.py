@@ -1,0 +1,247 @@
+"""Packets into a file: the picture, and beside it what is copied from the clip.
+
+Everything that can be refused is refused while the file is opened, before the first frame: a codec or a quality
+that does not exist, a format the codec does not take, a stream the container cannot hold.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.codec.context import Flags
+from av.packet import Packet
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from vfi_cli.cpus import available_cpus
+from vfi_cli.errors import InputError, OutputError, UsageError
+from vfi_cli.video.codecs import find_encoder, wire_format
+from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
+from vfi_cli.video.passthrough import StreamCopy
+from vfi_cli.video.probe import open_input
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What was written: how many frames, how many ticks they last, the seconds that the longest of them does."""
+
+    frames: int
+    ticks: int
+    longest: Fraction
+
+
+class Muxer:
+    """A file with one stream of pictures, which `video` encodes, and the other streams of the clip.
+
+    Args:
+        part: the file to write; an existing one is truncated. It is left to the caller to remove.
+        plan: what it will be.
+        streams: what to copy beside the picture, closed together with the file.
+
+    Raises:
+        UsageError: an option the encoder does not have, or a value it does not take.
+        OutputError: the encoder or the container refuses the plan, or the file cannot be written.
+    """
+
+    def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
+        self.plan = plan
+        self._part = part
+        self._copies = streams
+        self._first_dts: int | None = None
+        self._container = av.open(
+            os.path.abspath(part),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
+            "w",
+            format=plan.container,
+            container_options=_muxing(plan),
+        )
+        try:
+            self.video = self._add_video()
+            if streams is not None:
+                streams.attach(self._container, plan.target)
+            self._write_header()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _add_video(self) -> VideoStream:
+        plan = self.plan
+        wire = wire_format(find_encoder(plan.codec), plan.format.pix_fmt) or plan.format.pix_fmt
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own: errors only
+        try:
+            stream = self._container.add_stream(
+                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=dict(plan.options)
+            )
+        except ValueError as error:
+            raise OutputError(
+                f"a {plan.container} file cannot hold {plan.codec} video",
+                path=self.plan.target,
+                remedy="choose another codec with -c:v, or write an .mkv file",
+            ) from error
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, wire
+        stream.sample_aspect_ratio = plan.sar
+        if plan.rotation:
+            stream.set_display_rotation(plan.rotation)
+        context = stream.codec_context
+        context.time_base = plan.time_base
+        context.thread_count = available_cpus()
+        context.flags |= Flags.frame_duration  # else the last frame of a variable rate is cut short
+        context.colorspace = plan.color.matrix_code
+        context.color_primaries = plan.color.primaries
+        context.color_trc = plan.color.transfer
+        context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
+        if plan.container in APPLE and plan.codec == "libx265":
+            context.codec_tag = "hvc1"  # QuickTime refuses hev1
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise OutputError(
+                f"{plan.codec} refuses {plan.width}x{plan.height} {wire} with {_spelled(plan.options)}",
+                path=self.plan.target,
+                remedy="check -c:v and the encoder options",
+            ) from error
+        if context.options:  # what the encoder did not take
+            raise UsageError(f"{plan.codec} has no option {', '.join(context.options)}", remedy="check -e key=value")
+        return stream
+
+    def _write_header(self) -> None:
+        container, plan = self._container, self.plan
+        container.metadata.update(plan.metadata)
+        if plan.chapters:
+            container.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": round(chapter.start * 1000),
+                        "end": round(chapter.end * 1000),
+                        "time_base": Fraction(1, 1000),
+                        "metadata": chapter.metadata,
+                    }
+                    for number, chapter in enumerate(plan.chapters)
+                ]
+            )
+        try:
+            container.start_encoding()
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise OutputError(
+                f"a {plan.container} file cannot be started with these streams: {_reason(error)}",
+                path=self.plan.target,
+                remedy="write an .mkv file, or drop the sound with -an",
+            ) from error
+
+    def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
+        """Append a packet of the picture, and what is to be copied up to its time.
+
+        lasting: for the last packet, the ticks that the whole picture lasts. MP4 reckons the end of the track from
+        that packet, which need not hold the last frame.
+        """
+        if packet.dts is not None:
+            if self._first_dts is None:
+                self._first_dts = packet.dts
+            if lasting is not None and self.plan.container in APPLE:
+                packet.duration = max(1, lasting - (packet.dts - self._first_dts))
+        try:
+            if self._copies is not None and packet.dts is not None:
+                # In step with the picture: the muxer holds back what it cannot interleave yet.
+                self._copies.copy(self._container, until=packet.dts * packet.time_base)
+            self._container.mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise self.failed(error) from error
+
+    def close(self) -> None:
+        """Copy what is left and finish the file."""
+        try:
+            if self._copies is not None:
+                self._copies.copy(self._container)
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self.failed(error) from error
+        finally:
+            if self._copies is not None:
+                self._copies.close()
+
+    def abandon(self) -> None:
+        """Release the file, whatever becomes of it."""
+        with suppress(OSError):
+            os.truncate(self._part, 0)  # so that finishing it, which cannot be helped, takes no time
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self._container.close()
+        if self._copies is not None:
+            self._copies.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def failed(self, error: Exception) -> OutputError:
+        """The error to show for one of FFmpeg."""
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        return OutputError(
+            f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?" if full else ""
+        )
+
+    def verify(self, written: Extent) -> None:
+        """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
+        plan = self.plan
+        frames, begin, end = 0, None, Fraction(0)
+        try:
+            with open_input(self._part) as container:
+                streams = Counter(stream.type for stream in container.streams)
+                video = container.streams.video[0]
+                for packet in container.demux(video):
+                    if packet.size and packet.pts is not None:
+                        frames += 1
+                        time = packet.pts * packet.time_base
+                        begin = time if begin is None else min(begin, time)
+                        end = max(end, time + (packet.duration or 0) * packet.time_base)
+                if video.duration and video.time_base:  # as the file states it, in MP4
+                    begin, end = Fraction(0), video.duration * video.time_base
+        except (InputError, av.FFmpegError, IndexError) as error:
+            raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
+        lasted, expected = end - (begin or 0), written.ticks * plan.time_base
+        copied = self._copies.counts if self._copies else Counter[str]()
+        # A muxer may add a track of its own, with the names of chapters.
+        complete = frames == written.frames and streams >= copied + Counter(video=1)
+        # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
+        if not complete or abs(lasted - expected) > written.longest + Fraction(1, 500):
+            raise OutputError(
+                f"is not what was written: {frames} of {written.frames} frames, {float(lasted):.3f} of "
+                f"{float(expected):.3f} s, {streams.total()} streams",
+                path=self.plan.target,
+            )
+
+
+def _muxing(plan: EncodePlan) -> dict[str, str]:
+    if plan.container not in APPLE:
+        return {}
+    # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
+    return {"movflags": "+faststart", "movie_timescale": str(fine_tick(plan.time_base.denominator))}
+
+
+def _spelled(options: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in options.items()) or "its defaults"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
