@@ -105,7 +105,9 @@ def test_existing_output_is_exit_code_4(monkeypatch, capsys, clip: Path):
 
 
 def test_damaged_input_is_exit_code_5_or_3_if_strict(monkeypatch, capsys, clip: Path, tmp_path: Path):
-    monkeypatch.setattr("vfi_cli.video.decode.Decoder.__init__", damaged(sys.modules["vfi_cli.video.decode"].Decoder))
+    monkeypatch.setattr(
+        "vfi_cli.video.reader.StreamReader.__init__", damaged(sys.modules["vfi_cli.video.reader"].StreamReader)
+    )
     arguments = ["interp", str(clip), "-o", str(tmp_path / "out.mp4")]
     code, _, err = run(monkeypatch, capsys, *arguments)
     assert code == 5 and "3 DAMAGED" in err

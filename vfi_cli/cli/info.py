@@ -26,7 +26,7 @@ def info_command(
 ) -> None:
     """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
     from vfi_cli.jobs.plan import InterpJob, settle
-    from vfi_cli.video.probe import probe
+    from vfi_cli.video.sources import open_source
 
     job = InterpJob(
         source=source,
@@ -34,7 +34,8 @@ def info_command(
         multi=parse_multiple(multi, "-m") if multi is not None else None,
         slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
     )
-    settled = settle(job, probe(source))
+    opened = open_source(source)
+    settled = settle(job, opened, opened.probe())
     if as_json:
         console.print_data(_as_dict(settled))
     else:

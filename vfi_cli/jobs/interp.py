@@ -24,7 +24,6 @@ from vfi_cli.jobs.stages import Stages, StageTime
 from vfi_cli.jobs.weave import Tally, Weaver
 from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
-from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.target import Target
@@ -178,7 +177,7 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report:
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
     weaver = Weaver(interpolator, settled.encode.format, detector, job.cut_mode)
     begin = time.perf_counter()
-    with decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
+    with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
         marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
         frames = stages.source("decode", marked)
         write = stages.sink("encode", encoder.write)

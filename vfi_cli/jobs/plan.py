@@ -15,7 +15,7 @@ from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.output import EncodePlan, plan_encode
-from vfi_cli.video.probe import probe
+from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.types import ClipInfo
 
 CutMode = Literal["nearest", "hold", "blend"]
@@ -91,6 +91,7 @@ class Plan:
     """
 
     job: InterpJob
+    source: Source
     clip: ClipInfo
     target: Path
     multiple: int | None
@@ -156,13 +157,14 @@ def plan(job: InterpJob) -> Plan:
         UsageError: the request makes no sense for this clip.
         InputError: the source cannot be read, or is of a kind that is not supported.
     """
-    clip = probe(job.source)
+    source = open_source(job.source)
+    clip = source.probe()
     refuse_interlaced(clip)
-    return settle(job, clip)
+    return settle(job, source, clip)
 
 
-def settle(job: InterpJob, clip: ClipInfo) -> Plan:
-    """What `job` would do to `clip`, whether or not its picture is of a kind that is supported.
+def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
+    """What `job` would do to `source`, which holds `clip`, whether or not its picture is of a kind that is supported.
 
     Raises:
         UsageError: the request makes no sense for this clip.
@@ -192,7 +194,7 @@ def settle(job: InterpJob, clip: ClipInfo) -> Plan:
         pix_fmt=job.pix_fmt,
         options=job.codec_options,
     )
-    return Plan(job, clip, target, multiple, stretch, encode)
+    return Plan(job, source, clip, target, multiple, stretch, encode)
 
 
 def _beside(clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:

@@ -1,30 +1,25 @@
 """A clip as a stream of planar 8-bit frames with exact, strictly increasing times.
 
-packets --> _pictures (what decodes, counts what does not)
-        --> _timed    (a clock that never stands still or runs back)
-        --> _trimmed  (durations, start and stop)
-        --> VideoFrame
+Reader --> _timed    (a clock that never stands still or runs back)
+       --> _trimmed  (durations, start and stop)
+       --> VideoFrame
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 from fractions import Fraction
-from itertools import chain, pairwise
 from types import TracebackType
 from typing import Self
 
 import av
 import numpy as np
-from av.packet import Packet
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
-from av.video.stream import VideoStream
 
-from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, UsageError, VfiError
 from vfi_cli.video.probe import is_grey, open_input
+from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
 
 # swscale's own numbers: its names for the matrices are not those of H.273.
@@ -39,8 +34,12 @@ _Picture = tuple[av.VideoFrame, Fraction, Fraction]  # decoded frame, time, stat
 
 
 def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-    """The frames of the clip with start <= time < stop, both in seconds after its first frame."""
-    return Decoder(info, start, stop)
+    """The frames of the file with start <= time < stop, both in seconds after its first frame.
+
+    Raises InputError if the file cannot be read or is interlaced.
+    """
+    refuse_interlaced(info)
+    return Decoder(info, StreamReader(info, open_input(info.path), info.start + start if start else None), start, stop)
 
 
 def refuse_interlaced(info: ClipInfo) -> None:
@@ -52,46 +51,35 @@ def refuse_interlaced(info: ClipInfo) -> None:
 
 
 class Decoder:
-    """Iterates over the frames of a clip, once. Close it, or use it as a context manager.
+    """Iterates over the frames that `reader` finds, once. Close it, or use it as a context manager.
 
     Attributes:
         damaged: frames so far that are lost, or were decoded from damaged data.
         notes: one sentence each for what had to be repaired; complete after the last frame.
-
-    Raises:
-        InputError: the file cannot be read or is interlaced.
 
     Raises while iterating:
         InputError: no frame can be decoded, or the picture changes size or format, or becomes interlaced.
         UsageError: no frame lies in the wanted part.
     """
 
-    def __init__(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
-        refuse_interlaced(info)
-        self.damaged = 0
-        self.notes: list[str] = []
+    def __init__(
+        self, info: ClipInfo, reader: Reader, start: Fraction | None = None, stop: Fraction | None = None
+    ) -> None:
         self._info = info
+        self._reader = reader
         self._start = info.start + start if start else None
         self._stop = info.start + stop if stop is not None else None
-        self._number = 0  # of the frame at hand, for messages
-        self._resources = ExitStack()
-        container = self._resources.enter_context(open_input(info.path))
-        if info.index >= len(container.streams):
-            self.close()
-            raise InputError("the file has changed since it was probed", path=info.path)
-        stream = container.streams[info.index]
-        assert isinstance(stream, VideoStream)
-        stream.thread_type = "AUTO"  # frame threads: several times faster than slices
-        stream.thread_count = available_cpus()
-        self._container, self._stream = container, stream
-        # AVI knows no times of reordered frames, only the order of decoding.
-        self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
-        self._delay: int | None = None  # ticks that decoding is ahead, in that case
-        # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
-        exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
-        if self._start is not None and exact:
-            self._seek(self._start)
+        self._lost = 0  # what the reader does not know of
+        self._notes: list[str] = []
         self._frames = self._trimmed()
+
+    @property
+    def damaged(self) -> int:
+        return self._reader.damaged + self._lost
+
+    @property
+    def notes(self) -> list[str]:
+        return [*self._reader.notes, *self._notes]
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self._frames
@@ -105,70 +93,9 @@ class Decoder:
         self.close()
 
     def close(self) -> None:
-        """Stop decoding and release the file. Codec threads that outlive it can hang the interpreter's exit."""
-        if hasattr(self, "_frames"):
-            self._frames.close()
-        self._resources.close()
-
-    def _seek(self, start: Fraction) -> None:
-        """To where decoding gives every frame from `start` on. MPEG-TS does not seek to key frames: the first picture
-        after the seek can be too late, and then the way back is doubled."""
-        info, back = self._info, Fraction(0)
-        while start - back > info.start - 1:
-            self._container.seek(int((start - back) / info.time_base), stream=self._stream)
-            first = next((frame.pts for frame in self._pictures() if frame.pts is not None), None)
-            if first is not None and first * info.time_base <= start:
-                break
-            back = max(Fraction(1), 2 * back)
-        self._container.seek(int((start - back) / info.time_base), stream=self._stream)
-        self.damaged = self._number = 0
-
-    def _readable(self) -> Iterator[Packet[VideoStream]]:
-        try:
-            yield from self._container.demux(self._stream)
-        except av.FFmpegError:
-            self.damaged += 1
-
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        for packet, following in pairwise(chain(self._readable(), (None,))):
-            assert packet is not None
-            if packet.is_corrupt and following is not None and not following.size:
-                # The file ends within this packet. Decoding it would fail, and such a failure takes along the
-                # frames that other threads are still working on.
-                self.damaged += 1
-                continue
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                self.damaged += 1
-                continue
-            for frame in frames:
-                self._check(frame)
-                self.damaged += frame.is_corrupt
-                self._number += 1
-                yield frame
-
-    def _check(self, frame: av.VideoFrame) -> None:
-        info = self._info
-        if (frame.width, frame.height) != (info.width, info.height):
-            change = f"size at frame {self._number}: {info.width}x{info.height} to {frame.width}x{frame.height}"
-        elif frame.format.name != info.pix_fmt:
-            change = f"pixel format at frame {self._number}: {info.pix_fmt} to {frame.format.name}"
-        elif frame.interlaced_frame:
-            change = f"to interlaced at frame {self._number}"
-        else:
-            return
-        raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")
-
-    def _ticks(self, frame: av.VideoFrame) -> int | None:
-        """The time of a frame, if the file tells."""
-        if not self._by_dts:
-            return frame.pts
-        if frame.dts is None:  # the last ones, which come out when no packet goes in any more
-            return None
-        if self._delay is None:
-            self._delay = frame.dts - round(self._info.start / self._info.time_base)
-        return frame.dts - self._delay
+        """Stop decoding and release the source."""
+        self._frames.close()
+        self._reader.close()
 
     def _timed(self) -> Iterator[_Picture]:
         """Times that strictly increase: missing ones are counted on, a single bad one costs its frame, and a
@@ -178,11 +105,9 @@ class Decoder:
         upcoming = info.start  # when the last frame ends
         shift = Fraction(0)  # from the clock of the file to ours
         waiting: list[_Picture] = []
-        counted = left_out = jumps = 0
-        for frame in self._pictures():
+        left_out = jumps = 0
+        for frame, ticks in self._reader.pictures():
             span = (frame.duration or 0) * info.time_base or 1 / info.average_rate
-            ticks = self._ticks(frame)
-            counted += ticks is None and not self._by_dts
             time = ticks * info.time_base if ticks is not None else upcoming - shift
             waiting.append((frame, time, span))
             if last is None or time + shift > last:
@@ -199,13 +124,15 @@ class Decoder:
                 yield frame, last, span
             waiting.clear()
         left_out += len(waiting)
-        if counted:
-            self.notes.append(f"{counted} frames have no timestamp; they were counted on at the stated rate")
+        if self._reader.unstamped:
+            self._notes.append(
+                f"{self._reader.unstamped} frames have no timestamp; they were counted on at the stated rate"
+            )
         if jumps:
-            self.notes.append("timestamps run backwards; the picture was carried on from where it was")
-        self.damaged += left_out
+            self._notes.append("timestamps run backwards; the picture was carried on from where it was")
+        self._lost += left_out
         if left_out:
-            self.notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
+            self._notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
 
     def _trimmed(self) -> Generator[VideoFrame, None, None]:
         held: av.VideoFrame | None = None
@@ -213,7 +140,7 @@ class Decoder:
         begun = False
         for frame, time, span in self._timed():
             if self._start is not None and time < self._start:
-                self.damaged = 0  # nobody sees these
+                self._reader.damaged = self._lost = 0  # nobody sees these
                 continue
             if held is not None:
                 yield self._frame(held, pts, (time if self._stop is None else min(time, self._stop)) - pts)
@@ -230,7 +157,7 @@ class Decoder:
 
     def _nothing(self) -> VfiError:
         info = self._info
-        if not self._number:
+        if not self._reader.count:
             return InputError("no frame can be decoded", path=info.path, remedy="is the file damaged?")
         first = float(self._start - info.start) if self._start is not None else 0.0
         last = f"{float(self._stop - info.start):.3f} s" if self._stop is not None else "the end"
@@ -247,8 +174,8 @@ class Decoder:
         missing = round((stated - end) * info.average_rate)
         if missing <= 2:  # MP4 tells the duration of the last frame by that of the clip
             return max(end, stated)
-        self.damaged += missing
-        self.notes.append(f"the video ends {float(stated - end):.2f} s early: the file is incomplete")
+        self._lost += missing
+        self._notes.append(f"the video ends {float(stated - end):.2f} s early: the file is incomplete")
         return end
 
     def _frame(self, frame: av.VideoFrame, pts: Fraction, duration: Fraction) -> VideoFrame:

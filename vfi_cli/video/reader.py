@@ -1,0 +1,149 @@
+"""Decoded pictures in the order they are shown, before anything is made of their times and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from fractions import Fraction
+from itertools import chain, pairwise
+from typing import Protocol
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from vfi_cli.cpus import available_cpus
+from vfi_cli.errors import InputError
+from vfi_cli.video.types import ClipInfo
+
+Stamped = tuple[av.VideoFrame, int | None]
+"""A picture, and its time in ticks of the clip if that is known."""
+
+
+class Reader(Protocol):
+    """Where a `Decoder` has its pictures from.
+
+    Attributes:
+        damaged: pictures so far that are lost, or were decoded from damaged data.
+        count: pictures so far.
+        unstamped: those that should have a time and have none.
+        notes: one sentence each for what the user should know; complete after the last picture.
+    """
+
+    damaged: int
+    count: int
+    unstamped: int
+    notes: list[str]
+
+    def pictures(self) -> Iterator[Stamped]:
+        """Every picture, once. Raises InputError when size or format change."""
+
+    def close(self) -> None:
+        """Release everything. Codec threads that outlive it can hang the interpreter's exit."""
+
+
+class StreamReader:
+    """Reads the video stream of a container.
+
+    Args:
+        info: what `container` holds.
+        container: closed together with the reader.
+        start: begin at the last place from which on every picture can be decoded that is shown at or after `start`,
+            in seconds on the clock of the file; where there is no such place, at the first picture.
+
+    Raises InputError if the stream is not there.
+    """
+
+    def __init__(
+        self,
+        info: ClipInfo,
+        container: AbstractContextManager[InputContainer],
+        start: Fraction | None = None,
+    ) -> None:
+        self.damaged = self.count = self.unstamped = 0
+        self.notes: list[str] = []
+        self._info = info
+        self._resources = ExitStack()
+        self._container = self._resources.enter_context(container)
+        if info.index >= len(self._container.streams):
+            self.close()
+            raise InputError("the file has changed since it was probed", path=info.path)
+        stream = self._container.streams[info.index]
+        assert isinstance(stream, VideoStream)
+        stream.thread_type = "AUTO"  # frame threads: several times faster than slices
+        stream.thread_count = available_cpus()
+        self._stream = stream
+        # AVI knows no times of reordered frames, only the order of decoding.
+        self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
+        self._delay: int | None = None  # ticks that decoding is ahead, in that case
+        # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
+        exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
+        if start is not None and exact:
+            self._seek(start)
+
+    def close(self) -> None:
+        self._resources.close()
+
+    def _seek(self, start: Fraction) -> None:
+        """To where decoding gives every frame from `start` on. MPEG-TS does not seek to key frames: the first picture
+        after the seek can be too late, and then the way back is doubled."""
+        info, back = self._info, Fraction(0)
+        while start - back > info.start - 1:
+            self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+            first = next((frame.pts for frame, _ in self.pictures() if frame.pts is not None), None)
+            if first is not None and first * info.time_base <= start:
+                break
+            back = max(Fraction(1), 2 * back)
+        self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+        self.damaged = self.count = self.unstamped = 0
+
+    def _readable(self) -> Iterator[Packet[VideoStream]]:
+        try:
+            yield from self._container.demux(self._stream)
+        except av.FFmpegError:
+            self.damaged += 1
+
+    def pictures(self) -> Iterator[Stamped]:
+        for packet, following in pairwise(chain(self._readable(), (None,))):
+            assert packet is not None
+            if packet.is_corrupt and following is not None and not following.size:
+                # The file ends within this packet. Decoding it would fail, and such a failure takes along the
+                # frames that other threads are still working on.
+                self.damaged += 1
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                refuse_change(frame, self._info, f"at frame {self.count}")
+                ticks = self._ticks(frame)
+                self.damaged += frame.is_corrupt
+                self.count += 1
+                self.unstamped += ticks is None and not self._by_dts
+                yield frame, ticks
+
+    def _ticks(self, frame: av.VideoFrame) -> int | None:
+        """The time of a frame, if the file tells."""
+        if not self._by_dts:
+            return frame.pts
+        if frame.dts is None:  # the last ones, which come out when no packet goes in any more
+            return None
+        if self._delay is None:
+            self._delay = frame.dts - round(self._info.start / self._info.time_base)
+        return frame.dts - self._delay
+
+
+def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
+    """Raises InputError unless the picture is as the clip says."""
+    if (frame.width, frame.height) != (info.width, info.height):
+        change = f"size {where}: {info.width}x{info.height} to {frame.width}x{frame.height}"
+    elif frame.format.name != info.pix_fmt:
+        change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
+    elif frame.interlaced_frame:
+        change = f"to interlaced {where}"
+    else:
+        return
+    raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")
