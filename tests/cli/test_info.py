@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.cli.test_app import run
 from tests.media import make_clip
+from tests.streams import make_rich
 
 
 def test_info_tells_what_the_clip_holds_and_what_would_be_made(monkeypatch, capsys, tmp_path: Path):
@@ -14,6 +15,20 @@ def test_info_tells_what_the_clip_holds_and_what_would_be_made(monkeypatch, caps
     assert "64x48" in out and "10 fps" in out and "60 fps" in out and "in_60fps.mp4" in out
     assert "audio #1 (aac" in out
     assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_info_tells_what_becomes_of_every_stream(monkeypatch, capsys, tmp_path: Path):
+    clip = make_rich(tmp_path / "in.mkv")
+    code, out, _ = run(monkeypatch, capsys, "info", str(clip))
+    assert code == 0
+    assert "audio #2 (ac3, fra, Commentaire, comment)\n" in out
+    assert "subtitle #3 (subrip, eng), becomes mov_text\n" in out
+    assert "attachment #5 (font.ttf), left out of the output: mp4 does not hold attached files\n" in out
+    assert "timecode  01:00:00:05\n" in out and "chapters  2\n" in out
+    _, out, _ = run(monkeypatch, capsys, "info", str(clip), "--json")
+    data = json.loads(out)
+    assert data["output"]["left_out"] == [5] and data["timecode"] == "01:00:00:05"
+    assert data["streams"][3]["flags"] == ["default", "forced"]
 
 
 def test_info_is_json_on_request(monkeypatch, capsys, tmp_path: Path):

@@ -11,10 +11,12 @@ import pytest
 
 from tests.blend import Blend
 from tests.media import audio_packets, make_clip, number_of, truncated, video_times
+from tests.streams import make_rich
 from vfi_cli.errors import InputError, ModelError, OutputError, UsageError, VfiError
 from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.jobs.interp import DAMAGED, InterpJob, Progress, Summary, interpolate_video, run
 from vfi_cli.video.encode import Encoder
+from vfi_cli.video.probe import probe
 
 F = Fraction
 
@@ -117,6 +119,33 @@ def test_sound_is_copied_untouched_and_left_out_on_request(tmp_path: Path):
     silent = do(clip, tmp_path / "silent.mp4", audio=False).target
     with av.open(str(silent)) as container:
         assert not container.streams.audio
+
+
+@pytest.mark.parametrize(
+    "option, gone",
+    [("audio", {"audio"}), ("subtitles", {"subtitle"}), ("data", {"attachment", "cover"}), ("chapters", {"chapters"}),
+     ("metadata", {"title"})],
+)  # fmt: skip
+def test_each_kind_of_what_is_beside_the_picture_can_be_left_out(tmp_path: Path, caplog, option: str, gone: set[str]):
+    clip = make_rich(tmp_path / "in.mkv")
+    caplog.set_level(logging.WARNING)
+    out = probe(do(clip, tmp_path / "out.mkv", stop=F(1), **{option: False}).target)
+    found = {stream.kind for stream in out.others if not stream.cover} | {"cover" for s in out.others if s.cover}
+    found |= {"chapters"} if out.chapters else set()
+    found |= {"title"} if out.metadata.get("title") and out.audio and out.audio[0].title else set()
+    everything = {"audio", "subtitle", "attachment", "cover", "chapters", "title"}
+    assert found == everything - gone - ({"title"} if option == "audio" else set())
+    assert [stream.language for stream in out.others if stream.kind == "subtitle"] in ([], ["eng", "deu"])
+    assert "left out" not in caplog.text
+
+
+def test_sound_that_the_container_refuses_fails_before_the_model_is_asked(tmp_path: Path):
+    clip, blend = make_clip(tmp_path / "in.mkv", 10, audio="pcm_s16le"), Blend()
+    with pytest.raises(OutputError, match="mp4 cannot hold the audio codec pcm_s16le"):
+        do(clip, None, blend)
+    assert blend.prepared == 0
+    assert_clean(tmp_path, clip)
+    assert do(clip, None, audio=False).exit_code == 0
 
 
 def test_a_part_can_be_used(clip: Path, tmp_path: Path):

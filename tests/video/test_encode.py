@@ -192,7 +192,7 @@ def test_aspect_rotation_tags_and_chapters_are_carried(clip, tmp_path):
     )
     for name in ("o.mp4", "o.mkv"):
         plan = plan_encode(info, tmp_path / name, fps=Fraction(10))
-        assert "encoder" not in plan.metadata and "major_brand" not in plan.metadata
+        assert "encoder" not in plan.labels.metadata and "major_brand" not in plan.labels.metadata
         got = probe(encode_numbers(tmp_path / name, plan))
         assert (got.sar, got.rotation, got.metadata["title"]) == (Fraction(4, 3), 90, "T")
         assert [(c.start, c.end, c.metadata["title"]) for c in got.chapters] == [
@@ -203,9 +203,9 @@ def test_aspect_rotation_tags_and_chapters_are_carried(clip, tmp_path):
 
 def test_chapters_are_cut_and_stretched_with_the_picture(clip):
     info = replace(clip, chapters=(Chapter(Fraction(0), Fraction(1, 2), {}), Chapter(Fraction(1, 2), Fraction(1), {})))
-    trimmed = plan_encode(info, clip.path, fps=Fraction(10), start=Fraction(1, 4), stop=Fraction(3, 4)).chapters
+    trimmed = plan_encode(info, clip.path, fps=Fraction(10), start=Fraction(1, 4), stop=Fraction(3, 4)).labels.chapters
     assert [(c.start, c.end) for c in trimmed] == [(0, Fraction(1, 4)), (Fraction(1, 4), Fraction(1, 2))]
-    slow = plan_encode(info, clip.path, fps=Fraction(10), stretch=4).chapters
+    slow = plan_encode(info, clip.path, fps=Fraction(10), stretch=4).labels.chapters
     assert [(c.start, c.end) for c in slow] == [(0, 2), (2, 4)]
 
 

@@ -198,15 +198,15 @@ def test_what_is_besides_the_picture_is_listed(tmp_path):
         )
     )
     assert [stream.kind for stream in info.audio] == ["audio", "audio"]
-    assert [stream.kind for stream in info.left_out] == ["subtitle"]
-    assert str(info.left_out[0]) == "subtitle #3 (subrip)"
+    assert [stream.kind for stream in info.others] == ["audio", "audio", "subtitle"]
+    assert str(info.others[2]) == "subtitle #3 (subrip)"
     assert [chapter.metadata["title"] for chapter in info.chapters] == ["one", "two"]
     assert info.metadata["title"] == "T"
 
 
 def test_the_track_that_names_mp4_chapters_is_not_a_stream_left_out(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", 20, chapters=[(0, 1, "one"), (1, 2, "two")]))
-    assert len(info.chapters) == 2 and info.left_out == ()
+    assert len(info.chapters) == 2 and info.others == ()
 
 
 def test_aspect_rotation_and_fields_are_reported(tmp_path):

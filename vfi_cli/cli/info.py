@@ -51,10 +51,14 @@ def _lines(plan: Plan) -> Iterator[str]:
     aspect = f", sample aspect {clip.sar.numerator}:{clip.sar.denominator}" if clip.sar != 1 else ""
     yield f"  video     {clip.codec}, {clip.width}x{clip.height}, {clip.pix_fmt}, {clip.color}{aspect}{turned}"
     yield f"  timing    {_rate(clip.average_rate)}, {spacing}, about {clip.frame_count} frames"
+    left_out = {stream.info: f", left out of the output: {stream.reason}" for stream in plan.streams.left_out}
+    become = {stream.info: f", becomes {stream.codec}" for stream in plan.streams.kept if stream.codec}
     for stream in clip.others:
-        yield f"  stream    {stream}{', left out of the output' if stream in clip.left_out else ''}"
+        yield f"  stream    {stream}{left_out.get(stream, '')}{become.get(stream, '')}"
     if clip.chapters:
         yield f"  chapters  {len(clip.chapters)}"
+    if clip.timecode:
+        yield f"  timecode  {clip.timecode}"
     for note in clip.notes:
         yield f"  note      {note}"
     if clip.interlaced:
@@ -89,10 +93,18 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         "duration": float(clip.duration),
         "frames": clip.frame_count,
         "streams": [
-            {"index": stream.index, "kind": stream.kind, "codec": stream.codec, "language": stream.language}
+            {
+                "index": stream.index,
+                "kind": stream.kind,
+                "codec": stream.codec,
+                "language": stream.language,
+                "title": stream.title,
+                "flags": list(stream.flags),
+            }
             for stream in clip.others
         ],
         "chapters": len(clip.chapters),
+        "timecode": clip.timecode,
         "notes": list(clip.notes),
         "output": None if clip.interlaced else _output(plan),
     }
@@ -104,5 +116,5 @@ def _output(plan: Plan) -> dict[str, Any]:
         "rate": str(plan.rate),
         "frames": plan.frames,
         "duration": float(plan.duration_out),
-        "left_out": [stream.index for stream in plan.clip.left_out],
+        "left_out": [stream.info.index for stream in plan.streams.left_out],
     }

@@ -84,6 +84,10 @@ class InterpOptions:
         list[str] | None, typer.Option("-e", metavar="KEY=VALUE", help="Option for the encoder; repeatable.")
     ] = None
     no_audio: Annotated[bool, typer.Option("-an", help="Leave the sound out.")] = False
+    no_subtitles: Annotated[bool, typer.Option("-sn", help="Leave the subtitles out.")] = False
+    no_data: Annotated[bool, typer.Option("-dn", help="Leave data streams, attached files and covers out.")] = False
+    no_chapters: Annotated[bool, typer.Option("--no-chapters", help="Leave the chapters out.")] = False
+    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Leave titles and other tags out.")] = False
     overwrite: Overwrite = False
     strict: Annotated[bool, typer.Option("--strict", help="A damaged input is an error: keep nothing.")] = False
 
@@ -142,6 +146,10 @@ class InterpOptions:
             pix_fmt=self.pix_fmt,
             codec_options=encoder_options,
             audio=not self.no_audio,
+            subtitles=not self.no_subtitles,
+            data=not self.no_data,
+            chapters=not self.no_chapters,
+            metadata=not self.no_metadata,
             overwrite=self.overwrite,
             strict=self.strict,
         )

@@ -196,7 +196,14 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report:
 
 
 def _copy(settled: Plan) -> StreamCopy | None:
-    job, clip = settled.job, settled.clip
-    if not job.audio or not clip.audio or settled.stretch > 1:
+    if not settled.streams.kept:
         return None
-    return StreamCopy(clip, origin=settled.encode.origin, start=job.start or None, stop=job.stop)
+    job = settled.job
+    return StreamCopy(
+        settled.clip,
+        settled.streams,
+        origin=settled.encode.origin,
+        start=job.start or None,
+        stop=job.stop,
+        stretch=settled.stretch,
+    )

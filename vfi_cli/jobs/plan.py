@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,8 @@ from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, par
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.output import EncodePlan, plan_encode
 from vfi_cli.video.sources import Source, open_source
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.streams import StreamPlan, plan_streams
+from vfi_cli.video.types import ClipInfo, StreamKind
 
 CutMode = Literal["nearest", "hold", "blend"]
 
@@ -38,7 +39,9 @@ class InterpJob:
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
-        audio: copy the sound.
+        audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
+        chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
+            come along.
         overwrite: the target may exist.
         strict: damage in the source is an error, and nothing is kept.
     """
@@ -63,6 +66,10 @@ class InterpJob:
     pix_fmt: str | None = None
     codec_options: dict[str, str] = field(default_factory=dict)
     audio: bool = True
+    subtitles: bool = True
+    data: bool = True
+    chapters: bool = True
+    metadata: bool = True
     overwrite: bool = False
     strict: bool = False
 
@@ -88,6 +95,7 @@ class Plan:
         target: the file that will be written.
         multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
         stretch: how many times longer the output lasts.
+        streams: what is copied beside the picture.
     """
 
     job: InterpJob
@@ -97,6 +105,7 @@ class Plan:
     multiple: int | None
     stretch: int
     encode: EncodePlan
+    streams: StreamPlan
 
     @property
     def rate(self) -> Fraction:
@@ -123,9 +132,7 @@ class Plan:
         """What the user should know before anything is computed."""
         yield from self.clip.notes
         yield from self.encode.notes
-        yield from (f"{stream} is left out of the output" for stream in self.clip.left_out)
-        if self.stretch > 1 and self.job.audio and self.clip.audio:
-            yield "slow motion is silent: the sound is left out"
+        yield from self.streams.warnings()
 
     def schedule(self) -> Schedule:
         """A fresh schedule, to be fed the times that `clock` gives."""
@@ -156,11 +163,14 @@ def plan(job: InterpJob) -> Plan:
     Raises:
         UsageError: the request makes no sense for this clip.
         InputError: the source cannot be read, or is of a kind that is not supported.
+        OutputError: the container of the output takes sound, but not that of the source.
     """
     source = open_source(job.source)
     clip = source.probe()
     refuse_interlaced(clip)
-    return settle(job, source, clip)
+    settled = settle(job, source, clip)
+    settled.streams.refuse_silence(settled.target)
+    return settled
 
 
 def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
@@ -179,6 +189,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
     else:
         multiple = job.multi or 2
     target = job.target or _beside(clip, fps, multiple, stretch)
+    clip = _unlabelled(clip, job)
     encode = plan_encode(
         clip,
         target,
@@ -194,7 +205,30 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
         pix_fmt=job.pix_fmt,
         options=job.codec_options,
     )
-    return Plan(job, source, clip, target, multiple, stretch, encode)
+    wanted: dict[StreamKind, bool] = {
+        "audio": job.audio,
+        "subtitle": job.subtitles,
+        "data": job.data,
+        "attachment": job.data,
+    }
+    streams = plan_streams(
+        clip,
+        encode.container,
+        wanted=[kind for kind, copied in wanted.items() if copied],
+        stretch=stretch,
+        tags=job.metadata,
+    )
+    return Plan(job, source, clip, target, multiple, stretch, encode, streams)
+
+
+def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:
+    """The clip without what `job` does not carry over."""
+    if not job.chapters:
+        clip = replace(clip, chapters=())
+    if not job.metadata:
+        language = {key: tag for key, tag in clip.tags.items() if key == "language"}
+        clip = replace(clip, metadata={}, tags=language, timecode="")
+    return clip
 
 
 def _beside(clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:

@@ -116,20 +116,7 @@ class Muxer:
 
     def _write_header(self) -> None:
         container, plan = self._container, self.plan
-        container.metadata.update(plan.metadata)
-        if plan.chapters:
-            container.set_chapters(
-                [
-                    {
-                        "id": number,
-                        "start": round(chapter.start * 1000),
-                        "end": round(chapter.end * 1000),
-                        "time_base": Fraction(1, 1000),
-                        "metadata": chapter.metadata,
-                    }
-                    for number, chapter in enumerate(plan.chapters)
-                ]
-            )
+        plan.labels.put(container, self.video)
         try:
             container.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -235,8 +222,9 @@ class Muxer:
 def _muxing(plan: EncodePlan) -> dict[str, str]:
     if plan.container not in APPLE:
         return {}
+    flags = "+faststart+use_metadata_tags" if plan.labels.free_tags else "+faststart"
     # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
-    return {"movflags": "+faststart", "movie_timescale": str(fine_tick(plan.time_base.denominator))}
+    return {"movflags": flags, "movie_timescale": str(fine_tick(plan.time_base.denominator))}
 
 
 def _spelled(options: Mapping[str, str]) -> str:

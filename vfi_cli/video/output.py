@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vfi_cli.errors import UsageError
 from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder
-from vfi_cli.video.passthrough import fresh_tags
-from vfi_cli.video.types import Chapter, ClipInfo, ColorSpec, PlaneFormat
+from vfi_cli.video.labels import Labels, plan_labels
+from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -38,7 +38,7 @@ class EncodePlan:
         rate: frames per second, the mean where the rate varies.
         time_base: seconds per tick of the output.
         origin: the time of a frame, in seconds, that becomes 0 in the output.
-        chapters: on the clock of the output.
+        labels: tags, chapters and the like.
         notes: one sentence each for what the user should know.
     """
 
@@ -55,8 +55,7 @@ class EncodePlan:
     origin: Fraction = Fraction(0)
     sar: Fraction = Fraction(1)
     rotation: int = 0
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    chapters: tuple[Chapter, ...] = ()
+    labels: Labels = field(default_factory=Labels)
     notes: tuple[str, ...] = ()
 
 
@@ -107,6 +106,7 @@ def plan_encode(
     else:
         offset = None if start else info.start * stretch - origin
         time_base = _grid_tick(fps, offset)
+    labels = plan_labels(info, container, rate=rate, origin=origin, stretch=stretch, start=start, stop=stop)
     return EncodePlan(
         target=target,
         container=container,
@@ -121,9 +121,8 @@ def plan_encode(
         origin=origin,
         sar=info.sar,
         rotation=info.rotation,
-        metadata=fresh_tags(info.metadata),
-        chapters=_kept_chapters(info, origin, stretch, stop),
-        notes=notes,
+        labels=labels,
+        notes=(*notes, *labels.notes),
     )
 
 
@@ -144,15 +143,3 @@ def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
     """A tick of which every time of the source, every nominal time, and every `multiple`th in between is one."""
     ticks = math.lcm(info.time_base.denominator, info.average_rate.numerator) * multiple
     return Fraction(1, ticks if ticks <= _MAX_TICK else _FINE_TICK)
-
-
-def _kept_chapters(info: ClipInfo, origin: Fraction, stretch: int, stop: Fraction | None) -> tuple[Chapter, ...]:
-    end = (info.start + stop) * stretch - origin if stop is not None else None
-    kept = []
-    for chapter in info.chapters:
-        begins = max(chapter.start * stretch - origin, Fraction(0))
-        ends = chapter.end * stretch - origin
-        ends = ends if end is None else min(ends, end)
-        if begins < ends:
-            kept.append(Chapter(begins, ends, chapter.metadata))
-    return tuple(kept)

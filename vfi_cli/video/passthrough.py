@@ -1,94 +1,127 @@
-"""Sound, copied packet by packet: nothing is decoded, so nothing is lost."""
+"""Streams beside the picture, copied packet by packet: nothing is decoded that can be kept as it is."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
+from vfi_cli.video.labels import fresh_tags, label_stream
+from vfi_cli.video.output import APPLE
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.streams import KeptStream, StreamPlan
+from vfi_cli.video.subtitles import TextSubtitles
+from vfi_cli.video.types import ClipInfo, StreamInfo
 
-# Tags that describe the file they were read from begin so; the rest is about the content.
-_STALE_TAGS = (
-    *("major_brand", "minor_version", "compatible_brands", "encoder"),
-    *("duration", "bps", "number_of_", "_statistics"),
-)
 _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
-_LEAD = Fraction(2)  # sound may sit in the file so far ahead of the picture of its time
+_LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
+_LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
+_UNTIMED = Fraction(2)  # how long to show a line that does not say
+_COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
-
-def fresh_tags(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The tags that are still true of a copy."""
-    return {key: tag for key, tag in metadata.items() if not key.lower().startswith(_STALE_TAGS)}
+_Timed = tuple[Fraction, "Packet[Stream]"]  # seconds in the output; the packet, on the clock of the output
 
 
 class StreamCopy:
-    """Copies the audio streams of a clip into an output, in step with its pictures.
+    """Copies streams of a clip into an output, in step with its pictures.
 
     Args:
         info: the clip.
-        origin: the time of the file, in seconds, that becomes 0 in the output.
-        start, stop: keep start <= time < stop, in seconds after the first frame.
+        plan: which streams, and how.
+        origin: the time of the file, in seconds of the output, that becomes 0.
+        start, stop: keep start <= time < stop, in seconds after the first frame; lines of text are cut to that.
+        stretch: times are so many times longer in the output.
     """
 
     def __init__(
         self,
         info: ClipInfo,
+        plan: StreamPlan,
         *,
         origin: Fraction,
         start: Fraction | None = None,
         stop: Fraction | None = None,
+        stretch: int = 1,
     ) -> None:
         self._info = info
+        self._plan = plan
         self._origin = origin
+        self._stretch = stretch
         self._start = info.start + start if start else None
         self._stop = info.start + stop if stop is not None else None
         self._resources = ExitStack()
+        self._kinds = {kept.info.index: kept.info.kind for kept in plan.kept}
         self._outputs: dict[int, Stream] = {}
+        self._texts: dict[int, TextSubtitles] = {}
+        self._covers: list[Packet[Stream]] = []
+        self._written: set[int] = set()  # streams of which packets were copied
+        self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
         self._packets = self._timed()
-        self._next: tuple[Fraction, Packet[Stream]] | None = None
+        self._next: _Timed | None = None
 
     @property
     def counts(self) -> Counter[str]:
-        """How many streams of each kind are copied, as a reader of the output will call them."""
-        return Counter(stream.type for stream in self._outputs.values())
+        """How many streams of each kind are copied, as a reader of the output calls them; final after the last copy."""
+        counts: Counter[str] = Counter()
+        for kept in self._plan.kept:
+            if kept.info.kind in ("audio", "data") and self._apple and kept.info.index not in self._written:
+                continue  # a track without packets is none, there
+            counts["video" if kept.info.cover else kept.info.kind] += 1
+        return counts
 
     def attach(self, output: OutputContainer, target: Path) -> None:
         """Add the streams to `output`, before its header is written.
 
-        Raises OutputError, naming `target` and the codec that its container refuses.
+        Raises OutputError, naming `target`, if its container refuses one.
         """
+        self._apple = output.format.name in APPLE
         container = self._resources.enter_context(open_input(self._info.path))
-        for stream in container.streams:
-            if stream.index not in {kept.index for kept in self._info.audio}:
-                stream.discard = Discard.all
-        for info in self._info.audio:
-            stream = container.streams[info.index]
-            refusal = OutputError(
-                f"{output.format.name} cannot hold the audio codec {info.codec}",
-                path=target,
-                remedy="write a .mov or .mkv file, or drop the sound with -an",
-            )
-            if output.format.name == "mp4" and info.codec.startswith("pcm_"):
-                raise refusal  # the muxer would, but not before the trailer
+        for kept in self._plan.kept:
             try:
-                copy = output.add_stream_from_template(stream)
+                self._outputs[kept.info.index] = self._added(output, container, kept)
             except (av.FFmpegError, ValueError) as error:
-                raise refusal from error
-            copy.metadata.update(fresh_tags(stream.metadata))
-            copy.disposition = stream.disposition
-            self._outputs[info.index] = copy
+                raise OutputError(
+                    f"{output.format.name} cannot hold {kept.info}", path=target, remedy="write an .mkv file"
+                ) from error
         self._container = container
         self._next = next(self._packets, None)
+
+    def _added(self, output: OutputContainer, container: InputContainer, kept: KeptStream) -> Stream:
+        info, source = kept.info, container.streams[kept.info.index]
+        tags = fresh_tags(source.metadata) if self._plan.tags else {"language": info.language} if info.language else {}
+        if info.cover:
+            return self._add_cover(output, info, tags)
+        if info.kind == "attachment":
+            return output.add_stream_from_template(source)
+        copy: Stream
+        if kept.codec:
+            self._texts[info.index] = TextSubtitles(output, source, kept.codec)
+            copy = self._texts[info.index].stream
+        else:
+            copy = output.add_stream_from_template(source)
+        label_stream(copy, output.format.name, tags, info.flags)
+        return copy
+
+    def _add_cover(self, output: OutputContainer, info: StreamInfo, tags: dict[str, str]) -> Stream:
+        with open_input(self._info.path) as container:  # the one to copy from stays at its start
+            picture = next(packet for packet in container.demux(container.streams[info.index]) if packet.size)
+        if not self._apple:
+            ending, kind = _COVER_TYPES[info.codec]
+            return output.add_attachment(tags.get("filename", f"cover.{ending}"), f"image/{kind}", bytes(picture))
+        cover = output.add_mux_stream(info.codec, width=1, height=1)  # the size is in the picture, which is not parsed
+        label_stream(cover, output.format.name, tags, ("attached_pic",))
+        packet: Packet[Stream] = Packet(bytes(picture))
+        packet.stream, packet.time_base, packet.pts, packet.dts = cover, Fraction(1, 1000), 0, 0
+        self._covers.append(packet)
+        return cover
 
     def copy(self, output: OutputContainer, until: Fraction | None = None) -> None:
         """Write the packets that start before `until` seconds of the output; all that are left if None."""
@@ -101,37 +134,99 @@ class StreamCopy:
         self._packets.close()
         self._resources.close()
 
-    def _timed(self) -> Generator[tuple[Fraction, Packet[Stream]], None, None]:
-        """(time in the output, packet on the clock of the output)."""
-        streams = [stream for stream in self._container.streams.audio if stream.index in self._outputs]
-        if self._start is not None:
-            self._container.seek(int(max(self._start - _LEAD, self._info.origin) * av.time_base))
-        shifts = dict.fromkeys(self._outputs, -self._origin)
-        lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
-        done: set[int] = set()  # streams past the end of the part
+    def _timed(self) -> Generator[_Timed, None, None]:
+        for packet in self._covers:
+            yield Fraction(0), packet
         with suppress(av.FFmpegError):  # a file that ends in the middle: the picture reports it
-            for packet in self._container.demux(*streams):
-                base, index = packet.time_base, packet.stream_index
-                if not packet.size or packet.dts is None:
-                    continue
-                shown = (packet.pts if packet.pts is not None else packet.dts) * base
-                if self._stop is not None and shown >= self._stop:
-                    done.add(index)
-                    if len(done) == len(streams):
-                        return
-                    continue
-                if self._start is not None and shown < self._start:
-                    continue
-                time = packet.dts * base + shifts[index]
-                begin, end = lasts.get(index, (None, time))
-                if begin is not None and time <= begin:
-                    if begin - time < _JUMP:
-                        continue
-                    shifts[index] += end - time
-                    time = end
-                lasts[index] = time, time + (packet.duration or 0) * base
-                lead = packet.pts - packet.dts if packet.pts is not None else 0
-                packet.dts = round(time / base)
-                packet.pts = packet.dts + lead
-                packet.stream = self._outputs[index]
-                yield time, packet
+            for packet in self._read():
+                yield from self._placed(packet)
+        for text in self._texts.values():
+            for line in text.flush():
+                yield Fraction(0), line
+
+    def _read(self) -> Iterator[Packet[Stream]]:
+        """The packets of the part that is used, and some around it."""
+        timed = {index for index, kind in self._kinds.items() if kind != "attachment"}
+        sound = {index for index, kind in self._kinds.items() if kind == "audio"}
+        if not timed:
+            return
+        read = [*timed] if self._stop is None or sound else [*timed, self._info.index]  # what tells when to stop
+        for stream in self._container.streams:
+            if stream.index not in read:
+                stream.discard = Discard.all
+        if self._start is not None:
+            lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
+            self._container.seek(int(max(self._start - lead, self._info.origin) * av.time_base))
+        over: set[int] = set()
+        for packet in self._container.demux([self._container.streams[index] for index in read]):
+            if not packet.size or packet.dts is None:
+                continue
+            time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
+            if self._stop is not None and time >= self._stop:
+                over.add(packet.stream_index)
+                if over >= timed or (over >= sound and time >= self._stop + _LEAD):
+                    return
+            elif packet.stream_index in timed:
+                yield packet
+
+    def _placed(self, packet: Packet[Stream]) -> Iterator[_Timed]:
+        """The packet, cut to the part that is used, on the clock of the output."""
+        assert packet.dts is not None
+        base, index = packet.time_base, packet.stream_index
+        ahead = (packet.pts - packet.dts) * base if packet.pts is not None else Fraction(0)
+        time, lasts = packet.dts * base, (packet.duration or 0) * base
+        sound = self._kinds[index] == "audio"
+        if index in self._texts:
+            lasts = lasts or _UNTIMED
+        if self._start is not None and time + ahead < self._start:
+            late = self._start - time - ahead
+            if sound or lasts <= late:
+                return
+            time, lasts = time + late, lasts - late
+        if self._stop is not None and not sound:
+            lasts = min(lasts, self._stop - time - ahead)
+        placed = self._clock.place(index, time, lasts, sound)
+        if placed is None:
+            return
+        begin = placed * self._stretch - self._origin
+        lasts *= self._stretch
+        if not sound and begin < 0:
+            begin, lasts = Fraction(0), max(lasts + begin, Fraction(0))
+        self._written.add(index)
+        if index in self._texts:
+            for line in self._texts[index].convert(packet, begin, begin + lasts):
+                yield begin, line
+            return
+        packet.dts = round(begin / base)
+        packet.pts = packet.dts + round(ahead * self._stretch / base)
+        packet.duration = round(lasts / base)
+        packet.stream = self._outputs[index]
+        yield begin, packet
+
+
+class _Clock:
+    """Carries on clocks that jump back for good (joined recordings), so that no stream runs back.
+
+    leader: the stream whose jumps the silent ones follow, for they are too sparse to tell themselves.
+    """
+
+    def __init__(self, leader: int | None) -> None:
+        self._leader = leader
+        self._shifts: dict[int, Fraction] = {}
+        self._lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
+
+    def place(self, index: int, time: Fraction, lasts: Fraction, sound: bool) -> Fraction | None:
+        """`time`, in seconds, of a packet as it should be; None for sound that is there already."""
+        owner = index if sound or self._leader is None else self._leader
+        time += self._shifts.get(owner, 0)
+        begin, end = self._lasts.get(index, (None, time))
+        if begin is not None and (time < begin or (sound and time == begin)):
+            if begin - time >= _JUMP and owner == index:
+                self._shifts[index] = self._shifts.get(index, 0) + end - time
+                time = end
+            elif sound:
+                return None
+            else:
+                time = begin
+        self._lasts[index] = time, time + lasts
+        return time

@@ -13,7 +13,7 @@ from typing import get_args
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition, Stream
+from av.stream import DataStream, Disposition, Stream
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
@@ -95,7 +95,7 @@ def probe(path: str | Path) -> ClipInfo:
         stored = context.format
         if stored is None:
             raise InputError(
-                f"no picture of the {_codec_name(stream)} video can be read", path=path, remedy="is it complete?"
+                f"no picture of the {codec_name(stream)} video can be read", path=path, remedy="is it complete?"
             )
         notes: list[str] = []
         format = nearest_format(stored)
@@ -112,7 +112,7 @@ def probe(path: str | Path) -> ClipInfo:
             path=path,
             container=container.format.name,
             index=stream.index,
-            codec=_codec_name(stream),
+            codec=codec_name(stream),
             width=context.width,
             height=context.height,
             pix_fmt=stored.name,
@@ -129,10 +129,13 @@ def probe(path: str | Path) -> ClipInfo:
             sar=stream.sample_aspect_ratio or Fraction(1),
             rotation=head.first.rotation if head.first else 0,
             interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
+            tags=dict(stream.metadata),
+            flags=_flags(stream),
+            timecode=_timecode(container, stream),
             others=tuple(
                 _describe(other)
                 for other in container.streams
-                if other.index != stream.index and not _is_chapter_track(other, len(chapters))
+                if other.index != stream.index and not _repeats(other, len(chapters))
             ),
             chapters=chapters,
             metadata=dict(container.metadata),
@@ -316,16 +319,44 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
     )
 
 
-def _is_chapter_track(stream: Stream, chapters: int) -> bool:
-    """MP4 keeps the names of its chapters in a track of text; the chapters themselves are carried over."""
-    return stream.type == "data" and stream.codec_context is None and 0 < chapters == stream.frames
+def _repeats(stream: Stream, chapters: int) -> bool:
+    """MP4 keeps the names of its chapters in a track of text, and the timecode in a track of its own: both are carried
+    over as what they mean."""
+    if stream.type != "data" or stream.codec_context is not None:
+        return False
+    return 0 < chapters == stream.frames or "timecode" in stream.metadata
+
+
+def _timecode(container: InputContainer, stream: VideoStream) -> str:
+    """As the picture states it, or a track of its own, or the file: no two containers agree on where that is."""
+    for metadata in (stream.metadata, *(track.metadata for track in container.streams.data), container.metadata):
+        stated = {key.lower(): tag for key, tag in metadata.items()}.get("timecode")
+        if stated:
+            return stated
+    return ""
 
 
 def _describe(stream: Stream) -> StreamInfo:
     kinds = get_args(StreamKind)
+    flags = _flags(stream)
     kind: StreamKind = stream.type if stream.type in kinds else "unknown"
-    return StreamInfo(stream.index, kind, _codec_name(stream), stream.language or "")
+    title = next(filter(None, map(stream.metadata.get, ("title", "name", "filename"))), "")  # MP4 calls it a name
+    return StreamInfo(
+        stream.index,
+        "attachment" if "attached_pic" in flags else kind,
+        codec_name(stream),
+        stream.language or "",
+        title,
+        flags,
+    )
 
 
-def _codec_name(stream: Stream) -> str:
-    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
+def _flags(stream: Stream) -> tuple[str, ...]:
+    return tuple(flag.name for flag in stream.disposition if flag.name)
+
+
+def codec_name(stream: Stream) -> str:
+    """FFmpeg's name for what is in `stream`, whoever decodes it; empty if it has none."""
+    if stream.codec_context is not None:
+        return stream.codec_context.codec.canonical_name
+    return (stream.name or "") if isinstance(stream, DataStream) else ""

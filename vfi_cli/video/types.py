@@ -188,15 +188,30 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """A stream of the file other than the video that is read."""
+    """A stream of the file other than the video that is read.
+
+    Args:
+        kind: a cover picture counts as an attachment, in whatever way the file holds it.
+        codec: FFmpeg's name, empty where it has none.
+        title: as the file states it; the name of an attached file.
+        flags: what FFmpeg calls dispositions: "default", "forced", "attached_pic", ...
+    """
 
     index: int
     kind: StreamKind
     codec: str
     language: str = ""
+    title: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def cover(self) -> bool:
+        """A picture of the whole file, not a moving one."""
+        return "attached_pic" in self.flags
 
     def __str__(self) -> str:
-        return f"{self.kind} #{self.index} ({', '.join(filter(None, (self.codec, self.language)))})"
+        words = ", ".join(filter(None, (self.codec, self.language, self.title, *self.flags)))
+        return f"{self.kind} #{self.index}" + (f" ({words})" if words else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +241,9 @@ class ClipInfo:
         vfr: the spacing of frames varies; None if it could not be told.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
-        others: every stream but the video that is read.
+        tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
+        timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
+        others: every stream but the video that is read, and those that only repeat chapters or the timecode.
         notes: one sentence each for what the user should know (a guessed matrix, reduced depth, ...).
     """
 
@@ -250,6 +267,9 @@ class ClipInfo:
     sar: Fraction = Fraction(1)
     rotation: int = 0
     interlaced: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    timecode: str = ""
     others: tuple[StreamInfo, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
@@ -263,10 +283,5 @@ class ClipInfo:
 
     @property
     def audio(self) -> tuple[StreamInfo, ...]:
-        """The streams that can be copied."""
+        """The sound tracks."""
         return tuple(stream for stream in self.others if stream.kind == "audio")
-
-    @property
-    def left_out(self) -> tuple[StreamInfo, ...]:
-        """The streams that no output holds; name them to the user before the first frame."""
-        return tuple(stream for stream in self.others if stream.kind != "audio")

@@ -1,0 +1,139 @@
+"""What a container takes is known before anything is written to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.media import make_clip
+from tests.streams import make_rich
+from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.probe import probe
+from vfi_cli.video.streams import LeftOut, StreamPlan, plan_streams
+from vfi_cli.video.types import ClipInfo
+
+KINDS = ("audio", "subtitle", "data", "attachment")
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory) -> ClipInfo:
+    return probe(make_rich(tmp_path_factory.mktemp("streams") / "rich.mkv"))
+
+
+def outcomes(plan: StreamPlan) -> dict[int, str]:
+    """What becomes of each stream, by its index."""
+    kept = {stream.info.index: stream.codec or "copied" for stream in plan.kept}
+    return kept | {stream.info.index: "left out" for stream in plan.left_out}
+
+
+@pytest.mark.parametrize(
+    "container, sound, text, font, cover",
+    [
+        ("matroska", "copied", "copied", "copied", "copied"),
+        ("mp4", "copied", "mov_text", "left out", "copied"),
+        ("mov", "copied", "mov_text", "left out", "left out"),
+        ("webm", "left out", "webvtt", "left out", "left out"),
+        ("gif", "left out", "left out", "left out", "left out"),
+    ],
+)
+def test_each_container_takes_what_it_can(rich: ClipInfo, container, sound, text, font, cover):
+    plan = plan_streams(rich, container, wanted=KINDS)
+    assert outcomes(plan) == {1: sound, 2: sound, 3: text, 4: text, 5: font, 6: cover}
+
+
+def test_only_what_is_wanted_is_looked_at(rich: ClipInfo):
+    plan = plan_streams(rich, "mp4", wanted=("audio",))
+    assert outcomes(plan) == {1: "copied", 2: "copied"} and list(plan.warnings()) == []
+
+
+def test_every_loss_is_told_with_its_reason(rich: ClipInfo):
+    warnings = list(plan_streams(rich, "mp4", wanted=KINDS).warnings())
+    assert warnings == [
+        "attachment #5 (font.ttf) is left out of the output: mp4 does not hold attached files",
+        "subtitle #4 (ass, deu, default, forced) becomes mov_text: how and where its lines are drawn is lost",
+    ]
+
+
+def test_slow_motion_is_silent_and_keeps_the_text(rich: ClipInfo):
+    plan = plan_streams(rich, "matroska", wanted=KINDS, stretch=2)
+    assert outcomes(plan) == {1: "left out", 2: "left out"} | dict.fromkeys((3, 4, 5, 6), "copied")
+    assert {stream.reason for stream in plan.left_out} == {"slow motion is silent"}
+
+
+@pytest.mark.parametrize("codec, outcome", [("hdmv_pgs_subtitle", "copied"), ("dvd_subtitle", "left out")])
+def test_pictures_with_times_of_their_own_are_not_slowed_down(rich: ClipInfo, codec: str, outcome: str):
+    others = (*rich.others[:2], replace(rich.others[2], codec=codec), *rich.others[3:])
+    assert outcomes(plan_streams(replace(rich, others=others), "matroska", wanted=KINDS, stretch=2))[3] == outcome
+
+
+def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_never_sound(rich: ClipInfo):
+    with pytest.raises(OutputError, match=r"o\.webm: webm cannot hold the audio codec aac .*-an"):
+        plan_streams(rich, "webm", wanted=KINDS).refuse_silence(Path("o.webm"))
+    plan_streams(rich, "gif", wanted=KINDS).refuse_silence(Path("o.gif"))
+    plan_streams(rich, "webm", wanted=KINDS, stretch=2).refuse_silence(Path("o.webm"))
+    plan_streams(rich, "webm", wanted=("subtitle",)).refuse_silence(Path("o.webm"))
+
+
+@pytest.mark.parametrize("source", ["in.avi", "in.mov", "in.mkv"])
+def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
+    clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
+    with pytest.raises(OutputError, match=r"mp4 cannot hold the audio codec pcm_s16le .*\.mov"):
+        plan_streams(clip, "mp4", wanted=KINDS).refuse_silence(Path("o.mp4"))
+    assert outcomes(plan_streams(clip, "mov", wanted=KINDS)) == {1: "copied"}
+
+
+def test_sound_is_tried_not_looked_up(tmp_path: Path):
+    """QuickTime has a name for Opus, but its muxer refuses the header."""
+    clip = probe(make_clip(tmp_path / "in.mkv", 10, audio="libopus"))
+    verdicts = {name: outcomes(plan_streams(clip, name, wanted=KINDS))[1] for name in ("mov", "mp4", "webm")}
+    assert verdicts == {"mov": "left out", "mp4": "copied", "webm": "copied"}
+
+
+def with_data(path: Path, codec: str) -> ClipInfo:
+    with av.open(str(path), "w") as sink:
+        video = sink.add_stream("libx264", rate=10, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        data = sink.add_data_stream(codec)
+        for number in range(10):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            sink.mux(video.encode(frame))
+            packet = av.Packet(b"position %d" % number)
+            packet.stream, packet.time_base = data, Fraction(1, 10)
+            packet.pts = packet.dts = number
+            packet.duration = 1
+            sink.mux(packet)
+        sink.mux(video.encode(None))
+    return probe(path)
+
+
+def test_data_goes_where_it_came_from_and_is_named_where_it_cannot_go(tmp_path: Path):
+    telemetry = with_data(tmp_path / "camera.mp4", "bin_data")
+    assert outcomes(plan_streams(telemetry, "mp4", wanted=KINDS)) == {1: "copied"}
+    assert "matroska does not hold bin_data" in next(plan_streams(telemetry, "matroska", wanted=KINDS).warnings())
+    klv = with_data(tmp_path / "drone.ts", "klv")
+    assert "data #1 (klv) is left out" in next(plan_streams(klv, "mp4", wanted=KINDS).warnings())
+
+
+def test_a_second_picture_is_named(tmp_path: Path):
+    clip, path = make_clip(tmp_path / "a.mkv", 5), tmp_path / "two.mkv"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
+        copies = [sink.add_stream_from_template(source.streams.video[0], opaque=True) for _ in range(2)]
+        for copy in copies:
+            source.seek(0)
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = copy
+                    sink.mux(packet)
+    (second,) = plan_streams(probe(path), "matroska", wanted=()).left_out
+    assert isinstance(second, LeftOut) and "second picture" in second.reason
+
+
+def test_a_file_that_has_changed_is_no_bug(rich: ClipInfo, tmp_path: Path):
+    changed = replace(rich, path=make_clip(tmp_path / "other.mkv", 3))
+    with pytest.raises(InputError, match="changed"):
+        plan_streams(changed, "mp4", wanted=KINDS)
