@@ -1,97 +1,157 @@
 from __future__ import annotations
 
-import itertools
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from tests.train.packs import TINY, tiny, write_pack
 from vfi_cli import weights
-from vfi_cli.model.config import LITE
-from vfi_cli.train import loop
-from vfi_cli.train.loop import learning_rate, train
-from vfi_cli.train.recipes import RECIPES, Recipe
-
-TINY = replace(LITE, feature=8, context=8, widths=(8, 8), patch=32)
-SECONDS = 2.5
-
-
-def tiny(**changes: object) -> Recipe:
-    recipe = RECIPES["lite"](SECONDS / 60)
-    small = {
-        "config": TINY,
-        "crop": 32,
-        "batch": 4,
-        "pairs": 8,
-        "crops_per_pair": 2,
-        "warm_up_steps": 1,
-        "average_decay": 0.5,
-    }
-    return replace(recipe, **(small | changes))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_rate_warms_up_then_falls_along_a_cosine(name: str) -> None:
-    recipe = RECIPES[name](10)
-    peak, final, warm = recipe.learning_rate, recipe.final_rate, recipe.warm_up_steps
-    assert learning_rate(recipe, 0, 0) == pytest.approx(peak / warm)
-    assert learning_rate(recipe, warm // 2 - 1, 0) == pytest.approx(peak / 2)
-    assert learning_rate(recipe, warm, 0) == pytest.approx(peak)
-    assert learning_rate(recipe, warm, 0.5) == pytest.approx((peak + final) / 2)
-    assert learning_rate(recipe, warm, 1) == learning_rate(recipe, warm, 1.01) == pytest.approx(final)
-
-
-@pytest.mark.parametrize("change", [{"crop": 48}])
-def test_refuses_a_recipe_whose_crops_do_not_fit(change: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="multiple"):
-        tiny(**change)
+from vfi_cli.errors import InputError, ModelError, OutputError, UsageError
+from vfi_cli.model.apr import Apr
+from vfi_cli.train import loop, report
+from vfi_cli.train.loop import Outcome, TrainJob, run
+from vfi_cli.train.report import RunFolder
+from vfi_cli.train.state import load_state
+from vfi_cli.train.step import Measured
+from vfi_cli.train.trainer import Trainer
 
 
 @pytest.fixture
-def windows() -> list[np.ndarray]:
-    """Frames that stand still, and a flash between them that no average shows."""
-    draw = np.random.default_rng(0)
-    still = draw.integers(0, 150, (2, 40, 48, 3)).astype(np.uint8)
-    return [np.stack([frame, frame + 60, frame]) for frame in still]
+def pack(tmp_path: Path) -> Path:
+    return write_pack(tmp_path / "pack")
+
+
+class Stage:
+    """Where steps last a tenth of a second each, and signals come when they are told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.signals: dict[int, signal.Signals] = {}
+        self._step = loop._step
+
+    def step(self, trainer: Trainer, *rest: Any) -> Measured:
+        if kind := self.signals.pop(trainer.step_number, None):
+            os.kill(os.getpid(), kind)
+        self.seconds += 0.1
+        return self._step(trainer, *rest)
 
 
 @pytest.fixture
-def every_step_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And takes as long on every machine: the clock ticks when it is read."""
-    ticks = itertools.count(step=0.02)
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
-    monkeypatch.setattr(loop, "LOG_SECONDS", 0)
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    stage = Stage()
+    monkeypatch.setattr(loop, "_step", stage.step)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: stage.seconds))
+    monkeypatch.setattr(report, "LOG_SECONDS", 0)
+    monkeypatch.setattr("vfi_cli.engine.device.available_cpus", lambda: 1)  # tiny tensors: threads only wait
+    return stage
 
 
-@pytest.mark.usefixtures("every_step_is_logged")
-def test_a_short_run_learns_and_writes_weights(windows: list[np.ndarray], tmp_path: Path) -> None:
-    out = tmp_path / "tiny.safetensors"
-    trained = train(tiny(learning_rate=1e-2), windows, out)
-    records = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
-    losses = [record[name] for record in records for name in ("static", "routed") if name in record]
-    assert len(losses) >= 8
-    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+def records(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in RunFolder(out).metrics.read_text().splitlines()]
 
-    loaded = weights.load(str(out))
+
+@pytest.mark.usefixtures("stage")
+def test_a_short_run_learns_and_leaves_everything_in_its_folder(pack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "a"
+    recipe = tiny(4, learning_rate=1e-2)
+    assert run(TrainJob(recipe, (pack,), out, device="cpu")) == Outcome(1.0, None)
+    lines = records(out)
+    losses = [line[name] for line in lines for name in ("static", "routed") if name in line]
+    assert len(losses) > 30 and np.mean(losses[-5:]) < np.mean(losses[:5])
+    held_out = [line["held_out_static_gain"] for line in lines if "held_out_static_gain" in line]
+    assert len(held_out) == 2 and held_out[1] > held_out[0] + 1
+    assert {"step", "minutes", "held_out_average_psnr", "held_out_routed_gain"} <= set(lines[-1])
+
+    loaded = weights.load(str(RunFolder(out).weights))
     assert loaded.config == TINY
-    for name, value in trained.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], value.half().float().cpu()), name
+    tensors, about = load_state(RunFolder(out).state)
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(tensors[f"average.{name}"].half().float(), value), name
+    assert about["recipe"]["batch"] == 4 and about["step"] == lines[-1]["step"]
+    for picture in (RunFolder(out).curves, RunFolder(out).sheet(0), RunFolder(out).sheet(about["step"])):
+        assert cv2.imread(str(picture)).std() > 10
 
 
-@pytest.mark.usefixtures("every_step_is_logged")
-def test_goes_on_from_weights(windows: list[np.ndarray], tmp_path: Path) -> None:
-    start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT], ids=lambda kind: kind.name)
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    pack: Path, tmp_path: Path, stage: Stage, kind: signal.Signals
+) -> None:
+    recipe = tiny(2, curriculum=0.5)
+    whole, parts = (
+        TrainJob(recipe, (pack,), tmp_path / name, device="cpu", resume=True) for name in ("whole", "parts")
+    )
+    assert run(whole) == Outcome(1.0, None)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    stage.signals[7] = kind
+    assert run(parts) == Outcome(pytest.approx(0.4), kind)
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert load_state(RunFolder(parts.out).state)[1]["step"] == 8
+
+    with RunFolder(parts.out).metrics.open("a") as file:
+        file.write(json.dumps({"step": 9, "lost": 1.0}) + "\n")  # of a step that was never kept
+    assert run(parts) == Outcome(1.0, None)
+    one, other = (load_state(RunFolder(job.out).state) for job in (whole, parts))
+    assert one[1]["step"] == other[1]["step"] == 20
+    assert one[0].keys() == other[0].keys() and any(name.startswith("optimiser.") for name in one[0])
+    for name, value in one[0].items():
+        assert torch.equal(value, other[0][name]), name
+    steps = [line["step"] for line in records(parts.out)]
+    assert steps == sorted(steps) and not any("lost" in line for line in records(parts.out))
+
+
+@pytest.mark.usefixtures("stage")
+def test_goes_on_from_weights(pack: Path, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
     torch.manual_seed(1)
-    weights.save(loop.Apr(TINY), start)
-    recipe = tiny(minutes=1 / 60, routed_share=1.0, learning_rate=1e-6, final_rate=1e-6)
-    trained = train(recipe, windows, out, weights.load(str(start)))
-    record = json.loads(out.with_suffix(".jsonl").read_text().splitlines()[0])
-    assert set(record) >= {"routed", "route", "progress", "step"}
-    before = weights.load(str(start)).state_dict()
-    moved = {name: (value - before[name]).abs().max().item() for name, value in trained.state_dict().items()}
-    assert all(distance < 1e-2 for distance in moved.values())
-    assert moved["router.linear.weight"] > 0
+    weights.save(Apr(TINY), start)
+    recipe = tiny(1, routed_share=1.0, learning_rate=1e-6, final_rate=1e-6)
+    run(TrainJob(recipe, (pack,), tmp_path / "out", start=str(start), device="cpu"))
+    before, after = (weights.load(str(path)).state_dict() for path in (start, RunFolder(tmp_path / "out").weights))
+    assert all((after[name] - value).abs().max() < 1e-2 for name, value in before.items())
+    tensors, _ = load_state(RunFolder(tmp_path / "out").state)
+    assert not torch.equal(tensors["model.router.linear.weight"], before["router.linear.weight"])
+
+
+def test_refuses_to_overwrite_a_run_or_to_go_on_with_another_recipe(pack: Path, tmp_path: Path, stage: Stage) -> None:
+    job = TrainJob(tiny(0.3), (pack,), tmp_path / "out", device="cpu")
+    run(job)
+    with pytest.raises(OutputError, match="holds a run") as caught:
+        run(job)
+    assert "--resume" in caught.value.remedy
+    other = replace(job, recipe=replace(job.recipe, batch=2, seed=1), resume=True)
+    with pytest.raises(UsageError, match="batch, seed"):
+        run(other)
+    longer = replace(job, recipe=replace(job.recipe, minutes=2 * job.recipe.minutes), resume=True)
+    assert run(longer) == Outcome(1.0, None)
+
+
+def test_refuses_weights_of_another_network(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="another network"):
+        run(TrainJob(tiny(1), (pack,), tmp_path / "out", start="lite", device="cpu"))
+
+
+def test_refuses_clips_smaller_than_the_crops(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="40 pixels at most, the crops need 64"):
+        run(TrainJob(tiny(1, crop=64), (pack,), tmp_path / "out", device="cpu"))
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_run_that_diverges_ends_with_an_error_and_keeps_its_last_state(pack: Path, tmp_path: Path) -> None:
+    job = TrainJob(tiny(0.3), (pack,), tmp_path / "out", device="cpu")
+    run(job)
+    before = RunFolder(job.out).state.read_bytes()
+    worse = replace(job, recipe=replace(job.recipe, minutes=1), resume=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Trainer, "step", lambda self, *_: {"static": torch.tensor(float("nan"))})
+        with pytest.raises(ModelError, match="diverged: static"):
+            run(worse)
+    assert RunFolder(job.out).state.read_bytes() == before

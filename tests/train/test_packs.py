@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
+from tests.train.packs import write_clip
 from vfi_cli.errors import InputError
 from vfi_cli.train.packs import read_pack
 
@@ -15,10 +15,7 @@ GREYS = (40, 80, 120, 160, 200, 240)
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for grey in GREYS:
-        writer.write(np.full((48, 64, 3), (0, grey, 250), np.uint8))  # OpenCV: blue, green, red
-    writer.release()
+    write_clip(tmp_path / "a.avi", [np.full((48, 64, 3), (250, grey, 0), np.uint8) for grey in GREYS])
     return tmp_path
 
 
@@ -28,7 +25,7 @@ def index(pack: Path, text: str) -> None:
 
 def test_reads_windows_as_rgb(pack: Path) -> None:
     index(pack, "file,first_frame,frames,width,height\na.avi,0,4,64,48\na.avi,3,3,64,48\n")
-    windows = read_pack(pack)
+    windows = [window.read() for window in read_pack(pack)]
     assert [window.shape for window in windows] == [(4, 48, 64, 3), (3, 48, 64, 3)]
     assert windows[0].dtype == np.uint8
     for window, greys in zip(windows, (GREYS[:4], GREYS[3:]), strict=True):
@@ -37,29 +34,47 @@ def test_reads_windows_as_rgb(pack: Path) -> None:
     assert red > 200 and blue < 50
 
 
+def test_an_index_without_sizes_is_as_good(pack: Path) -> None:
+    index(pack, "file,first_frame,frames\na.avi,0,4\n")
+    (window,) = read_pack(pack)
+    assert (window.height, window.width) == (48, 64) and window.read().shape == (4, 48, 64, 3)
+
+
+def test_pieces_of_one_source_are_one_source(pack: Path) -> None:
+    index(pack, "file,first_frame,frames,source\na.avi,0,3,film\na.avi,3,3,film\n")
+    assert {window.source for window in read_pack(pack)} == {"film"}
+    index(pack, "file,first_frame,frames\na.avi,0,3\n")
+    assert read_pack(pack)[0].source == f"{pack.name}/a.avi"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file,first_frame,frames\na.avi,3,4\n", "ends after 6 frames"),
-        ("file,first_frame,frames\nb.avi,0,3\n", "ends after 0 frames"),
-        ("file,first_frame,frames\n", "windows of 3"),
-        ("", "windows of 3"),
-        ("file,first_frame,frames\na.avi,0,2\n", "windows of 3"),
-        ("file,first_frame,frames\na.avi,-1,3\n", "windows of 3"),
+        ("file,first_frame,frames\nb.avi,0,3\n", "missing"),
+        ("file,first_frame,frames\nindex.csv,0,3\n", "not a video"),
+        ("file,first_frame,frames\n", "no windows"),
+        ("", "no windows"),
+        ("file,first_frame,frames\na.avi,0,2\n", "damaged"),
+        ("file,first_frame,frames\na.avi,-1,3\n", "damaged"),
         ("file,first_frame\na.avi,0\n", "damaged"),
         ("file,first_frame,frames\na.avi,0\n", "damaged"),
         ("file,first_frame,frames\na.avi,0,many\n", "damaged"),
     ],
-    ids=["too short", "no clip", "no rows", "empty", "no middle", "before the start", "column", "cell", "number"],
+    ids=["no clip", "no video", "no rows", "empty", "no middle", "before the start", "column", "cell", "number"],
 )
-def test_refuses_a_pack_that_is_not_what_its_index_says(pack: Path, text: str, says: str) -> None:
+def test_refuses_a_damaged_pack(pack: Path, text: str, says: str) -> None:
     index(pack, text)
     with pytest.raises(InputError, match=says) as caught:
         read_pack(pack)
     assert caught.value.remedy and caught.value.path
 
 
-def test_refuses_a_folder_without_an_index(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"index\.csv") as caught:
-        read_pack(tmp_path)
-    assert caught.value.remedy
+@pytest.mark.parametrize(
+    "row", ["a.avi,3,4,64,48", "a.avi,6,3,64,48", "a.avi,0,3,32,48"], ids=["ends early", "starts after", "size"]
+)
+def test_reading_refuses_a_clip_that_is_not_what_the_index_says(pack: Path, row: str) -> None:
+    index(pack, f"file,first_frame,frames,width,height\n{row}\n")
+    (window,) = read_pack(pack)
+    with pytest.raises(InputError) as caught:
+        window.read()
+    assert caught.value.remedy and caught.value.path

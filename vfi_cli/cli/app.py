@@ -18,7 +18,14 @@ _STYLE: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 # command -> module here, which holds <command>_command
-_COMMANDS = {"interp": "interp", "info": "info", "eval": "evaluate", "bench": "bench", "routes": "routes"}
+_COMMANDS = {
+    "interp": "interp",
+    "info": "info",
+    "eval": "evaluate",
+    "bench": "bench",
+    "routes": "routes",
+    "train": "train",
+}
 
 
 class _Commands(TyperGroup):

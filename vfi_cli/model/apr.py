@@ -112,8 +112,10 @@ class Apr(nn.Module):
         flow: Tensor = self.flow(described_0.flow, described_1.flow)
         return flow.to(described_0.image.device)
 
-    def warp(self, described_0: Described, described_1: Described, flow: Tensor, t: float) -> tuple[Aligned, Contexts]:
-        """Forward-warp images and context to t (eq. 1)."""
+    def warp(
+        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+    ) -> tuple[Aligned, Contexts]:
+        """Forward-warp images and context to t (eq. 1): one time, or one per image (B, 1, 1, 1)."""
         if self.config.context_on == "warped":
             frame_0, frame_1 = described_0.image, described_1.image
             aligned = align(frame_0, frame_1, flow, t)
@@ -122,8 +124,8 @@ class Apr(nn.Module):
         sizes = [3] + [self.config.context] * (1 + DYNAMIC_BLOCKS)
         stacked_0 = torch.cat((described_0.image, *described_0.context), 1)
         stacked_1 = torch.cat((described_1.image, *described_1.context), 1)
-        splatted_0, weight_0 = average_splat(stacked_0, flow[:, :2], t)
-        splatted_1, weight_1 = average_splat(stacked_1, flow[:, 2:], 1 - t)
+        splatted_0, weight_0 = splat_by(stacked_0, flow[:, :2], t)
+        splatted_1, weight_1 = splat_by(stacked_1, flow[:, 2:], 1 - t)
         image_0, *context_0 = torch.split(splatted_0, sizes, 1)
         image_1, *context_1 = torch.split(splatted_1, sizes, 1)
         frames = (described_0.image, described_1.image)
@@ -145,9 +147,14 @@ class Apr(nn.Module):
         return logits
 
 
-def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Aligned:
+def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float | Tensor) -> Aligned:
     """Forward-warp both frames (B, 3, H, W) along flow (B, 4, H, W) to t (eq. 1) and fill the holes."""
-    image_0, weight_0 = average_splat(frame_0, flow[:, :2], t)
-    image_1, weight_1 = average_splat(frame_1, flow[:, 2:], 1 - t)
+    image_0, weight_0 = splat_by(frame_0, flow[:, :2], t)
+    image_1, weight_1 = splat_by(frame_1, flow[:, 2:], 1 - t)
     filled = fill_holes((image_0, image_1), (weight_0, weight_1), (frame_0, frame_1), t)
     return Aligned(*filled, weight_0, weight_1)
+
+
+def splat_by(x: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+    """`average_splat` along a share of the flow: one, or one per image (B, 1, 1, 1)."""
+    return average_splat(x, flow * share) if isinstance(share, Tensor) else average_splat(x, flow, share)

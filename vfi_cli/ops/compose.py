@@ -22,14 +22,15 @@ AMPLIFIED = 4.0
 
 
 def fill_holes(
-    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float
+    warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """Holes of one warped frame show the other one; holes of both show the mix of the frames where they stood.
 
-    warped, frames: two (B, 3, H, W). weights: two (B, 1, H, W). t: weight of the right frame in the mix.
+    warped, frames: two (B, 3, H, W). weights: two (B, 1, H, W). t: weight of the right frame in the mix, one or one per
+    image (B, 1, 1, 1).
     Returns both warped frames, filled; their memory may be reused for it.
     """
-    if runs_here(*warped, *weights, *frames):
+    if isinstance(t, float) and runs_here(*warped, *weights, *frames):
         from vfi_cli.ops.compose_cpu import fill_holes_numba
 
         return fill_holes_numba(warped, weights, frames, t)

@@ -1,131 +1,142 @@
-"""The training loop: one process, CPU or one GPU."""
+"""A training run: data, clock, and one step after another."""
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-import random
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vfi_cli import weights
+from vfi_cli.engine.device import resolve
+from vfi_cli.errors import UsageError
 from vfi_cli.model.apr import Apr
-from vfi_cli.model.router import sample_route
-from vfi_cli.train.losses import patch_difference, psnr, reference_route, relative_error
-from vfi_cli.train.packs import Window
+from vfi_cli.train.batch import Batch, augment
+from vfi_cli.train.data import read_windows
+from vfi_cli.train.interrupt import Interrupt
+from vfi_cli.train.pairs import reach
+from vfi_cli.train.prepared import AlignedCrops
 from vfi_cli.train.recipes import Recipe
-from vfi_cli.train.samples import AlignedCrops, Batch, map_batch
-
-log = logging.getLogger(__name__)
-
-LOG_SECONDS = 60
-
-GATE_PACE = 8.0
-"""Learning rate of the gate over that of the rest, see `_groups`."""
+from vfi_cli.train.report import Report, RunFolder
+from vfi_cli.train.step import Measured, Mode
+from vfi_cli.train.team import Team, device_of_rank, join
+from vfi_cli.train.trainer import Trainer
+from vfi_cli.train.validation import validation_set
+from vfi_cli.train.windows import Window, hold_out, large_enough
 
 
-def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """Linear warm-up by steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
-    rate = recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * cosine
-    return rate * min(1, (step + 1) / recipe.warm_up_steps)
+class Samples(Protocol):
+    """Where batches come from."""
+
+    def draw(self, count: int, dice: np.random.Generator, reach: float) -> Batch:
+        """`count` samples from the `reach` share of them that move least."""
 
 
-def train(recipe: Recipe, windows: Sequence[Window], out: Path, start: Apr | None = None) -> Apr:
-    """Train for `recipe.minutes` and write `out` (weights) and `out.jsonl` (metrics) once a minute.
+@dataclass(frozen=True)
+class TrainJob:
+    """data: what `read_windows` reads. out: folder of the run. start: weights to begin with.
 
-    start: continue from these weights with a fresh optimiser. Returns the averaged model.
+    resume: go on where a run in `out` ended; from the beginning, where none has begun.
     """
-    torch.manual_seed(recipe.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = (start or Apr(recipe.config)).train().requires_grad_(True)
-    model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))  # type: ignore[no-untyped-call]
-    trained: Apr = averaged.module  # type: ignore[assignment]
-    optimiser = torch.optim.AdamW(_groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay)
-    samples = AlignedCrops(windows, size=recipe.crop, pairs=recipe.pairs, crops=recipe.crops_per_pair, seed=recipe.seed)
-    log.info("prepared %d crops of %d pairs", recipe.pairs * recipe.crops_per_pair, recipe.pairs)
-    dice = random.Random(recipe.seed)
-    means = Means()
-    began = logged = time.monotonic()
-    for step, batch in enumerate(samples.batches(recipe.batch, recipe.seed)):
-        progress = (time.monotonic() - began) / (60 * recipe.minutes)
-        if progress >= 1:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = group["pace"] * learning_rate(recipe, step, progress)
-        batch = map_batch(batch, lambda x: x.to(device, memory_format=torch.channels_last))
-        with torch.autocast(device.type, torch.bfloat16):
-            loss, measured = _step(model, batch, recipe, routed=dice.random() < recipe.routed_share)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        averaged.update_parameters(model)
-        means.add(measured)
-        if time.monotonic() - logged > LOG_SECONDS:
-            record = {"step": step, "progress": progress, **means.take()}
-            with out.with_suffix(".jsonl").open("a") as file:
-                file.write(json.dumps(record) + "\n")
-            log.info("%s", "  ".join(f"{name} {value:.4g}" for name, value in record.items()))
-            weights.save(trained, out, recipe=asdict(recipe))
-            logged = time.monotonic()
-    weights.save(trained, out, recipe=asdict(recipe))
-    return trained
+
+    recipe: Recipe
+    data: tuple[Path, ...]
+    out: Path
+    start: str | None = None
+    device: str = "auto"
+    resume: bool = False
 
 
-def _groups(model: Apr) -> list[dict[str, Any]]:
-    """The gate is small and reads ready-made statistics: it may learn faster than the rest."""
-    gate = list(model.gate.parameters()) if model.gate is not None else []
-    rest = [parameter for name, parameter in model.named_parameters() if not name.startswith("gate.")]
-    return [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
+@dataclass(frozen=True)
+class Outcome:
+    """signal: what stopped the run before its time."""
+
+    progress: float
+    signal: int | None
 
 
-class Means:
-    """Running means of named measurements, and steps per second, since they were last taken."""
+def run(job: TrainJob) -> Outcome:
+    """Train; the folder then holds weights, metrics, curves, picture sheets and the state to go on from.
 
-    def __init__(self) -> None:
-        self._values: dict[str, list[float]] = defaultdict(list)
-        self._began = time.monotonic()
-        self._steps = 0
+    Raises UsageError, InputError, OutputError or ModelError before the first step for what cannot work, ModelError
+    where the training diverges.
+    """
+    runtime = resolve(device_of_rank(job.device))
+    folder = RunFolder(job.out)
+    saved = folder.open(job.recipe, resume=job.resume)
+    model = _first_model(job)
+    windows = large_enough([window for path in job.data for window in read_windows(path)], job.recipe.crop)
+    training, held_out = hold_out(windows)
+    with join(runtime.device) as team:
+        trainer = Trainer(job.recipe, model, runtime, team)
+        if saved is not None:
+            trainer.restore(saved.tensors, saved.about["step"])
+        report = None
+        if team.leads:
+            report = Report(folder, trainer, validation_set(held_out, job.recipe, trainer.device), saved)
+        samples = _samples(job.recipe, training, trainer.device, job.recipe.seed + team.rank)
+        return _go(trainer, team, samples, report, saved.about["seconds"] if saved else 0.0)
 
-    def add(self, measured: dict[str, Tensor]) -> None:
-        for name, value in measured.items():
-            self._values[name].append(value.item())
-        self._steps += 1
 
-    def take(self) -> dict[str, float]:
-        means = {name: sum(values) / len(values) for name, values in self._values.items()}
-        means["steps_per_second"] = self._steps / (time.monotonic() - self._began)
-        self.__init__()  # type: ignore[misc]
-        return means
+def _first_model(job: TrainJob) -> Apr:
+    if job.start is None:
+        torch.manual_seed(job.recipe.seed)
+        return Apr(job.recipe.config)
+    model = weights.load(job.start)
+    if model.config != job.recipe.config:
+        what = f"weights of another network than {job.recipe.config.name}"
+        raise UsageError(what, path=job.start, remedy="start from weights of the recipe's network")
+    return model
 
 
-def _step(model: Apr, batch: Batch, recipe: Recipe, *, routed: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of a batch, and what to report: PSNR in dB over that of the plain average of the warped frames."""
-    contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
-    patches = (recipe.crop // model.config.patch) ** 2
-    if routed:
-        route = sample_route(model.route_logits(batch.aligned, batch.flow))
-    else:
-        route = batch.t.new_ones(len(batch.t), patches, len(recipe.keep_ratios))
-    packed = model.synthesis(contexts, route)
-    output = model.blend(packed, batch.aligned, batch.frame_0, batch.frame_1, batch.t)
-    loss = relative_error(output, batch.truth)
-    with torch.no_grad():
-        average = torch.lerp(batch.aligned.image_0, batch.aligned.image_1, batch.t)
-        gain = psnr(output, batch.truth) - psnr(average, batch.truth)
-    if not routed:
-        return loss, {"static": loss, "static_gain": gain}
-    reference = reference_route(patch_difference(batch.aligned, model.config.patch), recipe.keep_ratios)
-    mismatch = (route - reference).abs().mean()
-    return loss + recipe.route_weight * mismatch, {"routed": loss, "routed_gain": gain, "route": mismatch}
+def _samples(recipe: Recipe, windows: Sequence[Window], device: torch.device, seed: int) -> Samples:
+    return AlignedCrops(
+        windows,
+        size=recipe.crop,
+        pairs=recipe.pairs,
+        crops=recipe.crops_per_pair,
+        gaps=recipe.gaps,
+        seed=seed,
+        device=device,
+    )
+
+
+def _go(trainer: Trainer, team: Team, samples: Samples, report: Report | None, earlier: float) -> Outcome:
+    """Steps until the time is over or a signal comes; `earlier` seconds have passed before."""
+    began = time.monotonic() - earlier
+    with Interrupt() as interrupt:
+        if report and trainer.step_number == 0:
+            report.evaluate(0)
+        while True:
+            seconds = time.monotonic() - began
+            progress, stop = team.agree(
+                seconds / (60 * trainer.recipe.minutes), interrupt.signal is not None, trainer.device
+            )
+            if stop or progress >= 1:
+                break
+            measured = _step(trainer, team, samples, progress)
+            if report:
+                report.step(measured, seconds)
+        if report:
+            if progress >= 1:
+                report.evaluate(seconds)
+            report.keep(seconds)
+    return Outcome(min(1.0, progress), interrupt.signal)
+
+
+def _step(trainer: Trainer, team: Team, samples: Samples, progress: float) -> Measured:
+    """All that is random in a step follows from the seed and its number: a resumed run needs no other state."""
+    recipe, number = trainer.recipe, trainer.step_number
+    common = np.random.default_rng((recipe.seed, number))
+    own = np.random.default_rng((recipe.seed, number, 1 + team.rank))
+    torch.manual_seed(int(own.integers(2**62)))  # of the routes
+    draw = common.random()
+    mode: Mode = "whole" if draw < recipe.whole_share else "patches"
+    if draw >= 1 - recipe.routed_share:
+        mode = "routed"
+    batch = samples.draw(recipe.batch, own, reach(progress, recipe.curriculum))
+    return trainer.step(augment(batch, own, colour=recipe.colour), mode, progress)

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from vfi_cli.model.apr import Aligned
 from vfi_cli.model.router import keep_counts
 from vfi_cli.ops.compose import HOLE
+
+CENSUS_SIDE = 7
+
+
+def charbonnier(output: Tensor, truth: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Mean of sqrt(difference^2 + epsilon^2): L1, smooth at 0 (Charbonnier et al., ICIP 1994)."""
+    return ((output - truth).square() + epsilon**2).sqrt().mean()
+
+
+def census(output: Tensor, truth: Tensor) -> Tensor:
+    """How the pixels of a 7x7 neighbourhood compare to its centre, soft Hamming distance in [0, 1].
+
+    Images (B, 3, H, W) in [0, 1]. As UnFlow has it (Meister et al., AAAI 2018): on 8-bit gray, with the ternary signs
+    and their distance both made smooth; the border, where neighbours are missing, does not count.
+    """
+    distance = (_ternary(output) - _ternary(truth)).square()
+    return (distance / (0.1 + distance)).mean()
+
+
+def _ternary(image: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 49, H - 6, W - 6), signs of the neighbours' differences to the centre."""
+    gray = 255 * (image * image.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    neighbours = gray.unfold(1, CENSUS_SIDE, 1).unfold(2, CENSUS_SIDE, 1).flatten(3)
+    difference = neighbours - neighbours[..., CENSUS_SIDE**2 // 2, None]
+    return difference / (0.81 + difference.square()).sqrt()
 
 
 def relative_error(output: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor:
@@ -34,12 +60,15 @@ def patch_difference(aligned: Aligned, patch: int) -> Tensor:
 
 
 def reference_route(difference: Tensor, ratios: tuple[float, ...]) -> Tensor:
-    """M' (B, P, d): 1 for the `ratios[k]` share of all patches that are aligned worst.
+    """M' (B, P, d): 1 for the `ratios[k]` share of all patches whose difference is largest.
 
-    Sorted over the whole batch: crops hold too few patches for a ranking each.
+    difference: one for all blocks (B, P), or one for each (B, P, d). Sorted over the whole batch: crops hold too few
+    patches for a ranking each.
     """
-    ranking = difference.flatten().argsort(descending=True)
-    route = difference.new_zeros(difference.numel(), len(ratios))
-    for k, count in enumerate(keep_counts(ratios, difference.numel())):
-        route[ranking[:count], k] = 1
-    return route.view(*difference.shape, len(ratios))
+    if difference.ndim == 2:
+        difference = difference[..., None].expand(-1, -1, len(ratios))
+    ranking = difference.flatten(0, 1).argsort(0, descending=True)
+    route = torch.zeros_like(ranking, dtype=difference.dtype)
+    for k, count in enumerate(keep_counts(ratios, len(ranking))):
+        route[ranking[:count, k], k] = 1
+    return route.view_as(difference)

@@ -1,64 +1,44 @@
-"""Training clips: packs of short windows of consecutive frames.
+"""Packs: short windows of consecutive frames with an index.
 
-A pack is a folder with `index.csv`, one row per window: `file, first_frame, frames, width, height, ...`; each window
-lies in the clip `file` from `first_frame` on. Frames are read with OpenCV, so training needs no other decoder.
+A pack is a folder with `index.csv`, one row per window: `file, first_frame, frames`; each window lies in the clip
+`file` from `first_frame` on. `width, height` save a look into the clip; `source` names what a clip was cut from, where
+several packs may hold pieces of the same footage.
 """
 
 from __future__ import annotations
 
 import csv
-from itertools import groupby
-from operator import itemgetter
+from functools import cache, partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from vfi_cli.errors import InputError
+from vfi_cli.train.windows import REMEDY, SHORTEST, Window, frame_size, read_span
 
-Window = NDArray[np.uint8]
-"""Consecutive frames (N, H, W, 3), RGB."""
 
-SHORTEST = 3
-"""Frames of a window: a pair and a true frame between."""
-
-REMEDY = "restore the clip, or drop its rows from index.csv"
+def is_pack(folder: Path) -> bool:
+    return (folder / "index.csv").is_file()
 
 
 def read_pack(folder: Path) -> list[Window]:
-    """All windows of a pack, decoded into memory.
-
-    Raises InputError where there is no index, it is damaged, or a clip is shorter than it says.
-    """
+    """The windows of a pack. Raises InputError where the index is damaged or a clip is missing."""
     index = folder / "index.csv"
-    if not index.is_file():
-        raise InputError("not a training pack: there is no index.csv", path=folder, remedy="name a folder that has one")
+    size_of = cache(frame_size)
+    windows = []
     try:
         with index.open(newline="") as file:
-            rows = [(row["file"], int(row["first_frame"]), int(row["frames"])) for row in csv.DictReader(file)]
+            for row in csv.DictReader(file):
+                clip, first, count = folder / row["file"], int(row["first_frame"]), int(row["frames"])
+                if first < 0 or count < SHORTEST:
+                    raise ValueError(f"{count} frames from {first} on")
+                if not clip.is_file():
+                    raise InputError("the clip is missing", path=clip, remedy=REMEDY)
+                sized = row.get("height") and row.get("width")
+                height, width = (int(row["height"]), int(row["width"])) if sized else size_of(clip)
+                source = row.get("source") or f"{folder.name}/{row['file']}"
+                windows.append(Window(source, count, height, width, partial(read_span, clip, first, count)))
     except (KeyError, TypeError, ValueError) as error:
-        remedy = "every row needs file, first_frame and frames"
+        remedy = f"every row needs file, first_frame and frames, {SHORTEST} frames or more"
         raise InputError(f"the index is damaged: {error!r}", path=index, remedy=remedy) from error
-    if not rows or any(first < 0 or count < SHORTEST for _, first, count in rows):
-        raise InputError(f"the index needs windows of {SHORTEST} frames or more", path=index, remedy="write it anew")
-    windows: list[Window] = []
-    for name, group in groupby(rows, key=itemgetter(0)):
-        windows += _read_clip(folder / name, [(first, count) for _, first, count in group])
+    if not windows:
+        raise InputError("the index names no windows", path=index, remedy="write it anew")
     return windows
-
-
-def _read_clip(path: Path, spans: list[tuple[int, int]]) -> list[Window]:
-    capture = cv2.VideoCapture(str(path))
-    frames: list[NDArray[np.uint8]] = []
-    try:
-        while len(frames) < max(first + count for first, count in spans):
-            read, frame = capture.read()
-            if not read:
-                raise InputError(
-                    f"the clip ends after {len(frames)} frames, its index says more", path=path, remedy=REMEDY
-                )
-            frames.append(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8))
-    finally:
-        capture.release()
-    return [np.stack(frames[first : first + count]) for first, count in spans]

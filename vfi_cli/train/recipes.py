@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
+
+Gaps = tuple[tuple[int, float], ...]
+"""(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
+
+Part = Literal["flow", "context", "synthesis", "gate", "router"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """One training run; it lasts `minutes` whatever the machine, the schedule follows the clock.
 
-    pairs, crops_per_pair: how much is prepared before the clock starts, see `samples.AlignedCrops`.
-    routed_share: share of the batches that run routed, and train the router; all patches of the others run all
-        blocks.
+    trains: parts of the network that learn; the others are frozen.
+    whole_share, routed_share: share of the batches that run whole crops (stage 1 of the paper), and that run routed
+        patches and train the router (stage 3); the patches of the others run all blocks (stage 2).
+    reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
+    census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
+    gaps: frames from one end of a pair to the other, and how often; larger gaps are larger motion.
+    curriculum: share of the run in which motion grows from the smallest to all of it.
+    colour: whether the samples change colours as well.
+    pairs, crops_per_pair: how much is prepared before the clock starts, where the flow does not learn.
     """
 
     config: AprConfig
     minutes: float
+    seed: int
+    trains: tuple[Part, ...]
     learning_rate: float
     final_rate: float
-    routed_share: float
-    route_weight: float
+    crop: int
+    batch: int
+    gaps: Gaps
+    whole_share: float = 0.0
+    routed_share: float = 0.0
+    keep_ratios: tuple[float, ...] = PAPER_KEEP_RATIOS
+    reconstruction: Literal["charbonnier", "relative"] = "charbonnier"
+    census_weight: float = 0.1
+    route_weight: float = 0.01
+    curriculum: float = 0.0
+    colour: bool = False
     pairs: int = 4000
     crops_per_pair: int = 4
-    crop: int = 128
-    batch: int = 16
     warm_up_steps: int = 200
     weight_decay: float = 1e-4
-    keep_ratios: tuple[float, ...] = PAPER_KEEP_RATIOS
     average_decay: float = 0.998
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.crop % self.config.patch:
             raise ValueError(f"crop {self.crop} must be a multiple of the patch size {self.config.patch}")
+        if not 0 <= self.whole_share + self.routed_share <= 1:
+            raise ValueError(f"shares of the batches, at most 1 together: {self.whole_share}, {self.routed_share}")
+        if self.config.flow == "dis" and "flow" in self.trains:
+            raise ValueError("the flow of DIS does not learn")
 
 
 def lite(minutes: float, seed: int = 0) -> Recipe:
@@ -46,12 +70,19 @@ def lite(minutes: float, seed: int = 0) -> Recipe:
     return Recipe(
         config=LITE,
         minutes=minutes,
+        seed=seed,
+        trains=("context", "synthesis", "gate", "router"),
         learning_rate=4e-4,
         final_rate=1e-5,
+        crop=128,
+        batch=16,
+        gaps=((2, 0.6), (3, 0.1), (4, 0.3)),
         routed_share=0.33,
+        reconstruction="relative",
+        census_weight=0.0,
         route_weight=0.1,
-        seed=seed,
     )
 
 
-RECIPES = {"lite": lite}
+RECIPES: dict[str, Callable[..., Recipe]] = {"lite": lite}
+"""By the name on the command line; each takes minutes and a seed."""

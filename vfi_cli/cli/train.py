@@ -1,0 +1,62 @@
+"""`vfi train`: weights from clips, by a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vfi_cli.cli import console
+from vfi_cli.cli.options import Debug, Device, Quiet, Verbose
+from vfi_cli.errors import UsageError
+from vfi_cli.train.recipes import RECIPES
+
+
+def train_command(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=f"One of {', '.join(RECIPES)}.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="PATH", help="Training clips: a pack, a folder with an index.csv; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where weights, metrics and pictures go.")
+    ] = None,
+    minutes: Annotated[float, typer.Option("--minutes", metavar="N", help="How long; the schedule fits it.")] = 60,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run with the same options was stopped.")
+    ] = False,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="base|lite|FILE", help="Weights to begin with, not from zero.")
+    ] = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the weights, samples and routes.")] = 0,
+    show: Annotated[bool, typer.Option("--print", help="Print the recipe as JSON and train nothing.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> int:
+    """Train a network by a recipe, from zero or from given weights, on a CPU or a GPU, on several with torchrun.
+
+    FOLDER/weights.safetensors is the result. A run that is stopped, by Ctrl-C or worse, goes on with --resume.
+    """
+    console.set_up_logging(quiet=quiet, verbose=verbose or debug)
+    if recipe not in RECIPES:
+        raise UsageError(f"no recipe {recipe!r}", remedy=f"one of {', '.join(RECIPES)}")
+    if not minutes > 0 or seed < 0:
+        raise UsageError("--minutes must be above 0 and --seed not below")
+    chosen = RECIPES[recipe](minutes, seed)
+    if show:
+        console.print_data(asdict(chosen))
+        return 0
+    if not data or out is None:
+        raise UsageError("training needs --data and --out", remedy="or --print, to see the recipe")
+
+    from vfi_cli.train.loop import TrainJob, run
+
+    outcome = run(TrainJob(chosen, tuple(data), out, start, device, resume))
+    if outcome.signal is None:
+        return 0
+    console.say(f"vfi: stopped at {outcome.progress:.0%}: the same command with --resume goes on")
+    return 128 + outcome.signal

@@ -1,0 +1,88 @@
+"""What a training step changes: weights, their running mean, and the optimiser."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from vfi_cli.engine.device import Runtime
+from vfi_cli.model.apr import Apr
+from vfi_cli.train import state
+from vfi_cli.train.batch import Batch, map_batch
+from vfi_cli.train.recipes import Recipe
+from vfi_cli.train.step import Measured, Mode, SynthesisStep
+from vfi_cli.train.team import Team
+
+log = logging.getLogger(__name__)
+
+GATE_PACE = 8.0
+"""Learning rate of the gate over that of the rest: it is small and reads ready-made statistics."""
+
+
+def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
+    """Linear warm-up by steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
+    rate = recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * cosine
+    return rate * min(1, (step + 1) / recipe.warm_up_steps)
+
+
+class Trainer:
+    """Takes the steps of a recipe; `average` is what is kept of them."""
+
+    def __init__(self, recipe: Recipe, model: Apr, runtime: Runtime, team: Team) -> None:
+        self.recipe = recipe
+        self.device = runtime.device
+        self.half = runtime.dtype == torch.bfloat16
+        for name, part in model.named_children():
+            part.requires_grad_(name in recipe.trains)
+        model = model.train().to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = model
+        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        self.step_number = 0
+        fused = self.device.type == "cuda"
+        self._optimiser = torch.optim.AdamW(
+            _groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay, fused=fused
+        )
+        self._step = team.share(_compiled(SynthesisStep(model, recipe), self.device), self.device)
+
+    def step(self, batch: Batch, mode: Mode, progress: float) -> Measured:
+        """One update of all weights; returns what was measured, still on the device."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["pace"] * learning_rate(self.recipe, self.step_number, progress)
+        batch = map_batch(batch, lambda x: x.to(self.device, memory_format=torch.channels_last, non_blocking=True))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss, measured = self._step(batch, mode)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimiser.step()
+        # A young mean forgets faster, so that it is not the untrained network.
+        decay = min(self.recipe.average_decay, (1 + self.step_number) / (10 + self.step_number))
+        with torch.no_grad():
+            update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+            update(list(self.average.parameters()), list(self.model.parameters()), 0)
+        self.step_number += 1
+        return measured  # type: ignore[no-any-return]
+
+    def state(self) -> dict[str, Tensor]:
+        return state.pack_learning(self.model, self.average, self._optimiser)
+
+    def restore(self, tensors: dict[str, Tensor], step_number: int) -> None:
+        state.unpack_learning(tensors, self.model, self.average, self._optimiser)
+        self.step_number = step_number
+
+
+def _groups(model: Apr) -> list[dict[str, Any]]:
+    parts = [(name.startswith("gate."), value) for name, value in model.named_parameters() if value.requires_grad]
+    rest, gate = ([value for of_gate, value in parts if of_gate == wanted] for wanted in (False, True))
+    return [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
+
+
+def _compiled(step: nn.Module, device: torch.device) -> nn.Module:
+    return step

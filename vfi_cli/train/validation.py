@@ -1,0 +1,101 @@
+"""Hold-out validation while training runs: held-out pairs, scored static and routed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfi_cli.engine.routed import as_map, route_from_ratios
+from vfi_cli.model.apr import Apr
+from vfi_cli.model.router import score
+from vfi_cli.train.batch import Batch, map_batch, to_image
+from vfi_cli.train.losses import psnr
+from vfi_cli.train.prepared import crop_to, prepare
+from vfi_cli.train.recipes import Recipe
+from vfi_cli.train.step import every_patch, warped
+from vfi_cli.train.windows import Window
+
+PAIRS = 32
+LARGEST = 256
+"""Pixels, the side of the middle of the frame that is scored."""
+GAPS = (2, 4)
+"""By turns, from one end of a pair to the other: the next true frame between, and twice the motion."""
+
+
+class Example(NamedTuple):
+    """One scored pair, for the picture sheet. Images (1, 3, H, W); route (n_h, n_w, d)."""
+
+    batch: Batch
+    output: Tensor
+    route: Tensor
+
+
+def validation_set(windows: Sequence[Window], recipe: Recipe, device: torch.device) -> list[Batch]:
+    """Up to `PAIRS` pairs of the held-out windows, spread over their sources, always the same."""
+    by_source: dict[str, list[Window]] = defaultdict(list)
+    for window in windows:
+        by_source[window.source].append(window)
+    rounds = max(map(len, by_source.values()))
+    spread = [group[k] for k in range(rounds) for _, group in sorted(by_source.items()) if k < len(group)]
+    patch = recipe.config.patch
+    batches = []
+    for k, window in enumerate(spread[:PAIRS]):
+        gap = min(GAPS[k % len(GAPS)], window.frames - 1)
+        left = (window.frames - 1 - gap) // 2
+        pair = (left, left + gap // 2, left + gap)
+        batch = (prepare if recipe.config.flow == "dis" else _plain)(window.read(), pair)
+        height, width = (min(LARGEST, side // patch * patch) for side in (window.height, window.width))
+        batch = crop_to(batch, (window.height - height) // 2, (window.width - width) // 2, height, width)
+        batches.append(map_batch(batch, lambda x: x.to(device, memory_format=torch.channels_last)))
+    return batches
+
+
+def _plain(frames: np.ndarray, pair: tuple[int, int, int]) -> Batch:
+    left, between, right = pair
+    t = torch.full((1, 1, 1, 1), (between - left) / (right - left))
+    return Batch(to_image(frames[left]), to_image(frames[right]), to_image(frames[between]), t)
+
+
+@torch.inference_mode()
+def validate(
+    model: Apr, batches: Sequence[Batch], recipe: Recipe, *, half: bool
+) -> tuple[dict[str, float], list[Example]]:
+    """Mean PSNR in dB of the plain average of the warped frames, and how much the network gains on it.
+
+    Routed runs the recipe's keep ratios, ordered by the router.
+    """
+    sums: dict[str, float] = defaultdict(float)
+    examples = []
+    for batch in batches:
+        with torch.autocast(batch.truth.device.type, torch.bfloat16, enabled=half):
+            aligned, contexts, flow = warped(model, batch)
+            logits = model.route_logits(aligned, flow)
+            everything = every_patch(batch, model)
+            routed = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
+            outputs = {
+                name: model.blend(model.synthesis(contexts, route), aligned, batch.frame_0, batch.frame_1, batch.t)
+                for name, route in (
+                    ("static", None if recipe.whole_share else everything),
+                    ("routed", routed.to(everything.dtype)),
+                )
+            }
+        average = torch.lerp(aligned.image_0, aligned.image_1, batch.t)
+        floor = psnr(_rounded(average), batch.truth).item()
+        sums["average_psnr"] += floor
+        for name, output in outputs.items():
+            sums[f"{name}_gain"] += psnr(_rounded(output), batch.truth).item() - floor
+        grid = (batch.truth.shape[-2] // model.config.patch, batch.truth.shape[-1] // model.config.patch)
+        examples.append(
+            Example(batch, outputs["routed" if recipe.routed_share else "static"], routed[0].view(*grid, -1))
+        )
+    return {name: value / len(batches) for name, value in sums.items()}, examples
+
+
+def _rounded(image: Tensor) -> Tensor:
+    """As it would be written, in 8 bits."""
+    return (image.clamp(0, 1) * 255).round() / 255
