@@ -50,6 +50,8 @@ def make_clip(
     planes: Sequence[np.ndarray] | None = None,
     shown: Sequence[int] | None = None,
     matrix: int = 2,
+    primaries: int = 2,
+    transfer: int = 2,
     full_range: bool = False,
     options: dict[str, str] | None = None,
     audio: str | None = None,
@@ -69,7 +71,7 @@ def make_clip(
         times: of the frames, in seconds; None: at multiples of 1/rate.
         planes: every frame, instead of its number.
         shown: the numbers that the frames show; None: their own.
-        matrix: code point of ITU-T H.273; 2 leaves it untagged.
+        matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
         audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
         chapters: (first, last second, title).
         subtitle: add a SubRip track with one line.
@@ -83,7 +85,7 @@ def make_clip(
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         context = video.codec_context
         context.time_base = base
-        context.colorspace = matrix
+        context.colorspace, context.color_primaries, context.color_trc = matrix, primaries, transfer
         context.color_range = 2 if full_range else 1
         context.flags |= av.codec.context.Flags.frame_duration
         if interlaced:
@@ -136,7 +138,7 @@ def _numbered_planes(index: int, width: int, height: int, pix_fmt: str) -> list[
 
 
 def _frame(planes: Sequence[np.ndarray], width: int, height: int, pix_fmt: str) -> av.VideoFrame:
-    """Planes in the order of the format; missing ones are neutral chroma. Deep formats take the codes as they are."""
+    """Planes in the order of the format; missing ones are neutral chroma. 8-bit codes are scaled to deep formats."""
     if planes[0].ndim == 3:
         return av.VideoFrame.from_ndarray(np.ascontiguousarray(planes[0]), "rgb24").reformat(format=pix_fmt)
     frame = av.VideoFrame(width, height, pix_fmt)
@@ -146,7 +148,7 @@ def _frame(planes: Sequence[np.ndarray], width: int, height: int, pix_fmt: str) 
         rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
         rows[:] = 128 * scale
         if index < len(planes):
-            rows[:, : plane.width] = planes[index].astype(kind) * scale
+            rows[:, : plane.width] = planes[index].astype(kind) * (scale if planes[index].dtype == np.uint8 else 1)
     return frame
 
 

@@ -48,7 +48,7 @@ def test_info_is_json_on_request(monkeypatch, capsys, tmp_path: Path):
 def test_info_of_interlaced_video_says_that_it_would_be_refused(monkeypatch, capsys, tmp_path: Path):
     clip = make_clip(tmp_path / "in.mkv", codec="mpeg2video", rate=25, interlaced=True)
     code, out, _ = run(monkeypatch, capsys, "info", str(clip))
-    assert code == 0 and "mpeg2video, 64x48" in out and "interlaced video is not supported" in out
+    assert code == 0 and "mpeg2video, 64x48" in out and "unless vfi interp is given --deinterlace" in out
     code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--json")
     data = json.loads(out)
     assert (code, data["interlaced"], data["output"]) == (0, True, None)

@@ -62,7 +62,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     for note in clip.notes:
         yield f"  note      {note}"
     if clip.interlaced:
-        yield "  output    none: interlaced video is not supported"
+        yield "  output    none, unless vfi interp is given --deinterlace"
         return
     yield f"  output    {_rate(plan.rate)}, about {plan.frames} frames, {float(plan.duration_out):.3f} s: {plan.target}"
 

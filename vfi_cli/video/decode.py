@@ -1,7 +1,8 @@
-"""A clip as a stream of planar 8-bit frames with exact, strictly increasing times.
+"""A clip as a stream of planar frames with exact, strictly increasing times.
 
-Reader --> _timed    (a clock that never stands still or runs back)
-       --> _trimmed  (durations, start and stop)
+Reader --> _timed       (a clock that never stands still or runs back)
+       --> deinterlace  (if that was asked for)
+       --> _trimmed     (durations, start and stop)
        --> VideoFrame
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -18,7 +19,8 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vfi_cli.errors import InputError, UsageError, VfiError
-from vfi_cli.video.probe import is_grey, open_input
+from vfi_cli.video.deinterlace import Timed, deinterlace
+from vfi_cli.video.probe import open_input
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
 
@@ -29,8 +31,6 @@ _SWSCALE: dict[Matrix, int] = {
     "bt2020": Colorspace.BT2020,
 }
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-
-_Picture = tuple[av.VideoFrame, Fraction, Fraction]  # decoded frame, time, stated duration
 
 
 def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
@@ -43,10 +43,10 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
 
 
 def refuse_interlaced(info: ClipInfo) -> None:
-    """Raises InputError if the clip is made of fields."""
-    if info.interlaced:
+    """Raises InputError if the clip is made of fields, and deinterlacing was not asked for."""
+    if info.interlaced and not info.deinterlace:
         raise InputError(
-            "interlaced video is not supported", path=info.path, remedy="deinterlace it first, e.g. with bwdif"
+            "interlaced video is not supported as it is", path=info.path, remedy="--deinterlace makes it whole pictures"
         )
 
 
@@ -97,14 +97,14 @@ class Decoder:
         self._frames.close()
         self._reader.close()
 
-    def _timed(self) -> Iterator[_Picture]:
+    def _timed(self) -> Iterator[Timed]:
         """Times that strictly increase: missing ones are counted on, a single bad one costs its frame, and a
         clock that jumps back for good (joined recordings) is carried on from where it was."""
         info = self._info
         last: Fraction | None = None
         upcoming = info.start  # when the last frame ends
         shift = Fraction(0)  # from the clock of the file to ours
-        waiting: list[_Picture] = []
+        waiting: list[Timed] = []
         left_out = jumps = 0
         for frame, ticks in self._reader.pictures():
             span = (frame.duration or 0) * info.time_base or 1 / info.average_rate
@@ -135,10 +135,12 @@ class Decoder:
             self._notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
 
     def _trimmed(self) -> Generator[VideoFrame, None, None]:
+        info = self._info
         held: av.VideoFrame | None = None
         pts = end = Fraction(0)
         begun = False
-        for frame, time, span in self._timed():
+        timed = self._timed()
+        for frame, time, span in deinterlace(timed, info) if info.deinterlace else timed:
             if self._start is not None and time < self._start:
                 self._reader.damaged = self._lost = 0  # nobody sees these
                 continue
@@ -180,40 +182,28 @@ class Decoder:
 
     def _frame(self, frame: av.VideoFrame, pts: Fraction, duration: Fraction) -> VideoFrame:
         info = self._info
-        planes = _grey_planes(frame, info) if is_grey(frame.format) else _planes(frame, info)
-        return VideoFrame(planes, info.format, info.color, pts, duration)
+        frame, dtype = _converted(frame, info), info.format.dtype
+        return VideoFrame(tuple(_array(plane, dtype) for plane in frame.planes), info.format, info.color, pts, duration)
 
 
-def _planes(frame: av.VideoFrame, info: ClipInfo) -> tuple[Plane, Plane, Plane]:
-    if frame.format.name.replace("yuvj", "yuv") != info.format.pix_fmt:
-        matrix, span = _SWSCALE[info.color.matrix], _span(info.color.full_range)
-        # An untagged frame would be taken for BT.601, so both ends are always spelled out.
-        frame = frame.reformat(
-            format=info.format.pix_fmt,
-            interpolation=_EXACT,
-            src_colorspace=None if frame.format.is_rgb else matrix,
-            dst_colorspace=matrix,
-            src_color_range=ColorRange.JPEG if frame.format.is_rgb else span,
-            dst_color_range=span,
-        )
-    y, u, v = (_array(plane) for plane in frame.planes)
-    return y, u, v
+def _converted(frame: av.VideoFrame, info: ClipInfo) -> av.VideoFrame:
+    """The frame in the format of the clip; in that order of bytes and planes, codes stay what they are."""
+    if frame.format.name.replace("yuvj", "yuv") == info.format.pix_fmt:
+        return frame
+    matrix = _SWSCALE[info.color.matrix]
+    full = info.format.kind == "rgb" or info.color.full_range
+    span = ColorRange.JPEG if full else ColorRange.MPEG
+    return frame.reformat(  # an untagged frame would be taken for BT.601, so both ends are always spelled out
+        format=info.format.pix_fmt,
+        interpolation=_EXACT,
+        src_colorspace=None if frame.format.is_rgb else matrix,
+        dst_colorspace=matrix,
+        src_color_range=span,
+        dst_color_range=span,
+    )
 
 
-def _grey_planes(frame: av.VideoFrame, info: ClipInfo) -> tuple[Plane, Plane, Plane]:
-    if frame.format.name != "gray":
-        span = _span(info.color.full_range)
-        frame = frame.reformat(format="gray", src_color_range=span, dst_color_range=span)
-    _, chroma, _ = info.format.shapes(info.width, info.height)
-    neutral = np.full(chroma, 128, np.uint8)
-    return _array(frame.planes[0]), neutral, neutral
-
-
-def _span(full_range: bool) -> int:
-    return ColorRange.JPEG if full_range else ColorRange.MPEG
-
-
-def _array(plane: VideoPlane) -> Plane:
-    """The samples, without a copy: the array keeps the plane, and the plane its frame, in memory."""
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+def _array(plane: VideoPlane, dtype: np.dtype[Any]) -> Plane:
+    """The codes, without a copy: the array keeps the plane, and the plane its frame, in memory."""
+    rows: Plane = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
     return rows[:, : plane.width]

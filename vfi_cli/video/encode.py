@@ -52,7 +52,7 @@ class Encoder:
         plan = self.plan
         picture = av.VideoFrame(plan.width, plan.height, plan.format.pix_fmt)
         for plane, codes in zip(picture.planes, frame.planes, strict=True):
-            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+            rows = np.frombuffer(memoryview(plane), codes.dtype).reshape(plane.height, -1)
             rows[:, : plane.width] = codes
         wire = self._muxer.video.codec_context.pix_fmt
         if wire == plan.format.pix_fmt:
@@ -67,6 +67,8 @@ class Encoder:
         except (av.FFmpegError, OSError) as error:
             raise self._muxer.failed(error) from error
         for number, packet in enumerate(packets, 1):
+            if self.plan.codec == "libx265" and self.frames < 3:
+                packet.dts = packet.pts  # x265 4.2 leaves it unset where all pictures fit into its delay
             last = picture is None and number == len(packets)
             self._muxer.write(packet, lasting=self._end - self._start if last else None)
 

@@ -16,7 +16,7 @@ from vfi_cli.video.types import Chapter, ClipInfo
 _STALE_TAGS = (
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("duration", "bps", "number_of_", "_statistics", "vendor_id"),
-    "timecode",  # is computed anew
+    *("timecode", "alpha_mode"),  # are told anew
 )
 _TICK = Fraction(1, 1_000_000)  # of chapters
 # What the muxer of MP4 has a place for, of the tags of a file.

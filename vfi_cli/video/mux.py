@@ -29,6 +29,7 @@ from vfi_cli.video.codecs import find_encoder, wire_format
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
+from vfi_cli.video.types import RGB_MATRIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,11 @@ class Muxer:
         context.time_base = plan.time_base
         context.thread_count = available_cpus()
         context.flags |= Flags.frame_duration  # else the last frame of a variable rate is cut short
-        context.colorspace = plan.color.matrix_code
+        rgb = plan.format.kind == "rgb"
+        context.colorspace = RGB_MATRIX if rgb else plan.color.matrix_code
         context.color_primaries = plan.color.primaries
         context.color_trc = plan.color.transfer
-        context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
+        context.color_range = ColorRange.JPEG if rgb or plan.color.full_range else ColorRange.MPEG
         if plan.container in APPLE and plan.codec == "libx265":
             context.codec_tag = "hvc1"  # QuickTime refuses hev1
         try:

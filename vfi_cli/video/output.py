@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from vfi_cli.errors import UsageError
-from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder
+from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, takes_size
+from vfi_cli.video.hdr import joined
 from vfi_cli.video.labels import Labels, plan_labels
 from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
 
@@ -83,9 +84,10 @@ def plan_encode(
         stretch: times of the source are this many times longer in the output (slow motion).
         start, stop: the part of the clip that is used, in seconds after its first frame.
         sound: it will be copied, so what it is ahead of the picture counts; else the first frame becomes 0.
-        codec: encoder, by FFmpeg's name for it or for its format; None: H.264, or VP9 for .webm.
+        codec: encoder, by FFmpeg's name for it or for its format; None: H.264, H.265 for HDR and what is deeper than
+            10 bits; in .webm VP9, and AV1 for more than 8 bits.
         crf: quality on the codec's own scale, lower is better.
-        pix_fmt: "yuv420p", "yuv422p" or "yuv444p"; None: 4:2:0 where codec and picture size allow it.
+        pix_fmt: see `PlaneFormat.named`; None: that of the clip, or what keeps most of it.
         options: further options of the encoder; they win over all others.
 
     Raises UsageError for a choice that no file can be made of.
@@ -97,8 +99,11 @@ def plan_encode(
             path=target,
             remedy=f"use one of {', '.join(CONTAINERS)}",
         )
-    encoder = find_encoder(codec or ("libvpx-vp9" if container == "webm" else "libx264"))
-    format, notes = choose_format(encoder, info.width, info.height, pix_fmt)
+    encoder = find_encoder(codec or _usual_encoder(info, container))
+    format, notes = choose_format(encoder, info.width, info.height, info.format, pix_fmt)
+    mastering = info.hdr.options(encoder.name) if info.hdr is not None else {}
+    if mastering is None:
+        notes += (f"the mastering metadata of HDR is dropped: {encoder.name} does not write it, libx265 does",)
     origin = (info.start + start if start else info.origin if sound else info.start) * stretch
     rate = fps or info.average_rate * multiple / stretch
     if fps is None:
@@ -111,7 +116,7 @@ def plan_encode(
         target=target,
         container=container,
         codec=encoder.name,
-        options={**encoder_options(encoder.name, crf, preset), **(options or {})},
+        options=joined(encoder_options(encoder.name, format, crf, preset), mastering or {}, options or {}),
         width=info.width,
         height=info.height,
         format=format,
@@ -124,6 +129,14 @@ def plan_encode(
         labels=labels,
         notes=(*notes, *labels.notes),
     )
+
+
+def _usual_encoder(info: ClipInfo, container: str) -> str:
+    """The most common encoder that keeps depth and dynamic range."""
+    if container == "webm":  # PyAV's libvpx is built for 8 bits
+        return "libsvtav1" if info.format.depth > 8 and not info.format.alpha else "libvpx-vp9"
+    deep = info.color.is_hdr or info.format.depth > 10
+    return "libx265" if deep and takes_size("libx265", info.width, info.height) else "libx264"
 
 
 def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:

@@ -14,20 +14,11 @@ from typing import get_args
 import av
 from av.container import InputContainer
 from av.stream import DataStream, Disposition, Stream
-from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
-from vfi_cli.video.types import (
-    UNSPECIFIED,
-    Chapter,
-    ClipInfo,
-    ColorSpec,
-    Matrix,
-    PlaneFormat,
-    StreamInfo,
-    StreamKind,
-)
+from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, stored_format
+from vfi_cli.video.types import Chapter, ClipInfo, StreamInfo, StreamKind
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 8_192 * 8_192
@@ -43,11 +34,7 @@ _DEMUXERS = (
 )
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
 
-_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}  # ITU-T H.273, table 4
-_RGB_MATRIX = 0
-_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
-_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
 
 
 @contextmanager
@@ -92,18 +79,17 @@ def probe(path: str | Path) -> ClipInfo:
         stream = _video_stream(container, path)
         context = stream.codec_context
         _check_size(context.width, context.height, path)
-        stored = context.format
+        stored = stored_format(stream)
         if stored is None:
             raise InputError(
                 f"no picture of the {codec_name(stream)} video can be read", path=path, remedy="is it complete?"
             )
         notes: list[str] = []
-        format = nearest_format(stored)
-        color = _color(stream, stored, notes, path)
-        notes += _losses(stream, stored)
+        color = read_color(stream, stored, notes, path)
         base = stream.time_base or Fraction(1, 90_000)
         chapters = _chapters(container)
         head = _scan(container, stream, base)
+        notes += losses(stream, stored, head.first)
         rate, vfr = _rate(stream, head, base)
         start = head.times[0] if head.times else Fraction(0)
         stated = _stated_duration(container, stream, start)
@@ -116,8 +102,9 @@ def probe(path: str | Path) -> ClipInfo:
             width=context.width,
             height=context.height,
             pix_fmt=stored.name,
-            format=format,
+            format=nearest_format(stored),
             color=color,
+            hdr=read_hdr(head.first),
             average_rate=rate,
             time_base=base,
             start=start,
@@ -163,54 +150,6 @@ def _check_size(width: int, height: int, path: Path) -> None:
             path=path,
             remedy="scale the video down first",
         )
-
-
-def nearest_format(stored: VideoFormat) -> PlaneFormat:
-    """The planar 8-bit YUV format that holds what `stored` holds, with as little chroma as that takes."""
-    if stored.is_rgb or stored.has_palette:
-        return PlaneFormat.named("yuv444p")
-    if is_grey(stored):
-        return PlaneFormat.named("yuv420p")
-    if stored.chroma_height(4) < 4:
-        return PlaneFormat.named("yuv420p" if stored.chroma_width(4) < 4 else "yuv444p")
-    return PlaneFormat.named("yuv422p" if stored.chroma_width(4) < 4 else "yuv444p")
-
-
-def is_grey(stored: VideoFormat) -> bool:
-    """Luma alone, or luma and alpha."""
-    return not stored.is_rgb and not stored.has_palette and sum(not c.is_alpha for c in stored.components) == 1
-
-
-def _color(stream: VideoStream, stored: VideoFormat, notes: list[str], path: Path) -> ColorSpec:
-    context = stream.codec_context
-    tagged = context.colorspace
-    by_size: Matrix = "bt709" if context.height >= 720 else "bt601"
-    if stored.is_rgb or stored.has_palette:  # we choose what RGB becomes, so there is nothing to guess
-        return ColorSpec(by_size, False, context.color_primaries, context.color_trc)
-    full = context.color_range == _FULL_RANGE or stored.name.startswith("yuvj")
-    if is_grey(stored) and context.color_range == 0:
-        full = True  # as everywhere in FFmpeg
-    if tagged in _MATRICES:
-        return ColorSpec(_MATRICES[tagged], full, context.color_primaries, context.color_trc)
-    if tagged not in (UNSPECIFIED, _RGB_MATRIX):
-        raise InputError(
-            f"colour matrix {tagged} of ITU-T H.273 is not supported",
-            path=path,
-            remedy="convert to BT.709 first",
-        )
-    notes.append(f"no colour matrix is tagged: {by_size} is assumed from the picture size")
-    return ColorSpec(by_size, full, context.color_primaries, context.color_trc, guessed=True)
-
-
-def _losses(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
-    depth = max(part.bits for part in stored.components)
-    if depth > 8 and not stored.has_palette:
-        yield f"{depth}-bit video is reduced to 8 bits"
-    transfer = _HDR_TRANSFERS.get(stream.codec_context.color_trc)
-    if transfer:
-        yield f"the video is HDR ({transfer}): its tags are kept, its mastering metadata is not"
-    if any(part.is_alpha for part in stored.components) or stream.metadata.get("alpha_mode") == "1":
-        yield "transparency is dropped"
 
 
 @dataclass(frozen=True, slots=True)

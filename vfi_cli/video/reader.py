@@ -9,12 +9,15 @@ from itertools import chain, pairwise
 from typing import Protocol
 
 import av
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError
+from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.types import ClipInfo
 
 Stamped = tuple[av.VideoFrame, int | None]
@@ -71,9 +74,8 @@ class StreamReader:
             raise InputError("the file has changed since it was probed", path=info.path)
         stream = self._container.streams[info.index]
         assert isinstance(stream, VideoStream)
-        stream.thread_type = "AUTO"  # frame threads: several times faster than slices
-        stream.thread_count = available_cpus()
         self._stream = stream
+        self._codec = _decoder(stream, info)
         # AVI knows no times of reordered frames, only the order of decoding.
         self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
@@ -90,13 +92,18 @@ class StreamReader:
         after the seek can be too late, and then the way back is doubled."""
         info, back = self._info, Fraction(0)
         while start - back > info.start - 1:
-            self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+            self._jump(start - back)
             first = next((frame.pts for frame, _ in self.pictures() if frame.pts is not None), None)
             if first is not None and first * info.time_base <= start:
                 break
             back = max(Fraction(1), 2 * back)
-        self._container.seek(int((start - back) / info.time_base), stream=self._stream)
+        self._jump(start - back)
         self.damaged = self.count = self.unstamped = 0
+
+    def _jump(self, time: Fraction) -> None:
+        self._container.seek(int(time / self._info.time_base), stream=self._stream)
+        if self._codec.is_open:
+            self._codec.flush_buffers()
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         try:
@@ -113,7 +120,7 @@ class StreamReader:
                 self.damaged += 1
                 continue
             try:
-                frames = packet.decode()
+                frames = self._codec.decode(packet if packet.size else None)
             except av.FFmpegError:
                 self.damaged += 1
                 continue
@@ -136,13 +143,23 @@ class StreamReader:
         return frame.dts - self._delay
 
 
+def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
+    """What decodes `stream`: its own decoder, unless that does not see the alpha there is."""
+    other = alpha_decoder(info.codec) if info.format.alpha else None
+    codec = stream.codec_context if other is None else CodecContext.create(other, "r")
+    assert isinstance(codec, VideoCodecContext)
+    codec.thread_type = "AUTO"  # frame threads: several times faster than slices
+    codec.thread_count = available_cpus()
+    return codec
+
+
 def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
     """Raises InputError unless the picture is as the clip says."""
     if (frame.width, frame.height) != (info.width, info.height):
         change = f"size {where}: {info.width}x{info.height} to {frame.width}x{frame.height}"
     elif frame.format.name != info.pix_fmt:
         change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
-    elif frame.interlaced_frame:
+    elif frame.interlaced_frame and not info.deinterlace:
         change = f"to interlaced {where}"
     else:
         return

@@ -17,12 +17,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vfi_cli.video.hdr import StaticHdr
+
 Matrix = Literal["bt601", "bt709", "bt2020"]
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
 Kind = Literal["yuv", "gray", "rgb"]
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
 UNSPECIFIED = 2  # in every table of ITU-T H.273
+RGB_MATRIX = 0
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG, ITU-T H.273, table 3
 MATRIX_CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T H.273, table 4
 
 
@@ -48,6 +52,11 @@ class ColorSpec:
     def __post_init__(self) -> None:
         if self.matrix not in MATRIX_CODES:
             raise ValueError(f"matrix: got {self.matrix!r}, expected one of {', '.join(MATRIX_CODES)}")
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer is PQ or HLG."""
+        return self.transfer in _HDR_TRANSFERS
 
     @property
     def matrix_code(self) -> int:
@@ -239,8 +248,10 @@ class ClipInfo:
         declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
+        hdr: static metadata of HDR10.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
+        interlaced: made of fields. deinterlace: not learned but asked for: they are read as whole pictures.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
         others: every stream but the video that is read, and those that only repeat chapters or the timecode.
@@ -264,9 +275,11 @@ class ClipInfo:
     declared: bool
     frame_count: int
     vfr: bool | None
+    hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
     rotation: int = 0
     interlaced: bool = False
+    deinterlace: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     timecode: str = ""
