@@ -293,3 +293,26 @@ def test_lines_of_one_moment_all_stay(tmp_path):
                 sink.mux(packet)
     assert lines_of(copy(path, tmp_path / "o.mkv")) == [(0.5, 1.0, "above"), (0.5, 1.0, "below")]
     assert lines_of(copy(path, tmp_path / "o.mp4")) == [(0.5, 1.0, "above\nbelow")]
+
+
+@pytest.mark.parametrize("name", ["o.mkv", "o.mp4"])
+def test_sound_that_an_edit_list_cuts_away_is_not_heard(tmp_path, name):
+    clip, cut = make_clip(tmp_path / "a.mp4", 30, audio="ac3", options={"g": "30", "bf": "0"}), tmp_path / "cut.mp4"
+    late = Fraction(13, 10)
+    with (
+        av.open(str(clip)) as source,
+        av.open(str(cut), "w", container_options={"avoid_negative_ts": "disabled"}) as sink,
+    ):
+        copies = [sink.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                packet.dts -= round(late / packet.time_base)
+                packet.pts -= round(late / packet.time_base)
+                packet.stream = copies[packet.stream.index]
+                sink.mux(packet)
+    out = copy(cut, tmp_path / name)
+    assert len(video_times(out)) == 17
+    assert abs(lag(out)) < Fraction(1, 10)
+    whole, kept = audio_packets(clip), audio_packets(out)
+    assert [data for _, data in kept] == [data for _, data in whole[-len(kept) :]]
+    assert abs(kept[-1][0] - video_times(out)[0] - (whole[-1][0] - late)) <= Fraction(1, 500)

@@ -78,6 +78,13 @@ def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_nev
     plan_streams(rich, "webm", wanted=("subtitle",)).refuse_silence(Path("o.webm"))
 
 
+def test_one_track_of_sound_is_enough(rich: ClipInfo):
+    others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
+    plan = plan_streams(replace(rich, others=others), "mp4", wanted=("audio",))
+    plan.refuse_silence(Path("o.mp4"))
+    assert list(plan.warnings()) == [f"{others[0]} is left out of the output: mp4 does not hold pcm_s16le"]
+
+
 @pytest.mark.parametrize("source", ["in.avi", "in.mov", "in.mkv"])
 def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
     clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))

@@ -25,6 +25,7 @@ _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less i
 _LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
 _LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
 _UNTIMED = Fraction(2)  # how long to show a line that does not say
+_PREROLL = Fraction(1, 20)  # of sound that is not heard, but that decoders start up with
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
 _Timed = tuple[Fraction, "Packet[Stream]"]  # seconds in the output; the packet, on the clock of the output
@@ -162,6 +163,8 @@ class StreamCopy:
             if not packet.size or packet.dts is None:
                 continue
             time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
+            if packet.is_discard and not -_PREROLL <= time - self._info.origin < 0:
+                continue  # cut away by the edit list of an MP4 file, which no output has
             if self._stop is not None and time >= self._stop:
                 over.add(packet.stream_index)
                 if over >= timed or (over >= sound and time >= self._stop + _LEAD):

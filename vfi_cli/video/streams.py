@@ -78,15 +78,14 @@ class StreamPlan:
                 yield f"{stream.info} becomes {stream.codec}: how and where its lines are drawn is lost"
 
     def refuse_silence(self, target: Path) -> None:
-        """Raises OutputError if the container takes sound, but not that of the clip: nobody wants that by accident."""
-        for stream in self.left_out:
-            if stream.refused and stream.info.kind == "audio":
-                container = CONTAINERS[target.suffix.lower()]
-                raise OutputError(
-                    f"{container} cannot hold the audio codec {stream.info.codec}",
-                    path=target,
-                    remedy="write a .mov or .mkv file, or drop the sound with -an",
-                )
+        """Raises OutputError if the container takes sound, but none of the clip's: nobody wants that by accident."""
+        refused = [stream.info for stream in self.left_out if stream.refused and stream.info.kind == "audio"]
+        if refused and not any(stream.info.kind == "audio" for stream in self.kept):
+            raise OutputError(
+                f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec {refused[0].codec or '(unknown)'}",
+                path=target,
+                remedy="write a .mov or .mkv file, or drop the sound with -an",
+            )
 
 
 def plan_streams(
@@ -162,7 +161,7 @@ class _Trial:
             return KeptStream(stream)
         if text:
             return KeptStream(stream, _TEXT_CODECS[self._container])
-        return LeftOut(stream, f"{self._container} does not hold {stream.codec or 'data of this kind'}", refused=True)
+        return LeftOut(stream, f"{self._container} does not hold {stream.codec or 'its codec'}", refused=True)
 
     def _attached(self, stream: StreamInfo) -> KeptStream | LeftOut:
         if stream.cover and stream.codec in _COVER_CODECS.get(self._container, ()):
