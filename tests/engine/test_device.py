@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from vfi_cli.engine.device import Runtime, out_of_memory_is_an_error_of_the_device, resolve
+from vfi_cli.engine.device import Runtime, failures_of_the_device, resolve
 from vfi_cli.errors import DeviceError, UsageError, VfiError
 
 
@@ -92,10 +92,10 @@ def test_uses_the_cpus_that_the_process_may_use() -> None:
     ids=["python", "cuda", "cpu"],
 )
 def test_running_out_of_memory_is_said_in_one_line(error: Exception) -> None:
-    with pytest.raises(DeviceError, match="out of memory"), out_of_memory_is_an_error_of_the_device():
+    with pytest.raises(DeviceError, match="out of memory"), failures_of_the_device():
         raise error
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(RuntimeError, match="shapes"), out_of_memory_is_an_error_of_the_device():
+    with pytest.raises(RuntimeError, match="shapes"), failures_of_the_device():
         raise RuntimeError("shapes differ")

@@ -65,7 +65,7 @@ def _fail(error: Exception, text: str, code: int) -> int:
 
 
 def _complain(text: str) -> None:
-    say(f"vfi: error: {_one_line(text)}")
+    say(f"vfi: error: {text}")
 
 
 def _one_line(text: str) -> str:
@@ -106,11 +106,12 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        say(f"vfi: {level}{_one_line(record.getMessage())}")
+        say(f"vfi: {level}{record.getMessage()}")
 
 
 def say(text: str) -> None:
-    """Print to stderr; nobody listening is no reason to stop working."""
+    """Print a line to stderr; nobody listening is no reason to stop working."""
+    text = _one_line(text)
     try:
         if "tqdm" in sys.modules:
             sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
@@ -121,7 +122,7 @@ def say(text: str) -> None:
 
 
 def print_line(text: str) -> None:
-    """Print to stdout."""
+    """Print a line to stdout."""
     print(_one_line(text))
 
 

@@ -84,10 +84,13 @@ def _native_half(device: torch.device) -> torch.dtype | None:
 
 
 @contextlib.contextmanager
-def out_of_memory_is_an_error_of_the_device() -> Iterator[None]:
-    """Raises DeviceError where torch or Python run out of memory."""
+def failures_of_the_device() -> Iterator[None]:
+    """Raises DeviceError where torch or Python run out of memory, and where the device breaks down."""
     try:
         yield
+    except torch.AcceleratorError as error:
+        reason = str(error).partition("\n")[0]
+        raise DeviceError(f"the device failed: {reason}", remedy="try again, or use --device cpu") from error
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise

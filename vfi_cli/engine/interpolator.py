@@ -15,7 +15,7 @@ from torch.profiler import record_function
 from vfi_cli import weights
 from vfi_cli.engine import routed
 from vfi_cli.engine.alpha import interpolate_alpha
-from vfi_cli.engine.device import Runtime, out_of_memory_is_an_error_of_the_device, resolve
+from vfi_cli.engine.device import Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.model.apr import Apr, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
@@ -76,7 +76,7 @@ class Interpolator:
         """A frame (3, H, W), float32 RGB in [0, 1]; (4, H, W) with opacity, which moves as the colours do."""
         channels, height, width = rgb.shape
         multiple = self.network.multiple(height, width)
-        with out_of_memory_is_an_error_of_the_device(), record_function("vfi::prepare"):
+        with failures_of_the_device(), record_function("vfi::prepare"):
             rgb = rgb.to(self.device, non_blocking=True)
             alpha = pad(rgb[3:], multiple) if channels == 4 else None
             return Prepared(self.network.describe(pad(rgb[:3], multiple)), height, width, alpha)
@@ -87,7 +87,7 @@ class Interpolator:
 
         With opacity in both, each is (4, H, W). The flow is estimated once for all times.
         """
-        with out_of_memory_is_an_error_of_the_device():
+        with failures_of_the_device():
             with record_function("vfi::flow"):
                 flow = self.network.estimate_flow(left.described, right.described)
             frames = (self._at(left.described, right.described, flow, float(t)) for t in times)

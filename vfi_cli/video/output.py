@@ -24,6 +24,7 @@ CONTAINERS = {
 APPLE = ("mp4", "mov")
 _FINE_TICK = 90_000  # at least so many ticks per second where times are not on a grid: off by 6 us at most
 _MAX_TICK = 2**31 - 1  # what a time scale of MP4 holds
+_MAX_MATROSKA_RATE = 1000  # FFmpeg writes whole milliseconds: more would share their times
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,12 @@ def plan_encode(
         notes += (f"the mastering metadata of HDR is dropped: {encoder.name} does not write it, libx265 does",)
     origin = (info.start + start if start else info.origin if sound else info.start) * stretch
     rate = fps or info.average_rate * multiple / stretch
+    if container not in APPLE and rate > _MAX_MATROSKA_RATE:
+        raise UsageError(
+            f"{float(rate):g} frames a second are too many: {target.suffix} files tell the time in milliseconds",
+            path=target,
+            remedy="write an .mp4 file",
+        )
     if fps is None:
         time_base = _common_tick(info, multiple)
     else:

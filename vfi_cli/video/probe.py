@@ -242,12 +242,13 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
 
 
 def _origin(container: InputContainer, start: Fraction) -> Fraction:
-    starts = [
+    """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
+    sounds = (
         Fraction(other.start_time * other.time_base)
-        for other in (*container.streams.video, *container.streams.audio)
+        for other in container.streams.audio
         if other.start_time is not None and other.time_base
-    ]
-    return min(starts, default=start)
+    )
+    return min((start, *sounds))
 
 
 def _chapters(container: InputContainer) -> tuple[Chapter, ...]:

@@ -1,0 +1,64 @@
+"""Encoders and containers that refuse, or break down."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.media import make_clip
+
+case = pytest.mark.reliability
+
+
+@case(29)
+@pytest.mark.parametrize("audio", ["pcm_s16le", "pcm_u8"])
+def test_sound_that_the_container_refuses_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged, audio):
+    clip = make_clip(tmp_path / "in.mkv", audio=audio)
+    with unchanged():
+        done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["out_of_memory=0"])
+    assert done.code == 4 and "mp4 cannot hold" in done.err and "-an" in done.err
+
+
+@case(54)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--crf", "99"),
+        ("--crf", "NaN"),
+        ("-c:v", "nonsense"),
+        ("-c:v", "aac"),
+        ("-c:v", "libsvtav1", "--pix-fmt", "yuv444p"),
+        ("--pix-fmt", "nv99"),
+        ("--preset", "quick"),
+        ("-e", "nonsense=1"),
+        ("-e", "crf=abc"),
+        ("-e", "profile=baseline", "--pix-fmt", "yuv444p"),
+        ("-o", "out.webm", "-c:v", "libx264"),
+        ("-o", "out.txt"),
+        ("-o", "out"),
+    ],
+    ids=" ".join,
+)
+def test_what_no_encoder_does_is_refused_before_the_first_frame(vfi, clip, unchanged, options):
+    with unchanged():
+        done = vfi("interp", clip, *options, cwd=clip.parent, faults=["out_of_memory=0"])
+    assert done.code in (2, 4), done
+
+
+@case(54)
+def test_sizes_that_an_encoder_does_not_take_are_refused_before_the_first_frame(vfi, tmp_path, unchanged):
+    clip = make_clip(tmp_path / "in.nut", 3, width=33, height=17, codec="rawvideo", pix_fmt="yuv444p")
+    with unchanged():
+        done = vfi("interp", clip, "-o", tmp_path / "out.mp4", "--pix-fmt", "yuv420p", faults=["out_of_memory=0"])
+    assert done.code == 2 and "33x17" in done.err
+
+
+@case(55)
+@pytest.mark.parametrize("fault", ["encoder=5", "muxer"])
+def test_an_encoder_or_a_muxer_that_breaks_down_is_an_error_that_leaves_nothing(vfi, clip, unchanged, fault):
+    threads = threading.active_count()
+    with unchanged():
+        done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["blend", fault], timeout=30)
+    assert done.code == 4 and ("broke down" in done.err or "cannot be finished" in done.err)
+    assert threading.active_count() == threads

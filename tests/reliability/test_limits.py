@@ -1,0 +1,108 @@
+"""Inputs and requests that ask for too much, or for something else than a local video file."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from tests.media import make_clip
+from tests.reliability.media import many_streams, png_bomb, with_matroska_number, y4m
+
+case = pytest.mark.reliability
+MIB = 2**20
+DURATION = b"\x44\x89"  # of a Matroska segment
+
+
+@case(30)
+@pytest.mark.parametrize(("side", "code"), [(16_000, 7), (65_535, 3)])
+@pytest.mark.parametrize("kind", ["png", "y4m"])
+def test_a_header_that_promises_a_giant_picture_costs_nothing(vfi, tmp_path, unchanged, kind, side, code):
+    if kind == "png":
+        clip = png_bomb(tmp_path / "in.png", side, side)
+    else:
+        clip = y4m(tmp_path / "in.y4m", side, side, data=bytes(1000))
+    with unchanged():
+        done = vfi("interp", clip, "-o", tmp_path / "out.mp4")
+    assert done.code in (code, 3 if kind == "png" else code), done
+    assert done.peak < 300 * MIB and done.seconds < 3
+
+
+@case(31)
+def test_a_hundred_streams_are_a_clip_or_beyond_a_limit(vfi, tmp_path):
+    done = vfi("interp", many_streams(tmp_path / "in.mkv", 99), "-o", tmp_path / "out.mkv")
+    assert done.code in (0, 7), done
+    assert done.peak < 400 * MIB and done.seconds < 20
+
+
+@case(31)
+@pytest.mark.parametrize("arguments", [("info",), ("interp", "-t", "1", "-o", "out.mp4")], ids=["info", "interp"])
+def test_a_million_tiny_packets_are_not_all_read_for_a_second_of_them(vfi, tmp_path, arguments):
+    clip = y4m(tmp_path / "in.y4m", 2, 2, frames=1_000_000)
+    done = vfi(arguments[0], clip, *arguments[1:], cwd=tmp_path)
+    assert done.code == 0, done
+    assert done.peak < 300 * MIB and done.seconds < 10
+
+
+@case(31)
+def test_a_duration_without_end_is_not_believed(vfi, tmp_path):
+    clip = with_matroska_number(make_clip(tmp_path / "in.mkv", 10), DURATION, 2.0**62)
+    done = vfi("interp", clip, "-o", tmp_path / "out.mp4")
+    assert done.code in (0, 7), done
+    assert done.peak < 300 * MIB and done.seconds < 10
+
+
+@case(34)
+@pytest.mark.parametrize("value", ["1", "0", "-2", "1.5", "1e9", "NaN", "1000000000"])
+def test_a_multiple_that_makes_no_sense_is_a_usage_error(vfi, clip, unchanged, value):
+    with unchanged():
+        done = vfi("interp", clip, "-m", value)
+    assert done.code == 2 and "-m" in done.err
+
+
+@case(34)
+@pytest.mark.parametrize("value", ["0", "-2", "1e9", "NaN", "inf", "60/0"])
+def test_a_rate_that_makes_no_sense_is_a_usage_error(vfi, clip, unchanged, value):
+    with unchanged():
+        done = vfi("interp", clip, "--fps", value)
+    assert done.code == 2 and "--fps" in done.err
+
+
+@case(36)
+@pytest.mark.parametrize("name", ["concat:in.mp4|in.mp4", "file:in.mp4", "subfile,,start,0,end,99,,:in.mp4", "pipe:0"])
+def test_protocols_are_names_of_files_that_do_not_exist(vfi, clip, unchanged, name):
+    with unchanged():
+        done = vfi("interp", name, "-o", "out.mp4", cwd=clip.parent)
+    assert done.code == 3 and "no such file" in done.err
+
+
+@case(36)
+def test_nothing_is_fetched_from_the_network(vfi, tmp_path, unchanged):
+    with socket.create_server(("127.0.0.1", 0)) as server, unchanged():
+        done = vfi("interp", f"http://127.0.0.1:{server.getsockname()[1]}/in.mp4", "-o", "out.mp4", cwd=tmp_path)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert done.code == 3 and "no such file" in done.err
+
+
+@case(37)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile named.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nnamed.mp4\n#EXT-X-ENDLIST\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
+        "<Representation><BaseURL>named.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    ],
+    ids=["ffconcat", "m3u8", "dash", "sdp"],
+)
+@pytest.mark.parametrize("name", ["in.mp4", "in.txt"])
+def test_a_playlist_by_any_name_is_not_followed(vfi, tmp_path, unchanged, text, name):
+    os.mkfifo(tmp_path / "named.mp4")  # who opens it waits for ever
+    (tmp_path / name).write_text(text)
+    with unchanged():
+        done = vfi("interp", tmp_path / name, "-o", tmp_path / "out.mp4", timeout=20)
+    assert done.code == 3, done
