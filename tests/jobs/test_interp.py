@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from tests.blend import Blend
@@ -97,6 +99,27 @@ def test_repeats_are_replaced_on_the_same_timeline_with_the_same_sound(tmp_path:
     assert summary.duration_out == plain.duration_out
     if "slowmo" not in options:
         assert audio_packets(summary.target) == audio_packets(clip)
+
+
+class Dragging(Blend):
+    """The mean, a few pixels too far to the right: what flow does to the rim of an overlay."""
+
+    def between(self, left, right, times):
+        return [image.roll(4, dims=2) for image in super().between(left, right, times)]
+
+
+def test_a_mask_keeps_its_part_of_the_picture_in_place(tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mkv", 6, codec="ffv1")
+    white = np.zeros((48, 64), np.uint8)
+    white[30:, :] = 255
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(cv2.imencode(".png", white)[1].tobytes())
+    options = {"codec": "ffv1", "interpolator": Dragging()}
+    with av.open(str(do(clip, tmp_path / "out.mkv", mask=mask, **options).target)) as container:
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    for left, made, right in zip(frames[0:-2:2], frames[1:-1:2], frames[2::2], strict=True):
+        assert np.array_equal(made[30:], right[30:])
+        assert not np.array_equal(made[:30], left[:30]) and not np.array_equal(made[:30], right[:30])
 
 
 def test_slow_motion_keeps_the_rate_stretches_the_time_and_says_that_it_is_silent(tmp_path: Path, caplog):
@@ -300,6 +323,7 @@ def test_a_job_that_makes_no_sense_is_not_born(options):
         ({"codec": "nonsense"}, VfiError),
         ({"target": Path("/nowhere/out.mp4")}, OutputError),
         ({"target": Path("out.txt")}, VfiError),
+        ({"mask": Path("nowhere.png")}, InputError),
     ],
 )
 def test_what_cannot_work_fails_before_the_model_is_asked(clip: Path, options, error):

@@ -73,6 +73,9 @@ class InterpOptions:
         int | None,
         typer.Option("--dedup-max-span", metavar="N", help="Longest span, in frames, to fill.", show_default="6"),
     ] = None
+    mask: Annotated[
+        Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
+    ] = None
     start: Start = None
     stop: Stop = None
     duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
@@ -140,6 +143,7 @@ class InterpOptions:
             scene_threshold=threshold,
             cut_mode=self.scene_mode.value,
             dedup=dedup,
+            mask=self.mask,
             codec=self.codec,
             crf=self.crf,
             preset=self.preset,

@@ -175,7 +175,7 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report:
     """All frames of the clip through decoder, interpolator and encoder."""
     job = settled.job
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
-    weaver = Weaver(interpolator, settled.encode.format, detector, job.cut_mode)
+    weaver = Weaver(interpolator, settled.encode.format, detector, job.cut_mode, settled.mask)
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
         marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.duplicates import Deduplication
+from vfi_cli.jobs.still import Mask, read_mask
 from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
@@ -38,6 +39,7 @@ class InterpJob:
         scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
+        mask: a picture of the size of the clip, white where it stays put whatever moves.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
@@ -60,6 +62,7 @@ class InterpJob:
     scene_threshold: float | None = DEFAULT_THRESHOLD
     cut_mode: CutMode = "nearest"
     dedup: Deduplication | None = None
+    mask: Path | None = None
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
@@ -106,6 +109,7 @@ class Plan:
     stretch: int
     encode: EncodePlan
     streams: StreamPlan
+    mask: Mask | None = field(default=None, repr=False, compare=False)
 
     @property
     def rate(self) -> Fraction:
@@ -178,6 +182,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
 
     Raises:
         UsageError: the request makes no sense for this clip.
+        InputError: the mask cannot be read.
     """
     if job.start >= clip.duration:
         raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
@@ -218,7 +223,8 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
         stretch=stretch,
         tags=job.metadata,
     )
-    return Plan(job, source, clip, target, multiple, stretch, encode, streams)
+    mask = read_mask(job.mask, clip) if job.mask is not None else None
+    return Plan(job, source, clip, target, multiple, stretch, encode, streams, mask)
 
 
 def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:

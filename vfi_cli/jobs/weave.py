@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import groupby
@@ -18,9 +18,10 @@ from vfi_cli.errors import ModelError
 from vfi_cli.jobs.duplicates import Repeat
 from vfi_cli.jobs.picture import to_planes, to_rgb
 from vfi_cli.jobs.plan import Clock, CutMode
+from vfi_cli.jobs.still import Mask, Stills
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Action, Between, Schedule, Slot, across
-from vfi_cli.video.types import PlaneFormat, VideoFrame
+from vfi_cli.video.types import Plane, PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Weaver:
         detector: tells cuts; None takes every pair for continuous.
         cut_mode: what stands in for a frame between two scenes: the `nearest` one, a `hold` of the left one,
             or a `blend` of both.
+        mask: what stays put, in the frames that are made, whatever moves there.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class Weaver:
         format: PlaneFormat,
         detector: SceneDetector | None = None,
         cut_mode: CutMode = "nearest",
+        mask: Mask | None = None,
     ) -> None:
         self._interpolator = interpolator
         self._format = format
         self._detector = detector
         self._cut_mode = cut_mode
+        self._stills = Stills(mask)
         self.tally = Tally()
 
     def weave(self, frames: Iterable[VideoFrame | Repeat], schedule: Schedule, clock: Clock) -> Iterator[VideoFrame]:
@@ -85,8 +89,11 @@ class Weaver:
                 self.tally.replaced += 1
                 waiting += slots
                 continue
-            right = _Picture(index, time, frame, self._interpolator, self._format.alpha)
-            left = left or right
+            right = _Picture(index, time, frame, self._interpolator, self._format)
+            if left is None:
+                left = right
+            else:
+                self._stills.observe(left.frame, right.frame)
             if waiting:
                 slots = across([*waiting, *slots], left.index, left.time, right.index, right.time)
                 waiting = []
@@ -122,7 +129,7 @@ class Weaver:
             t = _t(slot)
             if self._cut_mode == "blend":
                 self.tally.generated += 1
-                yield self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left.frame, slot)
+                yield self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left, right, slot)
             else:
                 yield self._copy(right if self._cut_mode == "nearest" and t >= Fraction(1, 2) else left, slot)
 
@@ -137,33 +144,43 @@ class Weaver:
                         remedy="try --precision fp32",
                     )
                 self.tally.generated += 1
-                yield self._paint(rgb, left.frame, slot)
+                yield self._paint(rgb, left, right, slot)
 
     def _copy(self, picture: _Picture, slot: Slot) -> VideoFrame:
         self.tally.copied += 1
-        if picture.frame.format == self._format:  # the way to RGB and back is the identity, see ops.color
-            return replace(picture.frame, pts=slot.pts, duration=slot.duration)
-        return self._paint(picture.rgb, picture.frame, slot)
+        return VideoFrame(picture.planes, self._format, picture.frame.color, slot.pts, slot.duration)
 
-    def _paint(self, rgb: Tensor, like: VideoFrame, slot: Slot) -> VideoFrame:
-        """(3 or 4, H, W) RGB, with or without alpha -> the frame of `slot`, in the colours of `like`."""
-        return VideoFrame(to_planes(rgb, self._format, like.color), self._format, like.color, slot.pts, slot.duration)
+    def _paint(self, rgb: Tensor, left: _Picture, right: _Picture, slot: Slot) -> VideoFrame:
+        """(3 or 4, H, W) RGB, with or without alpha -> the frame of `slot`, in the colours of `left`."""
+        color = left.frame.color
+        made = VideoFrame(to_planes(rgb, self._format, color), self._format, color, slot.pts, slot.duration)
+        self._stills.restore(made, left.planes, right.planes, _t(slot))
+        return made
 
 
 class _Picture:
     """A source frame in the forms it is needed in, each made once and only if asked for."""
 
-    def __init__(self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator, alpha: bool) -> None:
+    def __init__(
+        self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator, format: PlaneFormat
+    ) -> None:
         self.index = index
         self.time = time
         self.frame = frame
         self._interpolator = interpolator
-        self._alpha = alpha
+        self._format = format
 
     @cached_property
     def rgb(self) -> Tensor:
         """(3, H, W), or with alpha (4, H, W), see `jobs.picture.to_rgb`; on the device."""
-        return to_rgb(self.frame, self._interpolator.runtime.device, alpha=self._alpha)
+        return to_rgb(self.frame, self._interpolator.runtime.device, alpha=self._format.alpha)
+
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """In the format of the output."""
+        if self.frame.format == self._format:  # the way to RGB and back is the identity, see ops.color
+            return self.frame.planes
+        return to_planes(self.rgb, self._format, self.frame.color)
 
     @cached_property
     def prepared(self) -> Prepared:
