@@ -251,3 +251,13 @@ def test_aspect_rotation_and_fields_are_reported(tmp_path):
     assert (info.sar, info.rotation, info.interlaced) == (Fraction(4, 3), 90, False)
     fields = make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True)
     assert probe(fields).interlaced
+
+
+def test_captions_inside_the_picture_are_named(tmp_path):
+    clip = make_clip(tmp_path / "a.h264", 5, format="h264", options={"bf": "0"})
+    assert not any("captions" in note for note in probe(clip).notes)
+    data, key = clip.read_bytes(), b"\x00\x00\x01\x65"
+    caption = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\x94\x20\xff"  # ATSC A/53 part 4: one pair of CEA-608 bytes
+    message = b"\x00\x00\x01\x06\x04" + bytes([len(caption)]) + caption + b"\x80"
+    clip.write_bytes(data.replace(key, message + key, 1))
+    assert "the closed captions inside the picture are lost" in probe(clip).notes

@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
 
 import av
 from av.container import InputContainer
-from av.stream import DataStream, Disposition, Stream
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, stored_format
-from vfi_cli.video.types import Chapter, ClipInfo, StreamInfo, StreamKind
+from vfi_cli.video.types import ClipInfo
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 8_192 * 8_192
@@ -87,9 +87,10 @@ def probe(path: str | Path) -> ClipInfo:
         notes: list[str] = []
         color = read_color(stream, stored, notes, path)
         base = stream.time_base or Fraction(1, 90_000)
-        chapters = _chapters(container)
         head = _scan(container, stream, base)
         notes += losses(stream, stored, head.first)
+        if head.first and head.first.side_data.get("A53_CC") is not None:
+            notes.append("the closed captions inside the picture are lost")
         rate, vfr = _rate(stream, head, base)
         start = head.times[0] if head.times else Fraction(0)
         stated = _stated_duration(container, stream, start)
@@ -117,14 +118,10 @@ def probe(path: str | Path) -> ClipInfo:
             rotation=head.first.rotation if head.first else 0,
             interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
             tags=dict(stream.metadata),
-            flags=_flags(stream),
-            timecode=_timecode(container, stream),
-            others=tuple(
-                _describe(other)
-                for other in container.streams
-                if other.index != stream.index and not _repeats(other, len(chapters))
-            ),
-            chapters=chapters,
+            flags=flags_of(stream),
+            timecode=read_timecode(container, stream),
+            others=list_others(container, stream),
+            chapters=read_chapters(container),
             metadata=dict(container.metadata),
             notes=tuple(notes),
         )
@@ -249,54 +246,3 @@ def _origin(container: InputContainer, start: Fraction) -> Fraction:
         if other.start_time is not None and other.time_base
     )
     return min((start, *sounds))
-
-
-def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    return tuple(
-        Chapter(chapter["start"] * base, chapter["end"] * base, dict(chapter["metadata"]))
-        for chapter in container.chapters()
-        if (base := chapter["time_base"])
-    )
-
-
-def _repeats(stream: Stream, chapters: int) -> bool:
-    """MP4 keeps the names of its chapters in a track of text, and the timecode in a track of its own: both are carried
-    over as what they mean."""
-    if stream.type != "data" or stream.codec_context is not None:
-        return False
-    return 0 < chapters == stream.frames or "timecode" in stream.metadata
-
-
-def _timecode(container: InputContainer, stream: VideoStream) -> str:
-    """As the picture states it, or a track of its own, or the file: no two containers agree on where that is."""
-    for metadata in (stream.metadata, *(track.metadata for track in container.streams.data), container.metadata):
-        stated = {key.lower(): tag for key, tag in metadata.items()}.get("timecode")
-        if stated:
-            return stated
-    return ""
-
-
-def _describe(stream: Stream) -> StreamInfo:
-    kinds = get_args(StreamKind)
-    flags = _flags(stream)
-    kind: StreamKind = stream.type if stream.type in kinds else "unknown"
-    title = next(filter(None, map(stream.metadata.get, ("title", "name", "filename"))), "")  # MP4 calls it a name
-    return StreamInfo(
-        stream.index,
-        "attachment" if "attached_pic" in flags else kind,
-        codec_name(stream),
-        stream.language or "",
-        title,
-        flags,
-    )
-
-
-def _flags(stream: Stream) -> tuple[str, ...]:
-    return tuple(flag.name for flag in stream.disposition if flag.name)
-
-
-def codec_name(stream: Stream) -> str:
-    """FFmpeg's name for what is in `stream`, whoever decodes it; empty if it has none."""
-    if stream.codec_context is not None:
-        return stream.codec_context.codec.canonical_name
-    return (stream.name or "") if isinstance(stream, DataStream) else ""

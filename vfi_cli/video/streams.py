@@ -18,8 +18,9 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.contents import codec_name
 from vfi_cli.video.output import CONTAINERS
-from vfi_cli.video.probe import codec_name, open_input
+from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
