@@ -31,6 +31,14 @@ def test_info_tells_what_becomes_of_every_stream(monkeypatch, capsys, tmp_path: 
     assert data["streams"][3]["flags"] == ["default", "forced"]
 
 
+def test_info_of_sound_that_mp4_refuses_says_what_to_do(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mkv", 5, audio="pcm_s16le")
+    _, out, _ = run(monkeypatch, capsys, "info", str(clip))
+    assert "audio #1 (pcm_s16le), left out of the output: mp4 does not hold pcm_s16le\n" in out
+    assert "output    none, unless vfi interp is given -an" in out
+    assert json.loads(run(monkeypatch, capsys, "info", str(clip), "--json")[1])["output"] is None
+
+
 def test_info_is_json_on_request(monkeypatch, capsys, tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 10)
     code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--slowmo", "4", "--json")

@@ -61,10 +61,17 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"  timecode  {clip.timecode}"
     for note in clip.notes:
         yield f"  note      {note}"
-    if clip.interlaced:
-        yield "  output    none, unless vfi interp is given --deinterlace"
+    if needed := _needed(plan):
+        yield f"  output    none, unless vfi interp is given {needed}"
         return
     yield f"  output    {_rate(plan.rate)}, about {plan.frames} frames, {float(plan.duration_out):.3f} s: {plan.target}"
+
+
+def _needed(plan: Plan) -> str:
+    """The option without which `vfi interp` refuses the clip, if there is one."""
+    if plan.clip.interlaced:
+        return "--deinterlace"
+    return "-an, or -o with a name in .mkv" if plan.streams.refused_sound is not None else ""
 
 
 def _rate(rate: Any) -> str:
@@ -106,7 +113,7 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         "chapters": len(clip.chapters),
         "timecode": clip.timecode,
         "notes": list(clip.notes),
-        "output": None if clip.interlaced else _output(plan),
+        "output": None if _needed(plan) else _output(plan),
     }
 
 

@@ -78,12 +78,19 @@ class StreamPlan:
             if stream.codec and stream.info.codec in _STYLED:
                 yield f"{stream.info} becomes {stream.codec}: how and where its lines are drawn is lost"
 
+    @property
+    def refused_sound(self) -> StreamInfo | None:
+        """A track that the container refuses, where none is kept; None where the output is as silent as it should be."""
+        if any(stream.info.kind == "audio" for stream in self.kept):
+            return None
+        return next((out.info for out in self.left_out if out.refused and out.info.kind == "audio"), None)
+
     def refuse_silence(self, target: Path) -> None:
         """Raises OutputError if the container takes sound, but none of the clip's: nobody wants that by accident."""
-        refused = [stream.info for stream in self.left_out if stream.refused and stream.info.kind == "audio"]
-        if refused and not any(stream.info.kind == "audio" for stream in self.kept):
+        if self.refused_sound is not None:
             raise OutputError(
-                f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec {refused[0].codec or '(unknown)'}",
+                f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec "
+                f"{self.refused_sound.codec or '(unknown)'}",
                 path=target,
                 remedy="write a .mov or .mkv file, or drop the sound with -an",
             )
