@@ -80,7 +80,7 @@ class StreamPlan:
 
     @property
     def refused_sound(self) -> StreamInfo | None:
-        """A track that the container refuses, where none is kept; None where the output is as silent as it should be."""
+        """A track that the container refuses, if none is kept; None where the output is as silent as it should be."""
         if any(stream.info.kind == "audio" for stream in self.kept):
             return None
         return next((out.info for out in self.left_out if out.refused and out.info.kind == "audio"), None)
