@@ -199,31 +199,32 @@ class Nominal:
         return duration
 
 
-def parse_rate(text: str, source: Fraction | None) -> Fraction:
+def parse_rate(text: str, source: Fraction | None, option: str = "--fps") -> Fraction:
     """Frames per second from "60", "59.94" (= 60000/1001), "60000/1001" or "2x" (of the `source` rate).
 
     A decimal that is n * 1000/1001 rounded means exactly that: nobody who writes 23.976 wants 2997/125.
-    Raises UsageError for anything else and outside MIN_FPS <= fps <= MAX_FPS; "Nx" may go up to MAX_MULTIPLE.
+    Raises UsageError, which names the `option`, for anything else and outside MIN_FPS <= fps <= MAX_FPS; "Nx" may go up
+    to MAX_MULTIPLE.
     """
     times = re.fullmatch(r"(\d+(?:\.\d+)?)x", text.strip())
     if times:
         factor = Fraction(times[1])
         if source is None or source <= 0:
             raise UsageError(
-                f"--fps {text} needs the rate of the source, which is unknown", remedy="name a rate: --fps 60"
+                f"{option} {text} needs the rate of the source, which is unknown", remedy=f"name a rate: {option} 60"
             )
         if not MIN_FPS <= factor <= MAX_MULTIPLE:
             raise UsageError(
-                f"--fps {text} is out of range", remedy=f"a multiple lies between {MIN_FPS}x and {MAX_MULTIPLE}x"
+                f"{option} {text} is out of range", remedy=f"a multiple lies between {MIN_FPS}x and {MAX_MULTIPLE}x"
             )
         return source * factor
     if not re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text.strip()):
-        raise UsageError(f"--fps {text!r} is not a rate", remedy="write 60, 59.94, 60000/1001 or 2x")
+        raise UsageError(f"{option} {text!r} is not a rate", remedy="write 60, 59.94, 60000/1001 or 2x")
     rate = _ntsc(text.strip()) or Fraction(text.strip())
     if not MIN_FPS <= rate <= MAX_FPS:
-        raise UsageError(f"--fps {text} is out of range", remedy=f"a rate lies between {MIN_FPS} and {MAX_FPS}")
+        raise UsageError(f"{option} {text} is out of range", remedy=f"a rate lies between {MIN_FPS} and {MAX_FPS}")
     if max(rate.numerator, rate.denominator) > MAX_TERM:
-        raise UsageError(f"--fps {text} has too many digits", remedy="write 60, 59.94, 60000/1001 or 2x")
+        raise UsageError(f"{option} {text} has too many digits", remedy="write 60, 59.94, 60000/1001 or 2x")
     return rate
 
 

@@ -46,7 +46,7 @@ def test_the_help_names_the_true_default_of_the_threshold(monkeypatch, capsys):
     [
         ([], "Missing command"),
         (["wrong"], "No such command"),
-        (["interp"], "Missing argument"),
+        (["interp"], "one input"),
         (["interp", "in.mp4", "--wrong"], "No such option"),
         (["interp", "in.mp4", "--fps", "0"], "--fps"),
         (["interp", "in.mp4", "--fps", "nan"], "--fps"),

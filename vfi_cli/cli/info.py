@@ -34,7 +34,7 @@ def info_command(
         multi=parse_multiple(multi, "-m") if multi is not None else None,
         slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
     )
-    opened = open_source(source)
+    opened = open_source(source, job.input_rate)
     settled = settle(job, opened, opened.probe())
     if as_json:
         console.print_data(_as_dict(settled))

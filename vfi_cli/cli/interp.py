@@ -11,6 +11,7 @@ import typer
 from vfi_cli.cli import console
 from vfi_cli.cli.interp_options import InterpOptions, takes_interp_options
 from vfi_cli.cli.options import Debug, Json, Quiet, Verbose
+from vfi_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.interp import Summary
@@ -18,10 +19,19 @@ if TYPE_CHECKING:
 
 @takes_interp_options
 def interp_command(
-    source: Annotated[Path, typer.Argument(help="Video file.")],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="IN", help="Video, folder or pattern of pictures; - is standard input.")
+    ] = None,
+    named: Annotated[Path | None, typer.Option("-i", "--input", metavar="IN", help="The same, as an option.")] = None,
     target: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="Video file to write.", show_default="IN_60fps.mp4"),
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Video, GIF or WebP file, FOLDER/ or pattern of pictures; - is standard output.",
+            show_default="IN_60fps.mp4",
+        ),
     ] = None,
     *,
     options: InterpOptions,
@@ -35,9 +45,16 @@ def interp_command(
     The duration stays, unless it is --slowmo. Exit code 5 means done, but the input was damaged.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
-    job = options.job(source, target)
+    sources = [path for path in (source, named) if path is not None]
+    if len(sources) != 1:
+        raise UsageError("there is to be one input", remedy="vfi interp IN, or vfi interp -i IN")
+    if as_json and target == "-":
+        raise UsageError("--json and -o - exclude each other", remedy="both write to standard output")
 
     from vfi_cli.jobs.interp import run
+    from vfi_cli.video.forms import output_path
+
+    job = options.job(sources[0], output_path(target) if target is not None else None)
 
     with console.ProgressBar(quiet=quiet) as bar:
         summary = run(job, bar)

@@ -15,6 +15,7 @@ import typer
 from vfi_cli.cli.options import (
     Device,
     Fps,
+    InputFps,
     KeepRatio,
     Model,
     Multi,
@@ -27,7 +28,7 @@ from vfi_cli.cli.options import (
     routing_of,
 )
 from vfi_cli.errors import UsageError
-from vfi_cli.timeline import parse_multiple, parse_time
+from vfi_cli.timeline import parse_multiple, parse_rate, parse_time
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.plan import InterpJob
@@ -47,6 +48,7 @@ class InterpOptions:
     """
 
     fps: Fps = None
+    input_fps: InputFps = None
     multi: Multi = None
     slowmo: Slowmo = None
     model: Model = "lite"
@@ -131,6 +133,7 @@ class InterpOptions:
         return InterpJob(
             source=source,
             target=target,
+            input_rate=parse_rate(self.input_fps, None, "--input-fps") if self.input_fps is not None else None,
             fps=self.fps,
             multi=times,
             slowmo=slower,

@@ -12,6 +12,7 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS, Routing
 _PAPER_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
 
 Fps = Annotated[str | None, typer.Option("--fps", metavar="R", help="Output rate: 60, 59.94, 60000/1001, 2.5x.")]
+InputFps = Annotated[str | None, typer.Option("--input-fps", metavar="R", help="Rate of pictures that are the input.")]
 Multi = Annotated[
     str | None,
     typer.Option("-m", "--multi", metavar="N", help="Frames per source frame.", show_default="2"),

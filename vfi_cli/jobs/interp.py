@@ -24,9 +24,8 @@ from vfi_cli.jobs.stages import Stages, StageTime
 from vfi_cli.jobs.weave import Tally, Weaver
 from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
-from vfi_cli.video.encode import Encoder
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.target import Target
+from vfi_cli.video.sinks import Writer, open_writer, reserve
 
 log = logging.getLogger(__name__)
 
@@ -135,10 +134,10 @@ def run(
     """
     begin = time.perf_counter()
     settled = plan(job)
-    with Target(settled.target, source=job.source, overwrite=job.overwrite) as target:
+    with reserve(settled.encode, source=job.source, overwrite=job.overwrite) as target:
         for warning in settled.warnings():
             log.warning("%s: %s", job.source, warning)
-        with Encoder(target.part, settled.encode, _copy(settled)) as encoder:
+        with open_writer(target.part, settled.encode, _copy(settled)) as encoder:
             interpolator = interpolator or build(job.model, job.device, job.precision, job.routing)
             log.info("%s on %s", job.model, interpolator.runtime.label)
             work = _stream(settled, interpolator, encoder, report)
@@ -171,11 +170,12 @@ class _Work:
     damaged: int
 
 
-def _stream(settled: Plan, interpolator: Interpolator, encoder: Encoder, report: Callable[[Progress], None]) -> _Work:
+def _stream(settled: Plan, interpolator: Interpolator, encoder: Writer, report: Callable[[Progress], None]) -> _Work:
     """All frames of the clip through decoder, interpolator and encoder."""
     job = settled.job
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
-    weaver = Weaver(interpolator, settled.encode.format, detector, job.cut_mode, settled.mask)
+    encode = settled.encode
+    weaver = Weaver(interpolator, encode.format, detector, job.cut_mode, settled.mask, encode.color)
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
         marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)

@@ -15,6 +15,7 @@ from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
+from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan, plan_encode
 from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.streams import StreamPlan, plan_streams
@@ -28,7 +29,9 @@ class InterpJob:
     """One clip to interpolate. At most one of `fps`, `multi`, `slowmo`; without them the rate is doubled.
 
     Args:
-        target: None puts it beside the source, named after what is done.
+        source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
+        target: None puts it beside the source, named after what is done; see `forms.find_form` for what is no video.
+        input_rate: frames per second of pictures.
         fps: rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
         slowmo: how many times longer the output lasts, at the rate of the source and without sound.
@@ -50,6 +53,7 @@ class InterpJob:
 
     source: Path
     target: Path | None = None
+    input_rate: Fraction | None = None
     fps: str | None = None
     multi: int | None = None
     slowmo: int | None = None
@@ -129,7 +133,7 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        """About how many frames the output will have."""
+        """About how many frames the output will have; 0 if nobody knows."""
         return round(self.duration_out * self.rate)
 
     def warnings(self) -> Iterator[str]:
@@ -169,7 +173,7 @@ def plan(job: InterpJob) -> Plan:
         InputError: the source cannot be read, or is of a kind that is not supported.
         OutputError: the container of the output takes sound, but not that of the source.
     """
-    source = open_source(job.source)
+    source = open_source(job.source, job.input_rate)
     clip = source.probe()
     refuse_interlaced(clip)
     settled = settle(job, source, clip)
@@ -184,7 +188,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
         UsageError: the request makes no sense for this clip.
         InputError: the mask cannot be read.
     """
-    if job.start >= clip.duration:
+    if job.start >= clip.duration and not clip.live:
         raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
     multiple, stretch, fps = job.multi, job.slowmo or 1, None
     if job.fps is not None:
@@ -193,7 +197,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
         fps = clip.average_rate
     else:
         multiple = job.multi or 2
-    target = job.target or _beside(clip, fps, multiple, stretch)
+    target = job.target or _beside(source.beside, clip, fps, multiple, stretch)
     clip = _unlabelled(clip, job)
     encode = plan_encode(
         clip,
@@ -237,8 +241,13 @@ def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:
     return clip
 
 
-def _beside(clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
-    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 where the rate varies."""
+def _beside(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
+    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 where the rate varies.
+
+    Raises UsageError if the source has no name.
+    """
+    if source == PIPE:
+        raise UsageError("the output needs a name", remedy="-o OUT.mp4, or -o - for a pipe")
     if stretch > 1:
         suffix = f"slowmo{stretch}x"
     elif multiple and clip.vfr:
@@ -246,4 +255,4 @@ def _beside(clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch:
     else:
         rate = fps or clip.average_rate * (multiple or 1)
         suffix = f"{float(rate):.2f}".rstrip("0").rstrip(".") + "fps"
-    return clip.path.with_name(f"{clip.path.stem}_{suffix}.mp4")
+    return source.with_name(f"{source.stem}_{suffix}.mp4")

@@ -21,7 +21,7 @@ from vfi_cli.jobs.plan import Clock, CutMode
 from vfi_cli.jobs.still import Mask, Stills
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timeline import Action, Between, Schedule, Slot, across
-from vfi_cli.video.types import Plane, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class Weaver:
         cut_mode: what stands in for a frame between two scenes: the `nearest` one, a `hold` of the left one,
             or a `blend` of both.
         mask: what stays put, in the frames that are made, whatever moves there.
+        color: of the frames to make; None: that of the source.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class Weaver:
         detector: SceneDetector | None = None,
         cut_mode: CutMode = "nearest",
         mask: Mask | None = None,
+        color: ColorSpec | None = None,
     ) -> None:
         self._interpolator = interpolator
-        self._format = format
+        self._format, self._color = format, color
         self._detector = detector
         self._cut_mode = cut_mode
         self._stills = Stills(mask)
@@ -89,7 +91,7 @@ class Weaver:
                 self.tally.replaced += 1
                 waiting += slots
                 continue
-            right = _Picture(index, time, frame, self._interpolator, self._format)
+            right = _Picture(index, time, frame, self._interpolator, self._format, self._color)
             if left is None:
                 left = right
             else:
@@ -148,11 +150,11 @@ class Weaver:
 
     def _copy(self, picture: _Picture, slot: Slot) -> VideoFrame:
         self.tally.copied += 1
-        return VideoFrame(picture.planes, self._format, picture.frame.color, slot.pts, slot.duration)
+        return VideoFrame(picture.planes, self._format, picture.color, slot.pts, slot.duration)
 
     def _paint(self, rgb: Tensor, left: _Picture, right: _Picture, slot: Slot) -> VideoFrame:
         """(3 or 4, H, W) RGB, with or without alpha -> the frame of `slot`, in the colours of `left`."""
-        color = left.frame.color
+        color = left.color
         made = VideoFrame(to_planes(rgb, self._format, color), self._format, color, slot.pts, slot.duration)
         self._stills.restore(made, left.planes, right.planes, _t(slot))
         return made
@@ -162,11 +164,18 @@ class _Picture:
     """A source frame in the forms it is needed in, each made once and only if asked for."""
 
     def __init__(
-        self, index: int, time: Fraction, frame: VideoFrame, interpolator: Interpolator, format: PlaneFormat
+        self,
+        index: int,
+        time: Fraction,
+        frame: VideoFrame,
+        interpolator: Interpolator,
+        format: PlaneFormat,
+        color: ColorSpec | None,
     ) -> None:
         self.index = index
         self.time = time
         self.frame = frame
+        self.color = color or frame.color
         self._interpolator = interpolator
         self._format = format
 
@@ -177,10 +186,13 @@ class _Picture:
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
-        """In the format of the output."""
-        if self.frame.format == self._format:  # the way to RGB and back is the identity, see ops.color
+        """In the format and colours of the output."""
+        if (self.frame.format, self.frame.color) == (
+            self._format,
+            self.color,
+        ):  # the way to RGB and back is the identity, see ops.color
             return self.frame.planes
-        return to_planes(self.rgb, self._format, self.frame.color)
+        return to_planes(self.rgb, self._format, self.color)
 
     @cached_property
     def prepared(self) -> Prepared:

@@ -66,6 +66,13 @@ _ENCODERS = {
         default_preset="hq",
         kinds=("yuv",),
     ),
+    "png": _Encoder(kinds=("gray", "rgb"), options={"pred": "mixed"}),
+    "tiff": _Encoder(kinds=("gray", "rgb"), options={"compression_algo": "lzw"}),
+    "exr": _Encoder(kinds=("rgb",), options={"compression": "zip16"}),
+    "mjpeg": _Encoder(kinds=("yuv",), odd_sizes=True, options={"qmin": "2", "qmax": "2"}),
+    "gif": _Encoder(kinds=("rgb",)),
+    "libwebp_anim": _Encoder(kinds=("rgb",), options={"quality": "90"}),
+    "rawvideo": _Encoder(odd_sizes=True, kinds=("yuv", "gray"), alpha=()),
 }
 
 
@@ -80,15 +87,16 @@ def find_encoder(name: str) -> av.Codec:
     return encoder
 
 
-# Other orders of the same codes, for encoders that do not take them in planes.
+# Other orders of the same codes, for encoders that do not take them in planes; palettes and floats are made by who
+# writes GIF and EXR.
 _REORDERED = {
     "yuv420p": ("nv12",),
     "yuv420p10le": ("p010le",),
     "gray16le": ("gray16be",),
-    "gbrp": ("bgr0", "rgb24", "bgr24"),
-    "gbrap": ("bgra", "rgba"),
-    "gbrp16le": ("rgb48le", "rgb48be"),
-    "gbrap16le": ("rgba64le", "rgba64be"),
+    "gbrp": ("bgr0", "rgb24", "bgr24", "bgra", "pal8"),
+    "gbrap": ("bgra", "rgba", "pal8"),
+    "gbrp16le": ("rgb48le", "rgb48be", "gbrpf32le"),
+    "gbrap16le": ("rgba64le", "rgba64be", "gbrapf32le"),
 }
 
 

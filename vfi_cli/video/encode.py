@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Self
 
 import av
-import numpy as np
 
 from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.types import VideoFrame
+from vfi_cli.video.wire import to_picture
 
 
 class Encoder:
@@ -23,6 +23,7 @@ class Encoder:
 
     def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
         self.plan = plan
+        self._part = part
         self.frames = 0  # written so far
         self._tick = -1  # of the last frame
         self._start = self._end = 0  # ticks
@@ -49,16 +50,9 @@ class Encoder:
         self.frames += 1
 
     def _picture(self, frame: VideoFrame) -> av.VideoFrame:
-        plan = self.plan
-        picture = av.VideoFrame(plan.width, plan.height, plan.format.pix_fmt)
-        for plane, codes in zip(picture.planes, frame.planes, strict=True):
-            rows = np.frombuffer(memoryview(plane), codes.dtype).reshape(plane.height, -1)
-            rows[:, : plane.width] = codes
         wire = self._muxer.video.codec_context.pix_fmt
-        if wire == plan.format.pix_fmt:
-            return picture
-        span = self._muxer.video.codec_context.color_range
-        return picture.reformat(format=wire, src_color_range=span, dst_color_range=span)
+        assert wire is not None
+        return to_picture(frame, wire)
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         """Write what the encoder makes of `picture`; of None, what it still holds."""

@@ -222,6 +222,8 @@ class Muxer:
 
 
 def _muxing(plan: EncodePlan) -> dict[str, str]:
+    if plan.container in ("gif", "webp"):
+        return {"loop": "0"}  # for ever
     if plan.container not in APPLE:
         return {}
     flags = "+faststart+use_metadata_tags" if plan.labels.free_tags else "+faststart"

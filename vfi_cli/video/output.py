@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vfi_cli.errors import UsageError
 from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, takes_size
+from vfi_cli.video.forms import find_form
 from vfi_cli.video.hdr import joined
 from vfi_cli.video.labels import Labels, plan_labels
 from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
@@ -93,27 +94,28 @@ def plan_encode(
 
     Raises UsageError for a choice that no file can be made of.
     """
-    container = CONTAINERS.get(target.suffix.lower())
-    if container is None:
-        raise UsageError(
-            f"{target.suffix or 'a name without extension'} is not a container that is written",
-            path=target,
-            remedy=f"use one of {', '.join(CONTAINERS)}",
-        )
+    form = find_form(target)
+    rate = fps or info.average_rate * multiple / stretch
+    if form is not None:
+        remarks = tuple(form.check(info, codec, rate, steady=fps is not None))
+        container, codec, sound = form.container, form.codec, False
+    else:
+        remarks, container = (), _container(target)
     encoder = find_encoder(codec or _usual_encoder(info, container))
     format, notes = choose_format(encoder, info.width, info.height, info.format, pix_fmt)
     mastering = info.hdr.options(encoder.name) if info.hdr is not None else {}
     if mastering is None:
         notes += (f"the mastering metadata of HDR is dropped: {encoder.name} does not write it, libx265 does",)
     origin = (info.start + start if start else info.origin if sound else info.start) * stretch
-    rate = fps or info.average_rate * multiple / stretch
-    if container not in APPLE and rate > _MAX_MATROSKA_RATE:
+    if form is None and container not in APPLE and rate > _MAX_MATROSKA_RATE:
         raise UsageError(
             f"{float(rate):g} frames a second are too many: {target.suffix} files tell the time in milliseconds",
             path=target,
             remedy="write an .mp4 file",
         )
-    if fps is None:
+    if form is not None:
+        time_base = form.tick or 1 / rate
+    elif fps is None:
         time_base = _common_tick(info, multiple)
     else:
         offset = None if start else info.start * stretch - origin
@@ -127,15 +129,27 @@ def plan_encode(
         width=info.width,
         height=info.height,
         format=format,
-        color=info.color,
+        color=form.color(info.color) if form is not None else info.color,
         rate=rate,
         time_base=time_base,
         origin=origin,
         sar=info.sar,
         rotation=info.rotation,
         labels=labels,
-        notes=(*notes, *labels.notes),
+        notes=(*remarks, *notes, *labels.notes),
     )
+
+
+def _container(target: Path) -> str:
+    """The muxer of a video file."""
+    container = CONTAINERS.get(target.suffix.lower())
+    if container is None:
+        raise UsageError(
+            f"{target.suffix or 'a name without extension'} is not a container that is written",
+            path=target,
+            remedy=f"use one of {', '.join(CONTAINERS)}, or -o FOLDER/ for pictures",
+        )
+    return container
 
 
 def _usual_encoder(info: ClipInfo, container: str) -> str:

@@ -10,6 +10,7 @@ import av
 from av.codec.codec import UnknownCodecError
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
+from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.stream import VideoStream
 
@@ -71,9 +72,10 @@ def alpha_decoder(codec: str) -> str | None:
     return name
 
 
-def read_color(stream: VideoStream, stored: VideoFormat, notes: list[str], path: Path) -> ColorSpec:
-    """The colours of a stream; what had to be assumed is added to `notes`. Raises InputError."""
-    context = stream.codec_context
+def read_color(
+    context: VideoCodecContext | av.VideoFrame, stored: VideoFormat, notes: list[str], path: Path
+) -> ColorSpec:
+    """The colours of a stream or picture; what had to be assumed is added to `notes`. Raises InputError."""
     tagged = context.colorspace
     by_size: Matrix = "bt709" if context.height >= 720 else "bt601"
     if nearest_format(stored).kind == "rgb":  # we choose what RGB becomes, so there is nothing to guess

@@ -32,7 +32,8 @@ _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
     "h264,hevc,obu,vc1,m4v,rm,wtv"
 )
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
 
 _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
 
@@ -76,55 +77,61 @@ def probe(path: str | Path) -> ClipInfo:
     """
     path = Path(path)
     with open_input(path) as container:
-        stream = _video_stream(container, path)
-        context = stream.codec_context
-        _check_size(context.width, context.height, path)
-        stored = stored_format(stream)
-        if stored is None:
-            raise InputError(
-                f"no picture of the {codec_name(stream)} video can be read", path=path, remedy="is it complete?"
-            )
-        notes: list[str] = []
-        color = read_color(stream, stored, notes, path)
-        base = stream.time_base or Fraction(1, 90_000)
-        head = _scan(container, stream, base)
-        notes += losses(stream, stored, head.first)
-        if head.first and head.first.side_data.get("A53_CC") is not None:
-            notes.append("the closed captions inside the picture are lost")
-        rate, vfr = _rate(stream, head, base)
-        start = head.times[0] if head.times else Fraction(0)
-        stated = _stated_duration(container, stream, start)
-        duration = stated or _estimated_duration(container, head, rate)
-        return ClipInfo(
-            path=path,
-            container=container.format.name,
-            index=stream.index,
-            codec=codec_name(stream),
-            width=context.width,
-            height=context.height,
-            pix_fmt=stored.name,
-            format=nearest_format(stored),
-            color=color,
-            hdr=read_hdr(head.first),
-            average_rate=rate,
-            time_base=base,
-            start=start,
-            origin=_origin(container, start),
-            duration=duration,
-            declared=stated is not None,
-            frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
-            vfr=vfr,
-            sar=stream.sample_aspect_ratio or Fraction(1),
-            rotation=head.first.rotation if head.first else 0,
-            interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
-            tags=dict(stream.metadata),
-            flags=flags_of(stream),
-            timecode=read_timecode(container, stream),
-            others=list_others(container, stream),
-            chapters=read_chapters(container),
-            metadata=dict(container.metadata),
-            notes=tuple(notes),
+        return examine(container, path)
+
+
+def examine(container: InputContainer, path: Path, *, live: bool = False) -> ClipInfo:
+    """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read."""
+    stream = _video_stream(container, path)
+    context = stream.codec_context
+    check_size(context.width, context.height, path)
+    stored = stored_format(stream)
+    if stored is None:
+        raise InputError(
+            f"no picture of the {codec_name(stream)} video can be read", path=path, remedy="is it complete?"
         )
+    notes: list[str] = []
+    color = read_color(context, stored, notes, path)
+    base = stream.time_base or Fraction(1, 90_000)
+    head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
+    notes += losses(stream, stored, head.first)
+    if head.first and head.first.side_data.get("A53_CC") is not None:
+        notes.append("the closed captions inside the picture are lost")
+    rate, vfr = _rate(stream, head, base)
+    start = head.times[0] if head.times else Fraction(0)
+    stated = _stated_duration(container, stream, start)
+    duration = stated or _estimated_duration(container, head, rate)
+    return ClipInfo(
+        path=path,
+        container=container.format.name,
+        index=stream.index,
+        codec=codec_name(stream),
+        width=context.width,
+        height=context.height,
+        pix_fmt=stored.name,
+        format=nearest_format(stored),
+        color=color,
+        hdr=read_hdr(head.first),
+        average_rate=rate,
+        time_base=base,
+        start=start,
+        origin=_origin(container, start),
+        duration=duration,
+        declared=stated is not None,
+        frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
+        vfr=vfr,
+        live=live,
+        sar=stream.sample_aspect_ratio or Fraction(1),
+        rotation=head.first.rotation if head.first else 0,
+        interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
+        tags=dict(stream.metadata),
+        flags=flags_of(stream),
+        timecode=read_timecode(container, stream),
+        others=list_others(container, stream),
+        chapters=read_chapters(container),
+        metadata=dict(container.metadata),
+        notes=tuple(notes),
+    )
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -138,7 +145,8 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise InputError(what, path=path, remedy="give a file with moving pictures")
 
 
-def _check_size(width: int, height: int, path: Path) -> None:
+def check_size(width: int, height: int, path: Path) -> None:
+    """Raises InputError or LimitError for a size that no video has."""
     if width <= 0 or height <= 0:
         raise InputError("the file does not say how large the picture is", path=path, remedy="is it complete?")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:

@@ -31,13 +31,15 @@ class Reader(Protocol):
         damaged: pictures so far that are lost, or were decoded from damaged data.
         count: pictures so far.
         unstamped: those that should have a time and have none.
-        notes: one sentence each for what the user should know; complete after the last picture.
     """
 
     damaged: int
     count: int
     unstamped: int
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence each for what the user should know; complete after the last picture."""
 
     def pictures(self) -> Iterator[Stamped]:
         """Every picture, once. Raises InputError when size or format change."""
@@ -65,7 +67,6 @@ class StreamReader:
         start: Fraction | None = None,
     ) -> None:
         self.damaged = self.count = self.unstamped = 0
-        self.notes: list[str] = []
         self._info = info
         self._resources = ExitStack()
         self._container = self._resources.enter_context(container)
@@ -83,6 +84,10 @@ class StreamReader:
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
         if start is not None and exact:
             self._seek(start)
+
+    @property
+    def notes(self) -> list[str]:
+        return []
 
     def close(self) -> None:
         self._resources.close()

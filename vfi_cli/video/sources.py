@@ -6,8 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+from vfi_cli.errors import UsageError
 from vfi_cli.video.decode import Decoder, decode
+from vfi_cli.video.forms import PIPE
+from vfi_cli.video.pictures import is_picture
+from vfi_cli.video.pipe import PipeInput
 from vfi_cli.video.probe import probe
+from vfi_cli.video.sequence import PictureSequence, is_pattern
 from vfi_cli.video.types import ClipInfo
 
 
@@ -18,6 +23,10 @@ class Source(Protocol):
     def path(self) -> Path:
         """As the user calls it."""
 
+    @property
+    def beside(self) -> Path:
+        """What an output is put beside, and named after."""
+
     def probe(self) -> ClipInfo:
         """What it holds, see `probe.probe`."""
 
@@ -25,16 +34,31 @@ class Source(Protocol):
         """Its frames, see `decode.decode`; `info` is what `probe` said."""
 
 
-def open_source(path: Path) -> Source:
-    """The source that `path` means."""
-    return VideoFile(path)
+def open_source(path: Path, rate: Fraction | None = None) -> Source:
+    """The source that `path` means: standard input if it is "-", else what exists under that name, else a pattern.
+
+    rate: of pictures, in frames per second; None leaves it at `sequence.DEFAULT_RATE`.
+
+    Raises:
+        InputError: no picture is in the folder, or meant by the pattern.
+        UsageError: there is a rate for what has one of its own.
+    """
+    if path == PIPE:
+        source: Source = PipeInput()
+    elif path.is_dir() or (is_picture(path) and path.is_file()) or (is_pattern(path) and not path.exists()):
+        return PictureSequence(path, rate)
+    else:
+        source = VideoFile(path)
+    if rate is not None:
+        raise UsageError("--input-fps is for pictures: a video has a rate of its own", path=path)
+    return source
 
 
 class VideoFile:
     """A file that FFmpeg reads as video."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self.beside = path
 
     def probe(self) -> ClipInfo:
         return probe(self.path)

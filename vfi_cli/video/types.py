@@ -248,6 +248,7 @@ class ClipInfo:
         declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
+        live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
@@ -275,6 +276,7 @@ class ClipInfo:
     declared: bool
     frame_count: int
     vfr: bool | None
+    live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
     rotation: int = 0

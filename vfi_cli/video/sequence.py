@@ -1,0 +1,195 @@
+"""Numbered pictures as a clip: a folder, a pattern such as 'frames/%04d.png' or 'frames/*.png', or a single file."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+from pathlib import Path
+
+from vfi_cli.errors import InputError
+from vfi_cli.video.decode import Decoder
+from vfi_cli.video.pictures import DECODERS, is_picture, read_picture
+from vfi_cli.video.pixels import nearest_format, read_color
+from vfi_cli.video.reader import Stamped, refuse_change
+from vfi_cli.video.types import ClipInfo
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RATE = Fraction(25)  # what FFmpeg takes a sequence for
+
+_NUMBER = re.compile(r"%(0\d+)?d")
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether the name stands for several files: %d, %04d, or one of * ? [ in it."""
+    return bool(_NUMBER.search(path.name) or re.search(r"[*?\[]", path.name))
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key that counts: 2.png before 10.png."""
+    parts = re.findall(r"(\d+)|(\D+)", path.name)
+    return [(0, int(digits), "") if digits else (1, 0, text) for digits, text in parts]
+
+
+def find_pictures(path: Path) -> list[Path]:
+    """The pictures that `path` means, in order. Raises InputError if there is none, or several kinds of them."""
+    if path.is_file():
+        return [path]
+    folder = path if path.is_dir() else path.parent
+    try:
+        children = [child for child in folder.iterdir() if is_picture(child) and not child.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=folder) from error
+    if folder != path:
+        name = number_pattern(path.name) if _NUMBER.search(path.name) else re.compile(translate(path.name))
+        children = [child for child in children if name.fullmatch(child.name)]
+    if not children:
+        names = ", ".join(DECODERS)
+        raise InputError(
+            "no picture is in this folder" if folder == path else "no picture has such a name",
+            path=path,
+            remedy=f"pictures are {names} files",
+        )
+    kinds = {DECODERS[child.suffix.lower()] for child in children}
+    if len(kinds) > 1:
+        raise InputError(
+            f"holds pictures of several kinds: {', '.join(sorted(kinds))}",
+            path=path,
+            remedy=f"choose some, e.g. '{folder / '*'}{children[0].suffix}'",
+        )
+    return sorted(children, key=natural)
+
+
+def number_pattern(name: str) -> re.Pattern[str]:
+    """The names that a name with %d or %04d in it stands for; the name itself, if there is no such thing in it."""
+    number = _NUMBER.search(name)
+    if number is None:
+        return re.compile(re.escape(name))
+    digits = f"\\d{{{int(number[1])},}}" if number[1] else "\\d+"
+    before, after = name[: number.start()], name[number.end() :]
+    return re.compile(re.escape(before.replace("%%", "%")) + digits + re.escape(after.replace("%%", "%")))
+
+
+def positions(files: Sequence[Path]) -> list[int]:
+    """Where in the sequence each picture stands, from 0 on: pictures that are missing in the numbering leave a gap.
+
+    Numbers that do not count pictures, because their steps are not multiples of the smallest one or because most of
+    them are missing, say nothing: then the pictures follow each other.
+    """
+    numbers = _numbers(files)
+    steps = [right - left for left, right in pairwise(numbers)]
+    step = min(steps, default=0)
+    if step > 0 and all(gap % step == 0 for gap in steps) and sum(steps) // step < 2 * len(files):
+        return [(number - numbers[0]) // step for number in numbers]
+    return list(range(len(files)))
+
+
+def _numbers(files: Sequence[Path]) -> list[int]:
+    """The one number in which the names differ; nothing if there is no such number."""
+    split = [re.split(r"(\d+)", file.stem) for file in files]
+    shapes = {tuple(parts[::2]) for parts in split}
+    if len(shapes) != 1:
+        return []
+    columns = [column for column in zip(*(parts[1::2] for parts in split), strict=True) if len(set(column)) > 1]
+    return [int(digits) for digits in columns[0]] if len(columns) == 1 else []
+
+
+class PictureSequence:
+    """The pictures that `path` means as a clip of `rate` frames per second. A `sources.Source`.
+
+    A picture that is damaged or missing in the numbering is a lost frame: the others keep their times.
+
+    Raises InputError if there is no picture, or of several kinds.
+    """
+
+    def __init__(self, path: Path, rate: Fraction | None = None) -> None:
+        self.path = path
+        self._rate = rate
+        self._files = find_pictures(path)
+        self._positions = positions(self._files)
+
+    @property
+    def beside(self) -> Path:
+        """The folder, or the single picture."""
+        return self.path if self.path.exists() else self.path.parent.resolve()
+
+    def probe(self) -> ClipInfo:
+        """See `probe.probe`; as the first picture is, so are all. Raises InputError if none can be read."""
+        rate = self._rate or DEFAULT_RATE
+        found = ((at, file, read_picture(file)) for at, file in zip(self._positions, self._files, strict=True))
+        first = next(((at, file, picture) for at, file, picture in found if picture is not None), None)
+        if first is None:
+            raise InputError("no picture can be decoded", path=self.path, remedy="are the files damaged?")
+        at, file, picture = first
+        frame = picture.frame
+        notes: list[str] = []
+        color = read_color(frame, frame.format, notes, file)
+        if self._rate is None and len(self._files) > 1:
+            notes.append(f"the pictures are shown at {rate} per second: --input-fps says otherwise")
+        return ClipInfo(
+            path=self.path,
+            container="image2",
+            index=0,
+            codec=DECODERS[file.suffix.lower()],
+            width=frame.width,
+            height=frame.height,
+            pix_fmt=frame.format.name,
+            format=nearest_format(frame.format),
+            color=color,
+            average_rate=rate,
+            time_base=1 / rate,
+            start=at / rate,
+            origin=at / rate,
+            duration=(self._positions[-1] + 1 - at) / rate,
+            declared=False,
+            frame_count=len(self._files),
+            vfr=False,
+            rotation=frame.rotation,
+            notes=tuple(notes),
+        )
+
+    def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
+        """See `decode.decode`."""
+        first = floor((info.start + start) / info.time_base) if start else 0
+        wanted = [(at, file) for at, file in zip(self._positions, self._files, strict=True) if at >= first]
+        return Decoder(info, _PictureReader(info, wanted), start, stop)
+
+
+class _PictureReader:
+    """Reads `files`, each at its position, one when it is asked for. A `reader.Reader`."""
+
+    def __init__(self, info: ClipInfo, files: Sequence[tuple[int, Path]]) -> None:
+        self.damaged = self.count = self.unstamped = 0
+        self._info = info
+        self._files = files
+        self._clipped = 0
+
+    @property
+    def notes(self) -> list[str]:
+        if not self._clipped:
+            return []
+        return [f"{self._clipped} pictures hold values outside of 0 to 1, which were clipped"]
+
+    def pictures(self) -> Iterator[Stamped]:
+        expected = self._files[0][0] if self._files else 0
+        for at, file in self._files:
+            self.damaged += at - expected
+            expected = at + 1
+            picture = read_picture(file)
+            if picture is None:
+                log.warning("%s: no picture can be decoded", file)
+                self.damaged += 1
+                continue
+            refuse_change(picture.frame, self._info, f"in {file.name}")
+            self.count += 1
+            self.damaged += picture.damaged
+            self._clipped += picture.clipped
+            yield picture.frame, at
+
+    def close(self) -> None:
+        pass  # no file stays open
