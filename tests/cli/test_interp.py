@@ -14,6 +14,7 @@ import pytest
 from tests.blend import Blend
 from tests.cli.test_app import run
 from tests.media import make_clip, number_of
+from tests.streams import make_rich
 from vfi_cli.cli import console
 from vfi_cli.jobs.interp import Progress
 
@@ -90,6 +91,16 @@ def test_repeats_are_replaced_on_request_and_counted(monkeypatch, capsys, tmp_pa
 def test_options_about_repeats_that_make_no_sense_are_exit_code_2(monkeypatch, capsys, clip: Path, options: str):
     code, _, err = run(monkeypatch, capsys, "interp", str(clip), *options.split())
     assert code == 2 and "--dedup" in err
+
+
+def test_everything_beside_the_picture_can_be_left_out(monkeypatch, capsys, tmp_path: Path):
+    clip, target = make_rich(tmp_path / "in.mkv"), tmp_path / "out.mp4"
+    options = "-an -sn -dn --no-chapters --no-metadata"
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "-o", str(target), *options.split())
+    assert code == 0 and "left out" not in err and "no place" not in err
+    with av.open(str(target)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        assert "title" not in container.metadata and container.streams[0].language == "jpn"
 
 
 def test_a_name_with_a_leading_dash_follows_two_dashes(monkeypatch, capsys, tmp_path: Path):
