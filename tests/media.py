@@ -48,6 +48,7 @@ def make_clip(
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     planes: Sequence[np.ndarray] | None = None,
+    pictures: Sequence[np.ndarray] | None = None,
     shown: Sequence[int] | None = None,
     matrix: int = 2,
     primaries: int = 2,
@@ -69,7 +70,7 @@ def make_clip(
 
     Args:
         times: of the frames, in seconds; None: at multiples of 1/rate.
-        planes: every frame, instead of its number.
+        planes: every frame, instead of its number. pictures: the luma of each frame.
         shown: the numbers that the frames show; None: their own.
         matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
         audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
@@ -108,12 +109,9 @@ def make_clip(
         ends = [*times[1:], times[-1] + 1 / rate]
         packets = []
         for index, (time, end) in enumerate(zip(times, ends, strict=True)):
-            frame = _frame(
-                planes or _numbered_planes(shown[index] if shown else index, width, height, pix_fmt),
-                width,
-                height,
-                pix_fmt,
-            )
+            own = [pictures[index]] if pictures else planes
+            number = shown[index] if shown else index
+            frame = _frame(own or _numbered_planes(number, width, height, pix_fmt), width, height, pix_fmt)
             frame.pts, frame.time_base = round(time / base), base
             frame.duration = max(1, round((end - time) / base))
             packets += video.encode(frame)

@@ -78,6 +78,9 @@ class InterpOptions:
     mask: Annotated[
         Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
     ] = None
+    deinterlace: Annotated[
+        bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")
+    ] = False
     start: Start = None
     stop: Stop = None
     duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
@@ -147,6 +150,7 @@ class InterpOptions:
             cut_mode=self.scene_mode.value,
             dedup=dedup,
             mask=self.mask,
+            deinterlace=self.deinterlace,
             codec=self.codec,
             crf=self.crf,
             preset=self.preset,

@@ -43,6 +43,7 @@ class InterpJob:
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
         mask: a picture of the size of the clip, white where it stays put whatever moves.
+        deinterlace: make whole pictures out of fields, where there are any.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
@@ -67,6 +68,7 @@ class InterpJob:
     cut_mode: CutMode = "nearest"
     dedup: Deduplication | None = None
     mask: Path | None = None
+    deinterlace: bool = False
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
@@ -174,7 +176,7 @@ def plan(job: InterpJob) -> Plan:
         OutputError: the container of the output takes sound, but not that of the source.
     """
     source = open_source(job.source, job.input_rate)
-    clip = source.probe()
+    clip = replace(source.probe(), deinterlace=job.deinterlace)
     refuse_interlaced(clip)
     settled = settle(job, source, clip)
     settled.streams.refuse_silence(settled.target)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 from av.filter import Graph
 
+from vfi_cli.cpus import available_cpus
 from vfi_cli.video.types import ClipInfo
 
 Timed = tuple[av.VideoFrame, Fraction, Fraction]
@@ -36,6 +37,7 @@ def deinterlace(pictures: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
 
 def _graph(first: av.VideoFrame, info: ClipInfo) -> Graph:
     graph = Graph()
+    graph.threads = available_cpus()
     source = graph.add_buffer(width=info.width, height=info.height, format=first.format, time_base=Fraction(1))
     deint = "all" if info.interlaced else "interlaced"
     graph.link_nodes(source, graph.add("bwdif", f"mode=send_frame:parity=auto:deint={deint}"), graph.add("buffersink"))

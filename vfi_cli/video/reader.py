@@ -160,12 +160,13 @@ def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
 
 def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
     """Raises InputError unless the picture is as the clip says."""
+    remedy = "cut the clip there"
     if (frame.width, frame.height) != (info.width, info.height):
         change = f"size {where}: {info.width}x{info.height} to {frame.width}x{frame.height}"
     elif frame.format.name != info.pix_fmt:
         change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
     elif frame.interlaced_frame and not info.deinterlace:
-        change = f"to interlaced {where}"
+        change, remedy = f"to interlaced {where}", "--deinterlace makes it whole pictures"
     else:
         return
-    raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")
+    raise InputError(f"the picture changes {change}", path=info.path, remedy=remedy)
