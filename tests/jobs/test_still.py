@@ -87,6 +87,22 @@ def test_a_logo_is_exact_after_some_pairs_where_little_else_of_the_picture_moves
     assert exact == [False, False, True, True, True]
 
 
+def test_a_logo_that_lossy_coding_has_roughened_settles_after_half_a_second_or_so():
+    format = PlaneFormat.named("yuv420p")
+    draw = np.random.default_rng(1)
+    frames = []
+    for luma in footage(20):
+        noise = draw.integers(-2, 3, (H, W))
+        frames.append(frame(np.where(LOGO, with_logo(luma) + noise, luma).astype(np.uint8), format))
+    dragged = frame(np.roll(frames[0].planes[0], 4, axis=1), format)
+    stills, off = Stills(), []
+    for left, right in pairwise(frames):
+        stills.observe(left, right)
+        made = restored(stills, dragged, left, right)[0]
+        off.append(np.abs(made.astype(int) - left.planes[0])[LOGO].max())
+    assert min(off[:10]) > 100 and max(off[14:]) <= 4
+
+
 @pytest.mark.parametrize("background", ["flat", "painted"])
 @pytest.mark.parametrize("width, height, step", [(4, 4, 6), (8, 8, 14), (5, 60, 9), (24, 24, 30)])
 def test_what_jumps_by_more_than_its_size_over_a_still_background_stays_visible(background, width, height, step):

@@ -2,15 +2,17 @@
 
 The flow beside an overlay is that of the footage and drags the rim of the overlay along. Equal pixels in both frames
 are no proof of one: a ball that flies across a plain wall hides, between two frames, wall that both of them show. So
-a pixel that both frames share is kept in two cases only:
+a pixel that both frames share is kept in these cases only:
 
-    near       the model changed it by no more than _NEAR codes: rounding, or a breath of the flow next to it
+    rounding   the model changed it by no more than _ROUNDING codes
     overlay    it has been the same for _PAIRS pairs of frames in a row, and in each of them _CROWD of its surroundings
-               moved: no wall stays bare that long. Where _WHOLE of the picture moves, nothing of it is a wall: one
-               pair is enough, for spots of 3x3 pixels, since single ones are equal by chance
+               moved: no wall stays bare that long
+    coded      the same, as far as lossy coding lets it, for _CODED_PAIRS pairs; spots of 3x3 pixels, since single ones
+               are alike by chance
+    pan        both frames have it, spots again, and _WHOLE of the picture moves: there is no wall
 
-Nothing here looks at the frame between: over a still background, what stands still for a moment only may be hidden.
-What shines through an overlay changes its pixels, so a half-transparent one is out of reach.
+Nothing here looks at the frame between: what has long stood still may yet be hidden there by something thin that
+circles around it. What shines through an overlay changes its pixels: a half-transparent one is out of reach.
 """
 
 from __future__ import annotations
@@ -28,15 +30,15 @@ from vfi_cli.video.types import ClipInfo, Plane, VideoFrame
 Mask = NDArray[np.bool_]
 """(H, W), True where the picture stays put."""
 
-_NEAR = 1  # codes of 8 bits, as all of them here
+_ROUNDING = 1  # codes of 8 bits, as all of them here
+_CODED = 6
 _MOVED = 4
 _PAIRS = 3
-_History = NDArray[np.uint8]  # (H, W), a bit for each of the last pairs, the newest is the lowest
+_CODED_PAIRS = 14
 _RADIUS = 12  # pixels that count as surroundings, to each side
 _CROWD = 0.2
 _WHOLE = 0.3
 _QUIET = 0.001  # where less of the picture moves, the frame is shown twice: that says nothing
-_ALL = (1 << _PAIRS) - 1
 _SPOT = np.ones((3, 3), np.uint8)
 
 
@@ -49,36 +51,57 @@ class Stills:
 
     def __init__(self, forced: Mask | None = None) -> None:
         self._forced = forced
-        self._equal: _History | None = None
-        self._crowded: _History | None = None
+        self._equal, self._alike, self._crowded = _History(), _History(), _History()
         self._overlay: Mask | None = None
 
     def observe(self, left: VideoFrame, right: VideoFrame) -> None:
         """The next pair of source frames; what is restored from here on lies between them."""
+        shift = left.format.depth - 8
         change = cv2.absdiff(left.planes[0], right.planes[0])
-        equal = change == 0
-        moved = change > _MOVED << (left.format.depth - 8)
+        equal, alike, moved = change == 0, change <= _CODED << shift, change > _MOVED << shift
         share = np.count_nonzero(moved) / moved.size
         side = 2 * _RADIUS + 1
         crowd = cv2.blur(moved.view(np.uint8) * 255, (side, side), borderType=cv2.BORDER_REPLICATE)
         crowded: Mask = np.asarray(crowd >= round(255 * _CROWD))
-        self._equal = _remember(self._equal, equal)
-        if share > _QUIET or self._crowded is None:
-            self._crowded = _remember(self._crowded, crowded)
-        self._overlay = (self._equal & self._crowded & _ALL) == _ALL
+        self._equal.add(equal)
+        self._alike.add(alike)
+        if share > _QUIET:
+            self._crowded.add(crowded)
+        coded = self._alike.in_all(_CODED_PAIRS) & self._crowded.in_all(_CODED_PAIRS)
         if share >= _WHOLE:
-            self._overlay |= cv2.morphologyEx((equal & crowded).view(np.uint8), cv2.MORPH_OPEN, _SPOT) > 0
+            coded |= equal & crowded
+        self._overlay = _spots(coded) | (self._equal.in_all(_PAIRS) & self._crowded.in_all(_PAIRS))
 
     def restore(self, made: VideoFrame, left: tuple[Plane, ...], right: tuple[Plane, ...], t: Fraction) -> None:
         """Write into the planes of `made`, at `t` of the way between the source planes, what stands still."""
-        near = _NEAR << (made.format.depth - 8)
+        shift = made.format.depth - 8
         for plane, a, b in zip(made.planes, left, right, strict=True):
-            still: Mask = np.asarray(cv2.absdiff(plane, a) <= near)
+            mean = cv2.addWeighted(a, float(1 - t), b, float(t), 0)  # of equal codes that very code
+            change = cv2.absdiff(a, b)
+            still: Mask = (change == 0) & (cv2.absdiff(plane, mean) <= _ROUNDING << shift)
             if self._overlay is not None:
-                still |= _on_grid_of(plane, self._overlay)
-            np.copyto(plane, a, where=still & (a == b))
+                still |= (change <= _CODED << shift) & _on_grid_of(plane, self._overlay)
+            np.copyto(plane, mean, where=still)
             if self._forced is not None:
                 np.copyto(plane, b if t >= Fraction(1, 2) else a, where=_on_grid_of(plane, self._forced))
+
+
+class _History:
+    """In which of the last 16 pairs something was true, pixel by pixel."""
+
+    def __init__(self) -> None:
+        self._bits: NDArray[np.uint16] | None = None  # the newest pair is the lowest bit
+
+    def add(self, now: Mask) -> None:
+        newest = now.astype(np.uint16)
+        self._bits = newest if self._bits is None else np.bitwise_or(self._bits << 1, newest, dtype=np.uint16)
+
+    def in_all(self, pairs: int) -> Mask:
+        """Whether it was true in each of the last `pairs`."""
+        if self._bits is None:
+            return np.asarray(False)
+        wanted = (1 << pairs) - 1
+        return np.asarray((self._bits & wanted) == wanted)
 
 
 def read_mask(path: Path, clip: ClipInfo) -> Mask:
@@ -104,9 +127,8 @@ def read_mask(path: Path, clip: ClipInfo) -> Mask:
     return np.ascontiguousarray(np.rot90(picture >= 128, -quarters))
 
 
-def _remember(history: _History | None, now: Mask) -> _History:
-    newest = now.view(np.uint8)
-    return newest if history is None else np.bitwise_or(history << 1, newest, dtype=np.uint8)
+def _spots(mask: Mask) -> Mask:
+    return np.asarray(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, _SPOT) > 0)
 
 
 def _on_grid_of(plane: Plane, mask: Mask) -> Mask:
