@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -89,8 +90,10 @@ _Y4M = Form("yuv4mpegpipe", "rawvideo", "a pipe")
 def output_path(text: str) -> Path:
     """The path that a user means: of a folder, which ends with a slash or exists, that of the pictures in it."""
     path = Path(text)
-    folder = text.endswith("/") or (path.is_dir() and not path.suffix)
-    return path / FOLDER_NAMES if folder else path
+    with suppress(OSError):  # no name for a file: who writes it will say so
+        if text.endswith("/") or (path.is_dir() and not path.suffix):
+            return path / FOLDER_NAMES
+    return path
 
 
 def find_form(target: Path) -> Form | None:

@@ -184,7 +184,7 @@ class PipeWriter:
 
 
 def _standard_output() -> BinaryIO:
-    if sys.stdout is None or sys.stdout.closed:
+    if sys.__stdout__ is None or sys.stdout.closed:  # then print goes nowhere, which data must not
         raise OutputError("is closed", path="standard output")
     if sys.stdout.isatty():
         raise OutputError("is a terminal", path="standard output", remedy="pipe it into a program, or into a file")

@@ -43,15 +43,18 @@ def open_source(path: Path, rate: Fraction | None = None) -> Source:
         InputError: no picture is in the folder, or meant by the pattern.
         UsageError: there is a rate for what has one of its own.
     """
-    if path == PIPE:
-        source: Source = PipeInput()
-    elif path.is_dir() or (is_picture(path) and path.is_file()) or (is_pattern(path) and not path.exists()):
+    if path != PIPE and _means_pictures(path):
         return PictureSequence(path, rate)
-    else:
-        source = VideoFile(path)
     if rate is not None:
         raise UsageError("--input-fps is for pictures: a video has a rate of its own", path=path)
-    return source
+    return PipeInput() if path == PIPE else VideoFile(path)
+
+
+def _means_pictures(path: Path) -> bool:
+    try:
+        return path.is_dir() or (is_picture(path) and path.is_file()) or (is_pattern(path) and not path.exists())
+    except OSError:  # no name for a file: who reads it will say so
+        return False
 
 
 class VideoFile:
