@@ -110,7 +110,7 @@ def test_a_bad_clip_is_listed_and_the_others_go_on(tmp_path: Path, blend: Blend)
     assert [clip.clip for clip in report.bad] == ["all/1", "all/3", "all/4", "all/5.mp4"]
     assert "1.png" in report.bad[0].error
     assert "3 frames" in report.bad[1].error
-    assert "one size" in report.bad[2].error
+    assert "size in 2.png" in report.bad[2].error
     assert len(seen) == 5
 
 

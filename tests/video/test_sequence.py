@@ -95,6 +95,7 @@ def test_missing_and_damaged_pictures_are_lost_frames_and_the_others_keep_their_
     assert [frame.pts * 10 for frame in frames] == [0, 1, 3, 4, 6, 7, 8, 9]
     assert [frame.duration * 10 for frame in frames] == [1, 2, 1, 2, 1, 1, 1, 1]
     assert decoder.damaged == 2
+    assert decoder.notes == ["damaged: 0006.png", "1 pictures are missing in the numbering"]
 
 
 def test_the_clip_begins_with_the_first_picture_that_can_be_read(tmp_path):

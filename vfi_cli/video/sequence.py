@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import translate
@@ -18,10 +17,9 @@ from vfi_cli.video.pixels import nearest_format, read_color
 from vfi_cli.video.reader import Stamped, refuse_change
 from vfi_cli.video.types import ClipInfo
 
-log = logging.getLogger(__name__)
-
 DEFAULT_RATE = Fraction(25)  # what FFmpeg takes a sequence for
 
+_NAMED = 3  # damaged pictures, in a note
 _NUMBER = re.compile(r"%(0\d+)?d")
 
 
@@ -167,27 +165,33 @@ class _PictureReader:
         self.damaged = self.count = self.unstamped = 0
         self._info = info
         self._files = files
-        self._clipped = 0
+        self._missing = self._clipped = 0
+        self._broken: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        if not self._clipped:
-            return []
-        return [f"{self._clipped} pictures hold values outside of 0 to 1, which were clipped"]
+        broken, more = self._broken[:_NAMED], len(self._broken) - _NAMED
+        notes = {
+            f"damaged: {', '.join(broken)}{f' and {more} more' if more > 0 else ''}": self._broken,
+            f"{self._missing} pictures are missing in the numbering": self._missing,
+            f"{self._clipped} pictures hold values outside of 0 to 1, which were clipped": self._clipped,
+        }
+        return [note for note, true in notes.items() if true]
 
     def pictures(self) -> Iterator[Stamped]:
         expected = self._files[0][0] if self._files else 0
         for at, file in self._files:
+            self._missing += at - expected
             self.damaged += at - expected
             expected = at + 1
             picture = read_picture(file)
-            if picture is None:
-                log.warning("%s: no picture can be decoded", file)
+            if picture is None or picture.damaged:
                 self.damaged += 1
+                self._broken.append(file.name)
+            if picture is None:
                 continue
             refuse_change(picture.frame, self._info, f"in {file.name}")
             self.count += 1
-            self.damaged += picture.damaged
             self._clipped += picture.clipped
             yield picture.frame, at
 
