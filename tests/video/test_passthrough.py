@@ -214,6 +214,8 @@ def test_text_goes_to_webm(rich, tmp_path):
     encoder.verify()
     assert [line for _, _, line in lines_of(tmp_path / "o.webm", 1)] == ["one", "two", "two\nthree", "three", "four"]
     assert seen(tmp_path / "o.webm")[2][1:3] == ("webvtt", "deu")
+    assert (probe(tmp_path / "o.webm").sar, probe(tmp_path / "o.webm").rotation) == (Fraction(16, 11), 90)
+    assert probe(tmp_path / "o.webm").tags["title"] == "Picture"
 
 
 @pytest.mark.parametrize("name", ["o.mkv", "o.mp4"])

@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.video.codecs import find_encoder, wire_format
+from vfi_cli.video.matroska import roomy, write_aspect
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
@@ -119,6 +120,8 @@ class Muxer:
     def _write_header(self) -> None:
         container, plan = self._container, self.plan
         plan.labels.put(container, self.video)
+        if self._shaped:
+            self.video.metadata["title"] = roomy(self.video.metadata.get("title", ""))
         try:
             container.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -127,6 +130,11 @@ class Muxer:
                 path=self.plan.target,
                 remedy="write an .mkv file, or drop the sound with -an",
             ) from error
+
+    @property
+    def _shaped(self) -> bool:
+        """Whether the header of the file is to tell the aspect: MP4 does so without help."""
+        return self.plan.container in ("matroska", "webm") and self.plan.sar != 1
 
     def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
         """Append a packet of the picture, and what is to be copied up to its time.
@@ -153,6 +161,8 @@ class Muxer:
             if self._copies is not None:
                 self._copies.copy(self._container)
             self._container.close()
+            if self._shaped:
+                write_aspect(self._part, self.plan.width, self.plan.height, self.plan.sar)
         except (av.FFmpegError, OSError) as error:
             raise self.failed(error) from error
         finally:
