@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from tests.blend import Blend
@@ -101,6 +103,17 @@ def test_everything_beside_the_picture_can_be_left_out(monkeypatch, capsys, tmp_
     with av.open(str(target)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         assert "title" not in container.metadata and container.streams[0].language == "jpn"
+
+
+def test_a_mask_of_another_size_is_exit_code_2_before_a_frame_is_made(monkeypatch, capsys, clip: Path, blend: Blend):
+    def mask(width: int, height: int) -> str:
+        path = clip.with_name(f"{width}x{height}.png")
+        path.write_bytes(cv2.imencode(".png", np.zeros((height, width), np.uint8))[1].tobytes())
+        return str(path)
+
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "--mask", mask(63, 48))
+    assert code == 2 and "63x48" in err and "64x48" in err and blend.prepared == 0
+    assert run(monkeypatch, capsys, "interp", str(clip), "--mask", mask(64, 48))[0] == 0
 
 
 def test_a_name_with_a_leading_dash_follows_two_dashes(monkeypatch, capsys, tmp_path: Path):

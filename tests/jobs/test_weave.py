@@ -154,6 +154,21 @@ def test_the_pair_around_repeats_is_prepared_once_and_asked_for_at_once():
     assert blend.asked == [[k / 6 for k in range(1, 6)]] and blend.prepared == 2
 
 
+@pytest.mark.parametrize("format", [YUV420, YUV444])
+def test_what_stands_still_over_moving_footage_is_not_moved_by_the_model(format: PlaneFormat):
+    class Dragging(Blend):
+        def between(self, left, right, times):
+            return [image.roll(2, dims=2) for image in super().between(left, right, times)]
+
+    source = [frame(k, noise=k) for k in range(3)]
+    for shown in source:
+        shown.planes[0][4:8, 6:12] = 200
+    frames, _ = weave(source, Multiply(2), Weaver(Dragging(), format))
+    for copied, made in zip(frames[0:4:2], frames[1:4:2], strict=True):
+        assert np.array_equal(made.planes[0][4:8, 6:12], copied.planes[0][4:8, 6:12])
+        assert not np.array_equal(made.planes[0][:4], copied.planes[0][:4])
+
+
 def test_one_frame_is_held_for_its_duration():
     frames, _ = weave([frame(0)], Cfr(F(60)))
     assert luma(frames) == [20] * 6
