@@ -46,7 +46,9 @@ def refuse_interlaced(info: ClipInfo) -> None:
     """Raises InputError if the clip is made of fields, and deinterlacing was not asked for."""
     if info.interlaced and not info.deinterlace:
         raise InputError(
-            "interlaced video is not supported as it is", path=info.path, remedy="--deinterlace makes it whole pictures"
+            "interlaced video is not supported as it is",
+            path=info.path,
+            remedy="vfi interp --deinterlace makes it whole pictures",
         )
 
 

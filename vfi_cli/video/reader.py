@@ -166,7 +166,7 @@ def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
     elif frame.format.name != info.pix_fmt:
         change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
     elif frame.interlaced_frame and not info.deinterlace:
-        change, remedy = f"to interlaced {where}", "--deinterlace makes it whole pictures"
+        change, remedy = f"to interlaced {where}", "vfi interp --deinterlace makes it whole pictures"
     else:
         return
     raise InputError(f"the picture changes {change}", path=info.path, remedy=remedy)
