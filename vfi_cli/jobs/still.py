@@ -13,6 +13,16 @@ a pixel that both frames share is kept in these cases only:
 
 Nothing here looks at the frame between: what has long stood still may yet be hidden there by something thin that
 circles around it. What shines through an overlay changes its pixels: a half-transparent one is out of reach.
+
+Hold-out with `lite` on 13 clips of 480p to 720p, luma, mean of the clips; overlays: a panel, subtitles, a ring, a cross
+
+                                       before    after
+    in the overlays                    38.50 dB  56.47 dB    equal in both frames, yet changed: 6.4 % > 0.3 %
+    in the overlays, H.264 at crf 20   37.03     37.67       after 14 pairs, the frames played to and fro
+    the same clips without overlays    27.691    27.690      -0.011 dB in the worst one
+    15 drawn clips, small things that jump over flat, painted or written backgrounds: 0.006 dB lost in the worst one
+
+A 720p pair takes 3.5 ms on one core.
 """
 
 from __future__ import annotations
