@@ -134,7 +134,8 @@ def test_memory_is_channels_last_and_any_layout_gives_the_same_codes():
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @spaces
-def test_round_trip_is_the_identity_on_cuda(matrix, full_range):
-    planes = [plane.cuda() for plane in noise(48, 64, (2, 2))]
-    back = rgb_to_yuv(yuv_to_rgb(*planes, matrix, full_range), matrix, full_range, (2, 2))
+@depths
+def test_round_trip_is_the_identity_on_cuda(matrix, full_range, depth):
+    planes = [plane.cuda() for plane in noise(48, 64, (2, 2), depth)]
+    back = rgb_to_yuv(yuv_to_rgb(*planes, matrix, full_range, depth), matrix, full_range, (2, 2), depth)
     assert all(torch.equal(a, b) for a, b in zip(back, planes, strict=True))

@@ -1,5 +1,6 @@
 """A clip, read and written again: codes, depth, layout, range, tags and side data are those that came in."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -50,9 +51,7 @@ def lossless(codec):
 
 def written(tmp_path, format, color, **options):
     """A clip of one frame of noise, and the frame."""
-    seed = probe(make_clip(tmp_path / "seed.mkv", 2, width=64, height=64))
-    object.__setattr__(seed, "format", format)
-    object.__setattr__(seed, "color", color)
+    seed = replace(probe(make_clip(tmp_path / "seed.mkv", 2, width=64, height=64)), format=format, color=color)
     frame = noise(format, 64, 64, color)
     path = tmp_path / "a.mkv"
     with Encoder(path, plan_encode(seed, path, fps=TEN, **options)) as encoder:
@@ -157,10 +156,21 @@ def test_hdr10_comes_out_as_it_went_in(tmp_path, name, codec, used):
     assert (got.brightest, got.darkest) == pytest.approx((1000, 1e-4), rel=0.4)  # AV1 counts in 1/16384 cd/m2
 
 
+@pytest.mark.parametrize("codec", ["libx265", "libx264", "libsvtav1"])
+@pytest.mark.parametrize("hdr", [StaticHdr(DISPLAY), StaticHdr(light=(1000, 400))], ids=["mastering", "light"])
+def test_half_of_the_hdr10_metadata_comes_out_as_half(tmp_path, codec, hdr):
+    info, frames = read(make_hdr10(tmp_path / "a.mp4"))
+    plan = plan_encode(replace(info, hdr=hdr), tmp_path / "b.mkv", fps=TEN, codec=codec)
+    with Encoder(tmp_path / "b.mkv", plan) as encoder:
+        for frame in frames:
+            encoder.write(frame)
+    got = probe(tmp_path / "b.mkv").hdr
+    assert got is not None and (got.light, got.mastering is None) == (hdr.light, hdr.mastering is None)
+
+
 def test_a_small_hdr10_picture_that_x265_does_not_take_goes_to_x264(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
-    object.__setattr__(source, "height", 48)
-    assert plan_encode(source, tmp_path / "b.mp4", fps=TEN).codec == "libx264"
+    assert plan_encode(replace(source, height=48), tmp_path / "b.mp4", fps=TEN).codec == "libx264"
 
 
 def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
