@@ -205,3 +205,30 @@ def test_quiet_is_quiet(monkeypatch, capsys):
     with console.ProgressBar(quiet=True) as bar:
         bar(Progress(1, 50, 100, 1.0, ()))
     assert capsys.readouterr().err == ""
+
+
+def test_a_signal_ends_a_wait_for_a_pipe(tmp_path: Path):
+    data = make_clip(tmp_path / "a.y4m", 10, codec="rawvideo", format="yuv4mpegpipe").read_bytes()
+    process = start("-i", "-", "-o", tmp_path / "out.mp4", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.buffer.write(data)  # and no end
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out.mp4.part").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["a.y4m"]
+    process.stdin.close()
+
+
+def test_progress_through_a_pipe_has_no_end(monkeypatch, capsys):
+    assert console.describe(Progress(8, 16, 0, 8.0, ())) == "16 frames, 2.0 fps"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with console.ProgressBar(quiet=False) as bar:
+        bar(Progress(1, 50, 0, 1.0, ()))
+        time.sleep(0.15)
+        bar(Progress(2, 100, 0, 2.0, ()))
+    shown = capsys.readouterr().err
+    assert "100frame" in shown and "%" not in shown

@@ -1,6 +1,7 @@
 """Whole jobs whose input or output is no video file."""
 
 import io
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -156,22 +157,33 @@ def test_sound_is_named_before_it_is_left_out(tmp_path):
         assert any("audio" in warning and "left out" in warning for warning in warnings)
 
 
-class _Stream:
-    """Stands in for sys.stdin or sys.stdout."""
+class _Output:
+    """Stands in for sys.stdout."""
 
     closed = False
 
-    def __init__(self, data=b""):
-        self.buffer = io.BytesIO(data)
+    def __init__(self):
+        self.buffer = io.BytesIO()
 
     def isatty(self):
         return False
 
 
-def test_a_pipe_goes_in_and_out(tmp_path, monkeypatch):
-    data = make_clip(tmp_path / "a.y4m", 10, codec="rawvideo", format="yuv4mpegpipe").read_bytes()
-    out = _Stream()
-    monkeypatch.setattr(pipe.sys, "stdin", _Stream(data))
+@pytest.fixture
+def fed(tmp_path, monkeypatch):
+    """Puts a clip of some frames into standard input."""
+    with ExitStack() as stack:
+
+        def feed(frames):
+            path = make_clip(tmp_path / "a.y4m", frames, codec="rawvideo", format="yuv4mpegpipe")
+            monkeypatch.setattr(pipe.sys, "stdin", stack.enter_context(path.open()))
+
+        yield feed
+
+
+def test_a_pipe_goes_in_and_out(fed, monkeypatch):
+    fed(10)
+    out = _Output()
     monkeypatch.setattr(pipe.sys, "stdout", out)
     summary = interp("-", PIPE, fps="20")
     assert (summary.frames_in, summary.frames_out, summary.duration_out) == (10, 20, 1)
@@ -181,15 +193,13 @@ def test_a_pipe_goes_in_and_out(tmp_path, monkeypatch):
     assert frames[::2] == list(range(10))
 
 
-def test_a_pipe_has_no_name_for_its_output(monkeypatch, tmp_path):
-    data = make_clip(tmp_path / "a.y4m", 2, codec="rawvideo", format="yuv4mpegpipe").read_bytes()
-    monkeypatch.setattr(pipe.sys, "stdin", _Stream(data))
+def test_a_pipe_has_no_name_for_its_output(fed):
+    fed(2)
     with pytest.raises(UsageError, match="needs a name"):
         interp("-", None)
 
 
-def test_a_pipe_as_input_is_of_unknown_length(monkeypatch, tmp_path):
-    data = make_clip(tmp_path / "a.y4m", 5, codec="rawvideo", format="yuv4mpegpipe").read_bytes()
-    monkeypatch.setattr(pipe.sys, "stdin", _Stream(data))
+def test_a_pipe_as_input_is_of_unknown_length(fed, tmp_path):
+    fed(5)
     settled = plan(InterpJob(source=Path("-"), target=tmp_path / "a.mp4", start=Fraction(2)))
     assert (settled.frames, settled.clip.live) == (0, True)

@@ -3,6 +3,7 @@
 import io
 import os
 from fractions import Fraction
+from tempfile import TemporaryFile
 from threading import Thread
 
 import av
@@ -22,10 +23,15 @@ class Pipe:
     """Bytes that come once, a few at a time."""
 
     def __init__(self, data):
-        self._data = io.BytesIO(data)
+        self._file = TemporaryFile()  # noqa: SIM115  # closed with its owner
+        self._file.write(data)
+        self._file.seek(0)
+
+    def fileno(self):
+        return self._file.fileno()
 
     def read(self, size):
-        return self._data.read(min(size, 1000))
+        return self._file.read(min(size, 1000))
 
 
 def read(data, **trim):

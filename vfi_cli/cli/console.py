@@ -164,16 +164,18 @@ class ProgressBar:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=progress.expected, unit="frame", leave=False, file=sys.stderr)
+            self._bar = tqdm(total=progress.expected or None, unit="frame", leave=False, file=sys.stderr)
         self._bar.set_postfix_str(_refined(progress), refresh=False)
         self._bar.update(progress.written - self._bar.n)
 
 
 def describe(progress: Progress) -> str:
-    """One line: how far, how fast, how long still."""
+    """One line: how far, how fast, how long still if that is known."""
     rate = progress.written / progress.seconds if progress.seconds else 0.0
+    if not progress.expected:
+        return ", ".join(filter(None, (f"{progress.written} frames", f"{rate:.1f} fps", _refined(progress))))
     left = max(0, progress.expected - progress.written) / rate if rate else 0.0
-    share = min(1.0, progress.written / progress.expected) if progress.expected else 0.0
+    share = min(1.0, progress.written / progress.expected)
     parts = [
         f"{progress.written} of about {progress.expected} frames ({share:.0%})",
         f"{rate:.1f} fps",

@@ -179,7 +179,7 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Writer, report: 
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
         marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
-        frames = stages.source("decode", marked)
+        frames = stages.source("decode", marked, decoder.interrupt)
         write = stages.sink("encode", encoder.write)
         for frame in weaver.weave(frames, settled.schedule(), settled.clock()):
             write(frame)

@@ -50,6 +50,7 @@ class Stages:
         self._error: BaseException | None = None
         self._threads: list[Thread] = []
         self._sinks: list[_Queue[object]] = []
+        self._interrupts: list[Callable[[], None]] = []
         self._body = StageTime(body)
         self._times = [self._body]
 
@@ -58,8 +59,9 @@ class Stages:
         """The work of every stage: sources, body, sinks."""
         return tuple(self._times)
 
-    def source(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Iterate `items` ahead of the body."""
+    def source(self, name: str, items: Iterable[T], interrupt: Callable[[], None] = lambda: None) -> Iterator[T]:
+        """Iterate `items` ahead of the body. If that can wait for ever, `interrupt`, from another thread, ends it."""
+        self._interrupts.append(interrupt)
         queue: _Queue[T] = _Queue(self._changed, self._depth, lambda: self._stopped)
         stage = StageTime(name)
         self._times.insert(self._times.index(self._body), stage)
@@ -143,6 +145,8 @@ class Stages:
             self._stopped = True
             self._error = self._error or error
             self._changed.notify_all()
+        for interrupt in self._interrupts:
+            interrupt()
 
     def _outside(self, items: Iterator[T]) -> Iterator[T]:
         """`items`, with the time spent waiting for them taken off the body's."""

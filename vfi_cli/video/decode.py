@@ -94,6 +94,10 @@ class Decoder:
     ) -> None:
         self.close()
 
+    def interrupt(self) -> None:
+        """Let a thread that waits for the next frame go: it finds the end of the clip. A file never lets it wait."""
+        self._reader.interrupt()
+
     def close(self) -> None:
         """Stop decoding and release the source."""
         self._frames.close()

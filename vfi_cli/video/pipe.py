@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from select import select
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -25,6 +26,7 @@ from vfi_cli.video.types import ClipInfo, VideoFrame
 from vfi_cli.video.wire import to_picture
 
 Y4M = "yuv4mpegpipe"
+_PATIENCE = 0.2  # seconds
 _FRAME = b"FRAME\n"
 _HEADER = 4096  # bytes that hold the header and the beginning of the first frame
 
@@ -69,9 +71,17 @@ class _Counter:
         self._pipe = pipe
         self._head = b""
         self._count = 0
+        self._over = False
+
+    def end(self) -> None:
+        """Whoever reads, now or later, finds the end, though the pipe may stay open."""
+        self._over = True
 
     def read(self, size: int) -> bytes:
-        data = self._pipe.read(size)
+        with suppress(OSError):  # of what is no pipe
+            while not self._over and not select([self._pipe], (), (), _PATIENCE)[0]:
+                pass
+        data = b"" if self._over else self._pipe.read(size)
         self._count += len(data)
         if len(self._head) < _HEADER:
             self._head += data
@@ -91,6 +101,9 @@ class _PipeReader(StreamReader):
         super().__init__(info, closing(container))
         self._counter = counter
 
+    def interrupt(self) -> None:
+        self._counter.end()
+
     def pictures(self) -> Iterator[Stamped]:
         yield from super().pictures()
         shapes = self._info.format.shapes(self._info.width, self._info.height)
@@ -103,7 +116,7 @@ def _standard_input() -> BinaryIO:
         raise InputError("is closed", path=PipeInput.path)
     if sys.stdin.isatty():
         raise InputError("is a terminal", path=PipeInput.path, remedy="pipe YUV4MPEG2 video into it")
-    return sys.stdin.buffer
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # closed with its owner
 
 
 class PipeOutput:

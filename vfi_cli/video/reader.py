@@ -44,6 +44,9 @@ class Reader(Protocol):
     def pictures(self) -> Iterator[Stamped]:
         """Every picture, once. Raises InputError when size or format change."""
 
+    def interrupt(self) -> None:
+        """End a wait for more, in another thread."""
+
     def close(self) -> None:
         """Release everything. Codec threads that outlive it can hang the interpreter's exit."""
 
@@ -88,6 +91,9 @@ class StreamReader:
     @property
     def notes(self) -> list[str]:
         return []
+
+    def interrupt(self) -> None:
+        pass  # a file never lets anyone wait
 
     def close(self) -> None:
         self._resources.close()

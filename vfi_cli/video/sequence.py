@@ -195,5 +195,8 @@ class _PictureReader:
             self._clipped += picture.clipped
             yield picture.frame, at
 
+    def interrupt(self) -> None:
+        pass  # a file never lets anyone wait
+
     def close(self) -> None:
         pass  # no file stays open
