@@ -60,6 +60,7 @@ def make_clip(
     interlaced: bool = False,
     sar: Fraction | None = None,
     rotation: int = 0,
+    mirrored: bool = False,
     metadata: dict[str, str] | None = None,
     chapters: Sequence[tuple[int, int, str]] = (),
     subtitle: bool = False,
@@ -93,8 +94,8 @@ def make_clip(
             context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
         if sar is not None:
             video.sample_aspect_ratio = sar
-        if rotation:
-            video.set_display_rotation(rotation)
+        if rotation or mirrored:
+            video.set_display_rotation(rotation, hflip=mirrored)
         container.metadata.update(metadata or {})
         container.set_chapters(
             [

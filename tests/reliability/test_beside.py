@@ -25,6 +25,19 @@ def test_a_rotation_is_carried_over_and_not_applied(vfi, tmp_path, name, rotatio
     assert (out.rotation - rotation) % 360 == 0
 
 
+@case(21)
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+def test_a_mirrored_picture_stays_mirrored(vfi, tmp_path, name, rotation):
+    clip = make_clip(tmp_path / "in.mp4", 5, rotation=rotation, mirrored=True)
+    assert vfi("interp", clip, "-o", tmp_path / name).code == 0
+    matrices = []
+    for path in (clip, tmp_path / name):
+        with av.open(str(path)) as container:
+            matrices.append(bytes(next(container.decode(video=0)).side_data.get("DISPLAYMATRIX")))
+    assert matrices[0] == matrices[1]
+
+
 @case(28)
 def test_matroska_keeps_all_of_it(vfi, tmp_path):
     clip, out = make_rich(tmp_path / "in.mkv"), tmp_path / "out.mkv"

@@ -1,6 +1,7 @@
 """Probe: what a file holds, and what is no video."""
 
 import os
+import struct
 from fractions import Fraction
 
 import av
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.media import make_clip, truncated
+from tests.streams import COVER
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.probe import probe, snap_rate
 
@@ -248,7 +250,9 @@ def test_the_track_that_names_mp4_chapters_is_not_a_stream_left_out(tmp_path):
 
 def test_aspect_rotation_and_fields_are_reported(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", sar=Fraction(4, 3), rotation=90))
-    assert (info.sar, info.rotation, info.interlaced) == (Fraction(4, 3), 90, False)
+    assert (info.sar, info.rotation, info.mirrored, info.interlaced) == (Fraction(4, 3), 90, False, False)
+    info = probe(make_clip(tmp_path / "b.mp4", rotation=-90, mirrored=True))
+    assert (info.rotation, info.mirrored) == (-90, True)
     fields = make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True)
     assert probe(fields).interlaced
 
@@ -261,3 +265,17 @@ def test_captions_inside_the_picture_are_named(tmp_path):
     message = b"\x00\x00\x01\x06\x04" + bytes([len(caption)]) + caption + b"\x80"
     clip.write_bytes(data.replace(key, message + key, 1))
     assert "the closed captions inside the picture are lost" in probe(clip).notes
+
+
+def test_pictures_with_exif_are_read(tmp_path):
+    """PyAV 18.1 does not know what EXIF is, and gives nothing of what is beside such a frame."""
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 6, 0)  # turned by a quarter
+    picture = COVER[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + COVER[2:]
+    path = tmp_path / "camera.avi"
+    with av.open(str(path), "w") as sink:
+        video = sink.add_mux_stream("mjpeg", rate=10, width=16, height=16)
+        for number in range(3):
+            packet = av.Packet(picture)
+            packet.stream, packet.time_base, packet.pts, packet.dts = video, Fraction(1, 10), number, number
+            sink.mux(packet)
+    assert probe(path).rotation == -90

@@ -58,6 +58,12 @@ def test_every_loss_is_told_with_its_reason(rich: ClipInfo):
     ]
 
 
+def test_flags_that_the_container_does_not_know_are_told(rich: ClipInfo):
+    warnings = list(plan_streams(rich, "mov", wanted=("audio", "subtitle")).warnings())
+    assert "audio #2 (ac3, fra, Commentaire, comment) is no longer marked as comment" in warnings
+    assert "subtitle #4 (ass, deu, default, forced) is no longer marked as forced" in warnings
+
+
 def test_slow_motion_is_silent_and_keeps_the_text(rich: ClipInfo):
     plan = plan_streams(rich, "matroska", wanted=KINDS, stretch=2)
     assert outcomes(plan) == {1: "left out", 2: "left out"} | dict.fromkeys((3, 4, 5, 6), "copied")

@@ -48,6 +48,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     spacing = {True: "variable", False: "constant", None: "unknown spacing"}[clip.vfr]
     yield f"{clip.path}: {clip.container}, {float(clip.duration):.3f} s from {float(clip.start):.3f} s"
     turned = f", rotated by {clip.rotation} degrees" if clip.rotation else ""
+    turned += ", mirrored" if clip.mirrored else ""
     aspect = f", sample aspect {clip.sar.numerator}:{clip.sar.denominator}" if clip.sar != 1 else ""
     yield f"  video     {clip.codec}, {clip.width}x{clip.height}, {clip.pix_fmt}, {clip.color}{aspect}{turned}"
     yield f"  timing    {_rate(clip.average_rate)}, {spacing}, about {clip.frame_count} frames"
@@ -93,6 +94,7 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         "matrix_guessed": clip.color.guessed,
         "sample_aspect_ratio": str(clip.sar),
         "rotation": clip.rotation,
+        "mirrored": clip.mirrored,
         "interlaced": clip.interlaced,
         "rate": str(clip.average_rate),
         "variable_rate": clip.vfr,

@@ -128,13 +128,14 @@ def read_mask(path: Path, clip: ClipInfo) -> Mask:
     picture = cv2.imdecode(codes, cv2.IMREAD_GRAYSCALE) if codes.size else None
     if picture is None:
         raise InputError("the mask is no picture that can be read", path=path, remedy="e.g. a PNG, white and black")
+    seen = picture[:, ::-1] if clip.mirrored else picture
     quarters = clip.rotation // 90
     shown = (clip.height, clip.width) if quarters % 2 == 0 else (clip.width, clip.height)
     if picture.shape != shown:
         raise UsageError(
             f"the mask has {picture.shape[1]}x{picture.shape[0]} pixels, the clip {shown[1]}x{shown[0]}", path=path
         )
-    return np.ascontiguousarray(np.rot90(picture >= 128, -quarters))
+    return np.ascontiguousarray(np.rot90(seen >= 128, -quarters))
 
 
 def _spots(mask: Mask) -> Mask:

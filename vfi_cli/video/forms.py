@@ -69,6 +69,8 @@ class Form:
             yield f"times are rounded to {self.tick} s, as {self.what} has them"
         if info.rotation:
             yield f"{self.what} does not say that it is turned by {info.rotation} degrees"
+        if info.mirrored:
+            yield f"{self.what} does not say that it is mirrored"
 
 
 _PICTURES = {

@@ -92,8 +92,8 @@ class Muxer:
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, wire
         stream.sample_aspect_ratio = plan.sar
-        if plan.rotation:
-            stream.set_display_rotation(plan.rotation)
+        if plan.rotation or plan.mirrored:
+            stream.set_display_rotation(plan.rotation, hflip=plan.mirrored)
         context = stream.codec_context
         context.time_base = plan.time_base
         context.thread_count = available_cpus()

@@ -58,6 +58,7 @@ class EncodePlan:
     origin: Fraction = Fraction(0)
     sar: Fraction = Fraction(1)
     rotation: int = 0
+    mirrored: bool = False
     labels: Labels = field(default_factory=Labels)
     notes: tuple[str, ...] = ()
 
@@ -135,6 +136,7 @@ def plan_encode(
         origin=origin,
         sar=info.sar,
         rotation=info.rotation,
+        mirrored=info.mirrored,
         labels=labels,
         notes=(*remarks, *notes, *labels.notes),
     )

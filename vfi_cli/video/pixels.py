@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -102,9 +104,23 @@ def read_hdr(first: av.VideoFrame | None) -> StaticHdr | None:
     return StaticHdr.parse(beside.get(SideData.MASTERING_DISPLAY_METADATA), beside.get(SideData.CONTENT_LIGHT_LEVEL))
 
 
+def read_turn(frame: av.VideoFrame | None) -> tuple[int, bool]:
+    """How a player shows a frame: turned by so many degrees counter-clockwise, then mirrored left to right or not."""
+    matrix = _side_data(frame).get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return frame.rotation if frame is not None else 0, False
+    a, b, _, c, d, *_ = struct.unpack("9i", matrix)  # x' = a x + c y, y' = b x + d y
+    mirrored = a * d < b * c
+    return round(math.degrees(math.atan2(-b, -a if mirrored else a))), mirrored
+
+
 def _side_data(frame: av.VideoFrame | None) -> dict[SideData, bytes]:
-    container = cast(SideDataContainer, frame.side_data) if frame is not None else ()
-    return {data.type: bytes(data) for data in container}
+    if frame is None:
+        return {}
+    try:
+        return {data.type: bytes(data) for data in cast(SideDataContainer, frame.side_data)}
+    except ValueError:  # PyAV 18.1 gives nothing if there is one that it does not know, such as EXIF
+        return {}
 
 
 def losses(stream: VideoStream, stored: VideoFormat, first: av.VideoFrame | None) -> Iterator[str]:
@@ -115,6 +131,8 @@ def losses(stream: VideoStream, stored: VideoFormat, first: av.VideoFrame | None
     if hides_alpha(stream) and not any(part.is_alpha for part in stored.components):
         yield "transparency is dropped: its decoder is missing"
     beside = _side_data(first)
+    if SideData.A53_CC in beside:
+        yield "the closed captions inside the picture are lost"
     for name, kind in _DYNAMIC_HDR.items():
         if kind in beside:
             yield f"the metadata of {name}, which changes from frame to frame, is dropped"

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
-from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, stored_format
+from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.types import ClipInfo
 
 MAX_SIDE = 16_384
@@ -95,8 +95,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
     base = stream.time_base or Fraction(1, 90_000)
     head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
     notes += losses(stream, stored, head.first)
-    if head.first and head.first.side_data.get("A53_CC") is not None:
-        notes.append("the closed captions inside the picture are lost")
+    rotation, mirrored = read_turn(head.first)
     rate, vfr = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
     stated = _stated_duration(container, stream, start)
@@ -122,7 +121,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         vfr=vfr,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
-        rotation=head.first.rotation if head.first else 0,
+        rotation=rotation,
+        mirrored=mirrored,
         interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
         tags=dict(stream.metadata),
         flags=flags_of(stream),

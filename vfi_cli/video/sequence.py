@@ -13,7 +13,7 @@ from pathlib import Path
 from vfi_cli.errors import InputError
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.pictures import DECODERS, is_picture, read_picture
-from vfi_cli.video.pixels import nearest_format, read_color
+from vfi_cli.video.pixels import nearest_format, read_color, read_turn
 from vfi_cli.video.reader import Stamped, refuse_change
 from vfi_cli.video.types import ClipInfo
 
@@ -125,6 +125,7 @@ class PictureSequence:
             raise InputError("no picture can be decoded", path=self.path, remedy="are the files damaged?")
         at, file, picture = first
         frame = picture.frame
+        rotation, mirrored = read_turn(frame)
         notes: list[str] = []
         color = read_color(frame, frame.format, notes, file)
         if self._rate is None and len(self._files) > 1:
@@ -147,7 +148,8 @@ class PictureSequence:
             declared=False,
             frame_count=len(self._files),
             vfr=False,
-            rotation=frame.rotation,
+            rotation=rotation,
+            mirrored=mirrored,
             notes=tuple(notes),
         )
 

@@ -30,16 +30,22 @@ _SCAN_BYTES = 8 * 2**20
 
 _TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _COVER_CODECS = {"matroska": ("mjpeg", "png", "gif", "tiff"), "mp4": ("mjpeg", "png", "bmp")}
+_FLAGS = {"mov": ("default",), "webm": ("default", "forced")}  # the others know more of them
 _STYLED = ("ass", "ssa")
 _PGS = "hdmv_pgs_subtitle"  # of the subtitles made of pictures, the ones without a time of their own inside
 
 
 @dataclass(frozen=True, slots=True)
 class KeptStream:
-    """A stream that comes along: as text of the kind `codec`, or, without one, packet by packet."""
+    """A stream that comes along: as text of the kind `codec`, or, without one, packet by packet.
+
+    Args:
+        unmarked: those of its flags that the container does not know.
+    """
 
     info: StreamInfo
     codec: str = ""
+    unmarked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class StreamPlan:
         for stream in self.kept:
             if stream.codec and stream.info.codec in _STYLED:
                 yield f"{stream.info} becomes {stream.codec}: how and where its lines are drawn is lost"
+            if stream.unmarked:
+                yield f"{stream.info} is no longer marked as {', '.join(stream.unmarked)}"
 
     @property
     def refused_sound(self) -> StreamInfo | None:
@@ -165,10 +173,12 @@ class _Trial:
         text = _is_text(stream.codec)
         if stretch > 1 and stream.kind == "subtitle" and not text and stream.codec != _PGS:
             return LeftOut(stream, "its pictures hold times that cannot be stretched")
+        known = _FLAGS.get(self._container, stream.flags)
+        unmarked = tuple(flag for flag in stream.flags if flag not in known)
         if self._takes(stream):
-            return KeptStream(stream)
+            return KeptStream(stream, unmarked=unmarked)
         if text:
-            return KeptStream(stream, _TEXT_CODECS[self._container])
+            return KeptStream(stream, _TEXT_CODECS[self._container], unmarked)
         return LeftOut(stream, f"{self._container} does not hold {stream.codec or 'its codec'}", refused=True)
 
     def _attached(self, stream: StreamInfo) -> KeptStream | LeftOut:

@@ -252,6 +252,7 @@ class ClipInfo:
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
+        mirrored: a player then mirrors it, left to right.
         interlaced: made of fields. deinterlace: not learned but asked for: they are read as whole pictures.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
@@ -280,6 +281,7 @@ class ClipInfo:
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
     rotation: int = 0
+    mirrored: bool = False
     interlaced: bool = False
     deinterlace: bool = False
     tags: dict[str, str] = field(default_factory=dict)
