@@ -18,6 +18,9 @@ class Blend:
         self.prepared = 0
         self.asked: list[list[float]] = []
 
+    def begin_clip(self) -> None:
+        pass
+
     def prepare(self, rgb: Tensor) -> Tensor:
         self.prepared += 1
         return rgb

@@ -17,4 +17,13 @@ def test_a_containers_quota_counts(
         file.write_text(quota + "\n")
     monkeypatch.setattr(cpus, "_QUOTA", file)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert cpus.available_cpus() == count
+
+
+@pytest.mark.parametrize(("wanted", "count"), [("3", 3), ("100", 8), ("0", 1), ("many", 8)])
+def test_the_usual_variable_limits_the_threads(wanted: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpus, "_QUOTA", Path("missing"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
     assert cpus.available_cpus() == count

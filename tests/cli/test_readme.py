@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import typer
 
 from vfi_cli.cli.app import app
@@ -11,9 +12,10 @@ from vfi_cli.cli.app import app
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_option_of_interp_is_in_the_readme() -> None:
+@pytest.mark.parametrize("name", ["interp", "batch"])
+def test_every_option_is_in_the_readme(name: str) -> None:
     group = typer.main.get_command(app)
-    command = group.get_command(typer.Context(group), "interp")  # type: ignore[attr-defined]
+    command = group.get_command(typer.Context(group), name)  # type: ignore[attr-defined]
     options = [name for parameter in command.params for name in parameter.opts if name.startswith("-")]
     assert len(options) > 20
     assert [name for name in options if f"`{name}" not in README] == []

@@ -20,6 +20,7 @@ _STYLE: dict[str, Any] = {
 # command -> module here, which holds <command>_command
 _COMMANDS = {
     "interp": "interp",
+    "batch": "batch",
     "info": "info",
     "eval": "evaluate",
     "bench": "bench",

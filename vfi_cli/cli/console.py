@@ -68,7 +68,7 @@ def _complain(text: str) -> None:
     say(f"vfi: error: {text}")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """File names may hold anything, line breaks and escape sequences included."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -111,7 +111,7 @@ class _Handler(logging.Handler):
 
 def say(text: str) -> None:
     """Print a line to stderr; nobody listening is no reason to stop working."""
-    text = _one_line(text)
+    text = one_line(text)
     try:
         if "tqdm" in sys.modules:
             sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
@@ -123,7 +123,7 @@ def say(text: str) -> None:
 
 def print_line(text: str) -> None:
     """Print a line to stdout."""
-    print(_one_line(text))
+    print(one_line(text))
 
 
 def print_data(data: dict[str, Any]) -> None:

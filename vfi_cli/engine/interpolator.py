@@ -54,13 +54,20 @@ class Interpolator:
             _compile(self.network)
         self.runtime = runtime
         self.routing = routing
-        self.route_shares: tuple[float, ...] = (0.0,) * DYNAMIC_BLOCKS
-        self._generated = 0
-        self._last: tuple[routed.Route, int, int] | None = None
+        self.route_shares: tuple[float, ...]
+        self._generated: int
+        self._last: tuple[routed.Route, int, int] | None
+        self.begin_clip()
 
     @property
     def device(self) -> torch.device:
         return self.runtime.device
+
+    def begin_clip(self) -> None:
+        """Forget the routes of the frames so far."""
+        self.route_shares = (0.0,) * DYNAMIC_BLOCKS
+        self._generated = 0
+        self._last = None
 
     @property
     def last_routes(self) -> NDArray[np.bool_]:

@@ -102,6 +102,14 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
     return rows
 
 
+def seconds_per_frame(interpolator: Interpolator, size: Size, warmup: int = 2, runs: int = 5) -> float:
+    """The median of `runs` generated frames of a moving texture, after `warmup` of them."""
+    step = partial(next, _generate(interpolator, moving_texture(size, FRAMES)))
+    for _ in range(warmup):
+        step()
+    return median(_seconds(step, interpolator.device) for _ in range(runs))
+
+
 def moving_texture(size: Size, count: int) -> list[Frame]:
     """Frames of a textured plane that pans and of a textured disc that crosses it; the same every time."""
     width, height = size

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfi_cli.errors import InputError
+from vfi_cli.jobs.discovery import VIDEOS
 from vfi_cli.jobs.picture import to_rgb
 from vfi_cli.video.pictures import is_picture
 from vfi_cli.video.sequence import natural
@@ -20,8 +21,6 @@ from vfi_cli.video.sources import open_source
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) RGB."""
-
-VIDEOS = frozenset({".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".ts", ".webm", ".y4m"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,6 +23,8 @@ from vfi_cli.video.streams import StreamPlan, plan_streams
 from vfi_cli.video.types import ClipInfo, StreamKind
 
 CutMode = Literal["nearest", "hold", "blend"]
+
+_OUTPUT_NAME = re.compile(r"(.+)_(?:\d+(?:\.\d+)?fps|\d+x|slowmo\d+x)")  # what `_beside` makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,3 +261,9 @@ def _beside(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | 
         rate = fps or clip.average_rate * (multiple or 1)
         suffix = f"{float(rate):.2f}".rstrip("0").rstrip(".") + "fps"
     return source.with_name(f"{source.stem}_{suffix}.mp4")
+
+
+def output_of(stem: str) -> str | None:
+    """The name, without extension, of the clip of which an output beside it is called `stem`; None if none is."""
+    match = _OUTPUT_NAME.fullmatch(stem)
+    return match[1] if match else None

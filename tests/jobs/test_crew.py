@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import crews
+from tests.media import make_clip
+from vfi_cli.errors import DeviceError, InputError, VfiError
+from vfi_cli.jobs.crew import GRACE, Crew
+from vfi_cli.jobs.interp import Progress, Summary
+from vfi_cli.jobs.plan import InterpJob
+
+WHITE, GREY = 235, 126
+
+
+def filled(path: Path, luma: int) -> Path:
+    return make_clip(path, 3, planes=[np.full((48, 64), luma, np.uint8)])
+
+
+def job(source: Path, target: Path) -> InterpJob:
+    return InterpJob(source=source, target=target, scene_threshold=None)
+
+
+def do(crew: Crew, jobs: list[InterpJob]) -> dict[int, Summary | VfiError]:
+    return {number: event for number, event in crew.run(jobs) if not isinstance(event, Progress)}
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left():
+    yield
+    assert active_children() == []
+
+
+def test_a_clip_that_kills_its_worker_fails_and_the_others_are_done(tmp_path: Path, caplog):
+    caplog.set_level(logging.INFO)
+    sources = [
+        make_clip(tmp_path / "a.mp4", 3),
+        filled(tmp_path / "b.mp4", WHITE),
+        tmp_path / "missing.mp4",
+        filled(tmp_path / "c.mp4", GREY),
+        make_clip(tmp_path / "d.mp4", 4),
+    ]
+    jobs = [job(source, tmp_path / "out/sub" / source.name) for source in sources]
+    with Crew(jobs[0], ["cpu", "cpu"], crews.deadly) as crew:
+        events = do(crew, jobs)
+    assert [type(events[number]) for number in range(5)] == [Summary, DeviceError, InputError, VfiError, Summary]
+    assert "killed" in str(events[1]) and "--workers" in str(events[1])
+    assert "no such file" in str(events[2]) and "ValueError: grey" in str(events[3])
+    assert [events[number].frames_out for number in (0, 4)] == [6, 8]
+    assert {path.name for path in (tmp_path / "out/sub").iterdir()} >= {"a.mp4", "d.mp4"}
+    assert "bt601 is assumed" in caplog.text and "lite on CPU, 1 thread" in caplog.text
+
+
+def test_a_device_that_is_not_there_is_an_error_before_any_clip(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("vfi_cli.jobs.crew.available_cpus", lambda: 7)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    with pytest.raises(DeviceError, match=r"no cuda:\d for 3 threads"):  # the two share the CPUs
+        Crew(InterpJob(source=tmp_path), ["cuda:7", "cuda:8"], crews.no_device)
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+def test_a_device_that_is_lost_fails_what_is_left(tmp_path: Path):
+    jobs = [job(filled(tmp_path / f"{name}.mp4", WHITE), tmp_path / f"{name}_out.mp4") for name in "abc"]
+    with Crew(InterpJob(source=tmp_path), ["cpu"], crews.only_once) as crew:
+        events = do(crew, jobs)
+    assert "killed" in str(events[0])
+    assert [str(events[number]) for number in (1, 2)] == ["the device is gone"] * 2
+
+
+def test_the_crew_stops_within_its_grace_and_leaves_nothing_half_done(tmp_path: Path):
+    target = tmp_path / "out.mp4"
+    with Crew(InterpJob(source=tmp_path), ["cpu"], crews.slow) as crew:
+        next(iter(crew.run([job(make_clip(tmp_path / "in.mp4", 200), target)])))
+        begin = time.monotonic()
+    assert time.monotonic() - begin < GRACE + 0.5
+    assert not target.exists()
+
+
+# A parent that is killed by force, with a worker at work.
+PARENT = """
+import sys
+from multiprocessing import active_children
+from pathlib import Path
+from tests import crews
+from vfi_cli.jobs.crew import Crew
+from vfi_cli.jobs.plan import InterpJob
+job = InterpJob(source=Path(sys.argv[1]), target=Path(sys.argv[2]))
+crew = Crew(job, ["cpu"], crews.slow)
+print(active_children()[0].pid, flush=True)
+for _ in crew.run([job]):
+    pass
+"""
+
+
+def test_a_worker_whose_parent_was_killed_ends_by_itself(tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mp4", 250)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, clip, tmp_path / "out.mp4"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+    worker = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
+    assert not (tmp_path / "out.mp4").exists()

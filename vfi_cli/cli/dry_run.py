@@ -1,0 +1,71 @@
+"""What a batch would do, and about what that takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.filesize import decimal as in_bytes
+
+from vfi_cli.cli import console
+from vfi_cli.cli.table import print_table
+
+if TYPE_CHECKING:
+    from vfi_cli.jobs.batch import Survey
+
+
+def little_room(surveyed: Survey) -> Iterator[str]:
+    """A warning, if the outputs may not fit on the disk."""
+    from vfi_cli.jobs.estimate import estimate, free_bytes
+
+    needed = sum(estimate(settled).size for settled in surveyed.plans)
+    free = free_bytes(surveyed.job.target)
+    if needed > free:
+        yield f"the outputs may take about {in_bytes(needed)}, but only {in_bytes(free)} are free"
+
+
+def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int:
+    """Print it to standard output; times the network for some seconds.
+
+    Several workers on one device are not faster than one that has it for itself. The exit code is the worst of what is
+    known to fail.
+    """
+    from vfi_cli.jobs.batch import BatchReport
+    from vfi_cli.jobs.estimate import estimate, free_bytes, seconds_per_pixel
+
+    plans = surveyed.plans
+    pace = seconds_per_pixel(surveyed.job.like, devices[0], plans) if plans else 0.0
+    costs = [estimate(settled) for settled in plans]
+    seconds = sum(cost.pixels for cost in costs) * pace / len(set(devices))
+    size, free = sum(cost.size for cost in costs), free_bytes(surveyed.job.target)
+    code = BatchReport(surveyed.outcomes, seconds=0.0).exit_code
+    if as_json:
+        todo = [
+            {
+                "source": str(surveyed.name_of(settled)),
+                "target": str(settled.target),
+                "frames": settled.frames,
+                "generated": cost.generated,
+                "network_seconds": cost.pixels * pace,
+                "bytes": cost.size,
+            }
+            for settled, cost in zip(plans, costs, strict=True)
+        ]
+        rest = [outcome.to_dict() for outcome in surveyed.outcomes]
+        total = {"network_seconds": seconds, "bytes": size, "free_bytes": free, "exit_code": code}
+        console.print_data({"todo": todo, "not_to_do": rest, **total})
+        return code
+    rows = [
+        (str(settled.frames), console.clock(cost.pixels * pace), in_bytes(cost.size), name, str(settled.target))
+        for settled, cost in zip(plans, costs, strict=True)
+        for name in [str(surveyed.name_of(settled))]
+    ]
+    rows += [("", "", "", str(one.name), ": ".join(filter(None, (one.state, one.note)))) for one in surveyed.outcomes]
+    print_table(("frames", "time", "size", "file", "result"), rows, sys.stdout, numbers=3)
+    console.print_line(
+        f"{len(plans)} to do: about {console.clock(seconds)} for the network, to which coding adds; about "
+        f"{in_bytes(size)} if frames take as much room as those of the sources, often off by a factor of two or three; "
+        f"{in_bytes(free)} are free"
+    )
+    return code
