@@ -124,6 +124,13 @@ def test_colour_is_what_the_tags_say_or_else_a_guess_from_the_size(tmp_path, hei
     assert any("no colour matrix" in note for note in info.notes) == expected[2]
 
 
+@pytest.mark.parametrize(("codec", "pix_fmt"), [("libx264", "yuv420p10le"), ("ffv1", "gbrp10le")])
+def test_the_primaries_of_bt2020_stand_for_its_matrix(tmp_path, codec, pix_fmt):
+    info = probe(make_clip(tmp_path / "a.mkv", 2, codec=codec, pix_fmt=pix_fmt, primaries=9))
+    assert (info.color.matrix, info.color.guessed) == ("bt2020", codec == "libx264")
+    assert any("assumed from the primaries" in note for note in info.notes) == (codec == "libx264")
+
+
 def test_an_unknown_matrix_is_refused(tmp_path):
     with pytest.raises(InputError, match="matrix 8"):
         probe(make_clip(tmp_path / "a.mkv", 2, matrix=8, pix_fmt="yuv444p"))

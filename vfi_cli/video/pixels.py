@@ -22,6 +22,7 @@ from vfi_cli.video.types import MATRIX_CODES, RGB_MATRIX, UNSPECIFIED, ColorSpec
 
 _MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}  # ITU-T H.273, table 4
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_WIDE_GAMUT = 9  # the primaries of BT.2020, ITU-T H.273, table 2
 _DYNAMIC_HDR = {
     "HDR10+": SideData.DYNAMIC_HDR_PLUS,
     "Dolby Vision": SideData.DOVI_METADATA,
@@ -79,9 +80,10 @@ def read_color(
 ) -> ColorSpec:
     """The colours of a stream or picture; what had to be assumed is added to `notes`. Raises InputError."""
     tagged = context.colorspace
-    by_size: Matrix = "bt709" if context.height >= 720 else "bt601"
+    wide = context.color_primaries == _WIDE_GAMUT
+    usual: Matrix = "bt2020" if wide else "bt709" if context.height >= 720 else "bt601"
     if nearest_format(stored).kind == "rgb":  # we choose what RGB becomes, so there is nothing to guess
-        return ColorSpec(by_size, False, context.color_primaries, context.color_trc)
+        return ColorSpec(usual, False, context.color_primaries, context.color_trc)
     full = context.color_range == _FULL_RANGE or stored.name.startswith("yuvj")
     if is_gray(stored) and context.color_range == 0:
         full = True  # as everywhere in FFmpeg
@@ -94,8 +96,9 @@ def read_color(
             f"colour matrix {tagged} of ITU-T H.273 is not supported", path=path, remedy="convert to BT.709 first"
         )
     if not is_gray(stored):
-        notes.append(f"no colour matrix is tagged: {by_size} is assumed from the picture size")
-    return ColorSpec(by_size, full, context.color_primaries, context.color_trc, guessed=True)
+        reason = "primaries" if wide else "picture size"
+        notes.append(f"no colour matrix is tagged: {usual} is assumed from the {reason}")
+    return ColorSpec(usual, full, context.color_primaries, context.color_trc, guessed=True)
 
 
 def read_hdr(first: av.VideoFrame | None) -> StaticHdr | None:
