@@ -106,6 +106,14 @@ def test_the_clip_begins_with_the_first_picture_that_can_be_read(tmp_path):
     assert open_source(folder, Fraction(10)).probe().start == frames[0].pts
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_an_exr_that_ends_early_is_counted(tmp_path, share):
+    folder = make_folder(tmp_path / "a", 3, "{}.exr")
+    path = folder / "2.exr"
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert read(folder)[1].damaged == 1
+
+
 def test_a_jpeg_that_ends_early_is_shown_and_counted(tmp_path):
     folder = make_folder(tmp_path / "a", 3, "{}.jpg")
     noise = np.random.default_rng(0).integers(0, 256, (48, 64), np.uint8)

@@ -14,8 +14,9 @@ from av.video.reformatter import ColorRange
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.codecs import wire_format
+from vfi_cli.video.exr import to_linear
 from vfi_cli.video.output import EncodePlan
-from vfi_cli.video.pictures import read_picture, to_linear
+from vfi_cli.video.pictures import read_picture
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.wire import to_picture
 
@@ -115,7 +116,7 @@ def _open_encoder(plan: EncodePlan) -> av.VideoCodecContext:
 
 
 def _to_linear(frame: VideoFrame) -> av.VideoFrame:
-    """sRGB codes as linear floats, see `pictures`."""
+    """sRGB codes as linear floats, see `exr`."""
     picture = av.VideoFrame(frame.width, frame.height, "gbrapf32le" if frame.format.alpha else "gbrpf32le")
     for index, (codes, plane) in enumerate(zip(frame.planes, picture.planes, strict=True)):
         values = codes.astype(np.float32) / np.float32(frame.format.peak)

@@ -1,0 +1,70 @@
+"""EXR pictures: linear light without bounds, in floats.
+
+What is computed with, and what other formats hold, are sRGB codes from black to white. So values outside of 0 to 1 are
+clipped, and the others go through the sRGB curve into 16 bits, which keeps what a half float can tell apart.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+_WHITE = 65_535
+_CODES = {"gbrpf32le": "gbrp16le", "gbrapf32le": "gbrap16le", "grayf32le": "gray16le"}
+_TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
+
+
+def to_codes(picture: av.VideoFrame) -> tuple[av.VideoFrame, bool]:
+    """Linear floats as sRGB codes, and whether any had to be clipped; opacity stays linear, integers what they are."""
+    if picture.format.name not in _CODES:
+        return picture, False
+    frame = av.VideoFrame(picture.width, picture.height, _CODES[picture.format.name])
+    clipped = False
+    for index, (source, target) in enumerate(zip(picture.planes, frame.planes, strict=True)):
+        values = np.frombuffer(memoryview(source), np.float32).reshape(source.height, -1)[:, : source.width]
+        values = np.nan_to_num(values, nan=0.0)
+        clipped |= bool((values < 0).any() or (values > 1).any())
+        values = values.clip(0, 1)
+        rows = np.frombuffer(memoryview(target), np.uint16).reshape(target.height, -1)
+        rows[:, : target.width] = np.rint((values if index == 3 else to_srgb(values)) * _WHITE)
+    return frame, clipped
+
+
+def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """IEC 61966-2-1: light in [0, 1] to what is stored of it, in [0, 1]."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def to_linear(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse of `to_srgb`."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def ends_early(data: bytes) -> bool:
+    """Whether the end of a file is missing, which FFmpeg paints over; never of deep pictures or several in one file.
+
+    https://openexr.com/en/latest/OpenEXRFileLayout.html: attributes of a name, a type, a size and as many bytes, up to
+    an empty name; the places of all chunks; the chunks, each of its coordinates, a size and as many bytes.
+    """
+    try:
+        (flags,) = struct.unpack_from("<I", data, 4)
+        if flags & (_DEEP | _PARTS):
+            return False
+        at = 8
+        while data[at]:
+            kind = data.index(b"\0", at) + 1
+            size = data.index(b"\0", kind) + 1
+            at = size + 4 + struct.unpack_from("<I", data, size)[0]
+        at += 1
+        first, last = len(data), 0
+        while at < first:
+            (place,) = struct.unpack_from("<Q", data, at)
+            first, last, at = min(first, place), max(last, place), at + 8
+        coordinates = 16 if flags & _TILED else 4
+        (length,) = struct.unpack_from("<I", data, last + coordinates)
+        return bool(last + coordinates + 4 + length > len(data))
+    except (struct.error, IndexError, ValueError):
+        return True
