@@ -15,12 +15,12 @@ from tests.media import numbered_luma
 ENCODERS = {".png": "png", ".jpg": "mjpeg", ".tif": "tiff", ".exr": "exr"}
 
 
-def write_picture(path: Path, planes: list[np.ndarray], pix_fmt: str) -> Path:
+def write_picture(path: Path, planes: list[np.ndarray], pix_fmt: str, **options: str) -> Path:
     """One file of the kind its name says; packed formats have a single (H, W, C) plane, planar ones (H, W) planes."""
     height, width = planes[0].shape[:2]
     encoder = av.CodecContext.create(ENCODERS[path.suffix], "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, pix_fmt, Fraction(1, 25)
-    encoder.color_range, encoder.thread_count = 2, 1
+    encoder.color_range, encoder.thread_count, encoder.options = 2, 1, options
     picture = av.VideoFrame(width, height, pix_fmt)
     for plane, codes in zip(picture.planes, planes, strict=True):
         stored = codes.astype(codes.dtype.newbyteorder(">" if pix_fmt.endswith("be") else "="))

@@ -180,9 +180,10 @@ def test_depth_and_transparency_are_read(tmp_path, suffix, pix_fmt, format):
         assert np.array_equal(codes, plane[..., channel] if channels > 1 else plane)
 
 
-def test_linear_light_of_exr_becomes_srgb_codes_and_excess_is_clipped_with_a_note(tmp_path):
-    linear = np.linspace(-0.5, 1.5, 64 * 48, dtype=np.float32).reshape(48, 64)
-    (frame,), decoder = read(write_picture(tmp_path / "a.exr", [linear] * 3, "gbrpf32le"))
+@pytest.mark.parametrize(("format", "kind"), [("float", np.float32), ("half", np.float16)])
+def test_linear_light_of_exr_becomes_srgb_codes_and_excess_is_clipped_with_a_note(tmp_path, format, kind):
+    linear = np.linspace(-0.5, 1.5, 64 * 48).reshape(48, 64).astype(kind).astype(np.float32)
+    (frame,), decoder = read(write_picture(tmp_path / "a.exr", [linear] * 3, "gbrpf32le", format=format))
     inside = linear.clip(0, 1)
     expected = np.where(inside <= 0.0031308, 12.92 * inside, 1.055 * inside ** (1 / 2.4) - 0.055) * 65535
     assert frame.format.pix_fmt == "gbrp16le"

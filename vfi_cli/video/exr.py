@@ -13,23 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WHITE = 65_535
-_CODES = {"gbrpf32le": "gbrp16le", "gbrapf32le": "gbrap16le", "grayf32le": "gray16le"}
+_CODES = {"gbrpf": "gbrp16le", "gbrapf": "gbrap16le", "grayf": "gray16le"}
+_FLOATS = {"32le": np.float32, "16le": np.float16}
 _TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
 
 
 def to_codes(picture: av.VideoFrame) -> tuple[av.VideoFrame, bool]:
     """Linear floats as sRGB codes, and whether any had to be clipped; opacity stays linear, integers what they are."""
-    if picture.format.name not in _CODES:
+    kind, depth = picture.format.name[:-4], picture.format.name[-4:]
+    if kind not in _CODES:
         return picture, False
-    frame = av.VideoFrame(picture.width, picture.height, _CODES[picture.format.name])
+    frame = av.VideoFrame(picture.width, picture.height, _CODES[kind])
     clipped = False
     for index, (source, target) in enumerate(zip(picture.planes, frame.planes, strict=True)):
-        values = np.frombuffer(memoryview(source), np.float32).reshape(source.height, -1)[:, : source.width]
-        values = np.nan_to_num(values, nan=0.0)
+        rows = np.frombuffer(memoryview(source), _FLOATS[depth]).reshape(source.height, -1)
+        values = np.nan_to_num(rows[:, : source.width].astype(np.float32), nan=0.0)
         clipped |= bool((values < 0).any() or (values > 1).any())
         values = values.clip(0, 1)
-        rows = np.frombuffer(memoryview(target), np.uint16).reshape(target.height, -1)
-        rows[:, : target.width] = np.rint((values if index == 3 else to_srgb(values)) * _WHITE)
+        codes = np.frombuffer(memoryview(target), np.uint16).reshape(target.height, -1)
+        codes[:, : target.width] = np.rint((values if index == 3 else to_srgb(values)) * _WHITE)
     return frame, clipped
 
 
