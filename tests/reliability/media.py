@@ -121,15 +121,6 @@ def y4m(path: Path, width: int, height: int, *, frames: int = 1, rate: str = "25
     return path
 
 
-def with_matrix(path: Path, matrix: tuple[int, ...]) -> Path:
-    """An MP4 with the display matrix of its first track overwritten; nine numbers, see ISO 14496-12, 8.3.2."""
-    data = bytearray(path.read_bytes())
-    place = data.index(b"tkhd") + 4 + 40
-    data[place : place + 36] = struct.pack(">9i", *matrix)
-    path.write_bytes(data)
-    return path
-
-
 def with_matroska_number(path: Path, element: bytes, value: float) -> Path:
     """A Matroska file with the first float64 of an `element`, by its ID, overwritten."""
     data = bytearray(path.read_bytes())
@@ -147,6 +138,18 @@ def many_streams(path: Path, count: int) -> Path:
 def edited(source: Path, target: Path, seconds: Fraction) -> Path:
     """An MP4 whose edit list hides the first `seconds`, although their packets are there."""
     return copied(source, target, shift=-seconds, muxing={"avoid_negative_ts": "disabled"})
+
+
+def with_noise_in_sound(path: Path, packets: Sequence[int]) -> Path:
+    """An MPEG-TS with some packets of its sound, by their number, overwritten from their start on."""
+    data = bytearray(path.read_bytes())
+    place = -1
+    for number in range(max(packets) + 1):
+        place = data.index(b"\xff\xf1", place + 1)  # the start of an ADTS frame
+        if number in packets:
+            data[place : place + 8] = bytes(8)
+    path.write_bytes(data)
+    return path
 
 
 def with_avi_rate(path: Path, rate: int, scale: int) -> Path:

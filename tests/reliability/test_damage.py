@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.media import make_clip, truncated, video_times
-from tests.reliability.media import NO_REORDER, copied, joined, numbers, sound
+from tests.reliability.media import NO_REORDER, copied, joined, numbers, sound, with_noise_in_sound
 
 F = Fraction
 case = pytest.mark.reliability
@@ -76,6 +76,17 @@ def test_noise_in_the_data_is_counted_and_the_time_stays(vfi, tmp_path):
     assert done.code == 5 and "DAMAGED" in done.err
     times = video_times(tmp_path / "out.mp4")
     assert increasing(tmp_path / "out.mp4") and 4 - times[-1] <= F(1, 10)
+
+
+@case(8)
+@pytest.mark.parametrize("packets", [[5, 6, 20], [0]], ids=["some", "the first"])
+def test_noise_in_the_sound_is_counted_and_costs_no_picture(vfi, tmp_path, packets):
+    clip = with_noise_in_sound(make_clip(tmp_path / "in.ts", 20, audio="aac"), packets)
+    done = vfi("interp", clip, "-o", tmp_path / "out.mkv", "--no-scene-detect")
+    assert done.code == 5 and "sound" in done.err, done
+    assert numbers(tmp_path / "out.mkv")[::2] == list(range(20))
+    strict = vfi("interp", clip, "-o", tmp_path / "strict.mkv", "--strict")
+    assert strict.code == 3 and not (tmp_path / "strict.mkv").exists()
 
 
 @case(9)

@@ -53,6 +53,15 @@ def test_a_name_that_no_file_can_have_is_refused(vfi, clip, unchanged, length):
     assert done.code == 4 and "too long" in done.err
 
 
+@case(35)
+@pytest.mark.parametrize("name", ["x" * 252 + ".mp4", "x" * 5000, "closed/in.mp4"], ids=["256", "5000", "closed"])
+def test_an_input_that_cannot_even_be_looked_for_is_refused(vfi, tmp_path, unchanged, name):
+    (tmp_path / "closed").mkdir(0o600)
+    with unchanged():
+        done = vfi("interp", tmp_path / name, "-o", tmp_path / "out.mp4")
+    assert done.code == 3 and ("too long" in done.err or "denied" in done.err), done
+
+
 @case(38)
 @pytest.mark.parametrize("folder", ["read-only", "missing", "a file", "closed"])
 def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_decoded(vfi, clip, unchanged, folder):
@@ -124,7 +133,7 @@ def test_what_is_no_plain_file_is_no_place_for_one(vfi, clip, unchanged, kind, o
 
 
 @case(42)
-@pytest.mark.parametrize("limit", [500, 8_000])
+@pytest.mark.parametrize("limit", [3_000, 8_000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_an_error_that_leaves_nothing(vfi, tmp_path, unchanged, limit, suffix):
     clip = noisy(tmp_path / "in.mp4", 30)

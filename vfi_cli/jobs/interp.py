@@ -52,7 +52,7 @@ class Summary:
         copied: frames of the output that are frames of the source; `generated`: those that are not.
         replaced: repeated frames of the source that generated ones took the place of.
         cuts: scene cuts that would have had to be bridged.
-        damaged: frames of the source that are lost, or were decoded from damaged data.
+        damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
         duration_in, duration_out: seconds.
         seconds: of wall time.
         stages: the work of each stage; their rates bound that of the whole.
@@ -137,10 +137,12 @@ def run(
     with reserve(settled.encode, source=job.source, overwrite=job.overwrite) as target:
         for warning in settled.warnings():
             log.warning("%s: %s", job.source, warning)
-        with open_writer(target.part, settled.encode, _copy(settled)) as encoder:
+        copies = _copy(settled)
+        with open_writer(target.part, settled.encode, copies) as encoder:
             interpolator = interpolator or build(job.model, job.device, job.precision, job.routing)
             log.info("%s on %s", job.model, interpolator.runtime.label)
             work = _stream(settled, interpolator, encoder, report)
+        damaged = work.damaged + _damage_beside(settled, copies)
         encoder.verify()
         target.commit()
     return Summary(
@@ -152,7 +154,7 @@ def run(
         copied=work.tally.copied,
         replaced=work.tally.replaced,
         cuts=work.tally.cuts,
-        damaged=work.damaged,
+        damaged=damaged,
         duration_in=work.tally.duration_in,
         duration_out=work.tally.duration_out,
         seconds=time.perf_counter() - begin,
@@ -193,6 +195,17 @@ def _stream(settled: Plan, interpolator: Interpolator, encoder: Writer, report: 
             f"{decoder.damaged} frames are damaged", path=job.source, remedy="without --strict they are made up for"
         )
     return _Work(weaver.tally, stages.times, decoder.damaged)
+
+
+def _damage_beside(settled: Plan, copies: StreamCopy | None) -> int:
+    """Packets and whole streams that were too damaged to be copied. Raises InputError if the job wants none of that."""
+    job = settled.job
+    damaged = sum(stream.damaged for stream in settled.streams.left_out) + (copies.damaged if copies else 0)
+    if damaged:
+        log.warning("%s: %d packets or streams of the sound are damaged, and left out", job.source, damaged)
+    if damaged and job.strict:
+        raise InputError("the sound is damaged", path=job.source, remedy="without --strict that part is left out")
+    return damaged
 
 
 def _copy(settled: Plan) -> StreamCopy | None:

@@ -17,7 +17,7 @@ from vfi_cli.errors import OutputError
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.streams import KeptStream, StreamPlan
+from vfi_cli.video.streams import KeptStream, StreamPlan, put
 from vfi_cli.video.subtitles import TextSubtitles
 from vfi_cli.video.types import ClipInfo, StreamInfo
 
@@ -40,6 +40,9 @@ class StreamCopy:
         origin: the time of the file, in seconds of the output, that becomes 0.
         start, stop: keep start <= time < stop, in seconds after the first frame; lines of text are cut to that.
         stretch: times are so many times longer in the output.
+
+    Attributes:
+        damaged: packets so far that the output does not take, because of what is in them.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class StreamCopy:
         self._covers: list[Packet[Stream]] = []
         self._written: set[int] = set()  # streams of which packets were copied
         self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
+        self.damaged = 0
         self._packets = self._timed()
         self._next: _Timed | None = None
 
@@ -127,7 +131,7 @@ class StreamCopy:
     def copy(self, output: OutputContainer, until: Fraction | None = None) -> None:
         """Write the packets that start before `until` seconds of the output; all that are left if None."""
         while self._next is not None and (until is None or self._next[0] < until):
-            output.mux(self._next[1])
+            self.damaged += not put(output, self._next[1])
             self._next = next(self._packets, None)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 from av.codec.codec import Properties, UnknownCodecError
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
@@ -55,11 +55,13 @@ class LeftOut:
     Args:
         reason: the end of a sentence.
         refused: the container takes streams of this kind, but not this one.
+        damaged: it could come along if it were whole.
     """
 
     info: StreamInfo
     reason: str
     refused: bool = False
+    damaged: bool = False
 
     def __str__(self) -> str:
         return f"{self.info} is left out of the output: {self.reason}"
@@ -128,6 +130,10 @@ def plan_streams(
     )
 
 
+class _DamagedError(Exception):
+    """Packets hold what no container takes."""
+
+
 class _Trial:
     """Tries what `container` takes of a clip that is open at its start."""
 
@@ -175,8 +181,11 @@ class _Trial:
             return LeftOut(stream, "its pictures hold times that cannot be stretched")
         known = _FLAGS.get(self._container, stream.flags)
         unmarked = tuple(flag for flag in stream.flags if flag not in known)
-        if self._takes(stream):
-            return KeptStream(stream, unmarked=unmarked)
+        try:
+            if self._takes(stream):
+                return KeptStream(stream, unmarked=unmarked)
+        except _DamagedError:
+            return LeftOut(stream, "its beginning is damaged", damaged=True)
         if text:
             return KeptStream(stream, _TEXT_CODECS[self._container], unmarked)
         return LeftOut(stream, f"{self._container} does not hold {stream.codec or 'its codec'}", refused=True)
@@ -189,7 +198,10 @@ class _Trial:
         return LeftOut(stream, f"{self._container} does not hold attached {'pictures' if stream.cover else 'files'}")
 
     def _takes(self, stream: StreamInfo) -> bool:
-        """Whether its first packets can be written, and read back as what they were."""
+        """Whether its first packets can be written, and read back as what they were.
+
+        Raises _DamagedError if they are refused for what is in them.
+        """
         if self._container == "mp4" and stream.codec.startswith("pcm_"):
             return False  # hardly any player knows it there
         template, packets = self._streams[stream.index], self._packets[stream.index]
@@ -200,15 +212,28 @@ class _Trial:
                 output.start_encoding()
                 for packet in packets:
                     packet.stream = copy
-                    output.mux(packet)
+                taken = sum(put(output, packet) for packet in packets)
             if not packets:  # nothing to read back
                 return True
+            if not taken and stream.kind == "audio":  # though the header was fine: the codec is not to blame
+                raise _DamagedError
+            if not taken:
+                return False
             scratch.seek(0)
             with av.open(scratch) as written:
                 found = written.streams[0]
                 return (found.type, codec_name(found)) == (template.type, codec_name(template))
         except (av.FFmpegError, ValueError, IndexError):
             return False
+
+
+def put(output: OutputContainer, packet: Packet[Stream]) -> bool:
+    """Write a packet that was copied; False if it is damaged, for muxers look into those of some codecs."""
+    try:
+        output.mux(packet)
+    except (av.InvalidDataError, av.ArgumentError):
+        return False
+    return True
 
 
 def _is_text(codec: str) -> bool:
