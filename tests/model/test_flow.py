@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.oracles import flow as oracle
 from vfi_cli.model.flow import FlowNet, pyramid
+from vfi_cli.train.teacher import load_teacher
 
 TEACHER = Path(os.environ.get("VFI_TEACHER", Path(__file__).parents[3] / "shared" / "teacher"))
 
@@ -44,22 +45,10 @@ def test_gives_a_batch_what_it_gives_each_pair(net: FlowNet) -> None:
         torch.testing.assert_close(together[k], alone[0], atol=1e-3, rtol=0)
 
 
-def teacher_name(key: str) -> str:
-    """A tensor of ours -> its name in the published network."""
-    part, *rest, kind = key.split(".")
-    if part == "encoder":
-        return f"feat_pyramid.conv_stage{int(rest[0]) + 1}.{rest[1]}.{kind}"
-    layer = 6 if part == "to_flow" else int(rest[0]) // 2 + 1
-    return f"flow_estimator.conv_layer{layer}.0.{kind}"
-
-
 @pytest.mark.skipif(not TEACHER.is_dir(), reason="the published weights are not here")
 @pytest.mark.parametrize("levels", [3, 4])
 def test_with_the_published_weights_it_is_the_published_network(levels: int) -> None:
-    published = load_file(TEACHER / "ebme-bi-flownet.safetensors")
-    net = FlowNet().requires_grad_(False)
-    net.load_state_dict({key: published[teacher_name(key)] for key in net.state_dict()})
-    assert len(published) == len(net.state_dict())
+    net = load_teacher(TEACHER / "ebme-bi-flownet.safetensors")
     fixture = load_file(TEACHER / f"fixture-{levels}-levels.safetensors")
 
     def frame_pyramid(frame: Tensor) -> list[Tensor]:

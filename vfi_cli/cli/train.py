@@ -30,6 +30,9 @@ def train_command(
     start: Annotated[
         str | None, typer.Option("--start", metavar="base|lite|FILE", help="Weights to begin with, not from zero.")
     ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", metavar="FILE", help="Flow network that base-flow learns from.")
+    ] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the weights, samples and routes.")] = 0,
     show: Annotated[bool, typer.Option("--print", help="Print the recipe as JSON and train nothing.")] = False,
@@ -55,7 +58,7 @@ def train_command(
 
     from vfi_cli.train.loop import TrainJob, run
 
-    outcome = run(TrainJob(chosen, tuple(data), out, start, device, resume))
+    outcome = run(TrainJob(chosen, tuple(data), out, start, teacher, device, resume))
     if outcome.signal is None:
         return 0
     console.say(f"vfi: stopped at {outcome.progress:.0%}: the same command with --resume goes on")

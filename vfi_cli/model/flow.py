@@ -58,11 +58,16 @@ class FlowNet(nn.Module):
 
     def forward(self, pyramid_0: list[Tensor], pyramid_1: list[Tensor]) -> Tensor:
         """Pyramids of two frames (see `describe`) -> flow (B, 4, H, W) at full size."""
+        return resize(self.flows(pyramid_0, pyramid_1)[-1], 4)
+
+    def flows(self, pyramid_0: list[Tensor], pyramid_1: list[Tensor]) -> list[Tensor]:
+        """The flow (B, 4, H / 4, W / 4) of every level, coarse to fine, in pixels of that level."""
         flow, carried = None, None
+        flows = []
         for frame_0, frame_1 in zip(reversed(pyramid_0), reversed(pyramid_1), strict=True):
             flow, carried = self._level(frame_0, frame_1, flow, carried)
-        assert flow is not None
-        return resize(flow, 4)
+            flows.append(flow)
+        return flows
 
     def _level(
         self, frame_0: Tensor, frame_1: Tensor, flow: Tensor | None, carried: Tensor | None
@@ -83,5 +88,6 @@ class FlowNet(nn.Module):
         volume = F.leaky_relu(cost_volume(feature_0, feature_1, RADIUS), 0.1)
         x = torch.cat((volume.to(dtype), feature_0, feature_1, carried.to(dtype), flow.to(dtype)), 1)
         carried = self.estimator(x)
-        carried = carried.float()  # as is `to_flow`: half precision would round the flow itself
-        return self.to_flow(carried), carried
+        carried = carried.float()
+        with torch.autocast(carried.device.type, enabled=False):  # half precision would round the flow itself
+            return self.to_flow(carried), carried

@@ -70,11 +70,14 @@ class SynthesisNet(nn.Module):
             stages 2 and 3 of the training. None runs whole images (stage 1).
         Returns what the blend takes, (B, outputs * stride^2, h, w): see `ops.compose.blend`.
         """
+        return self.fuse(self.features(contexts, route), *contexts[0][0].shape[-2:])
+
+    def features(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> list[Tensor]:
+        """What each block hands on: (B, feature, h, w), or with a route patches (B * P, feature, side, side)."""
         feature = self.static(torch.cat(contexts[0], 1))
-        size = feature.shape[-2:]
         if route is not None:
             feature = to_patches(feature, self.patch)
-        total = feature
+        features = [feature]
         for k, block in enumerate(self.dynamic):
             context_0, context_1 = contexts[k + 1]
             if route is None:
@@ -84,10 +87,16 @@ class SynthesisNet(nn.Module):
                 passes = route[..., k].reshape(-1, 1, 1, 1).to(feature.dtype)
                 refined = block(torch.cat((patches, feature), 1))
                 feature = passes * refined + (1 - passes) * feature
+            features.append(feature)
+        return features
+
+    def fuse(self, features: Sequence[Tensor], height: int, width: int) -> Tensor:
+        """The block features, see `features` -> what the blend takes, on a grid of `height` x `width`."""
+        total = features[0]
+        for feature in features[1:]:
             total = total + feature
-        if route is not None:
-            total = from_patches(total, *size)
-        return self.predict(total)
+        whole = total.shape[-2:] == (height, width)
+        return self.predict(total if whole else from_patches(total, height, width))
 
     def predict(self, total: Tensor) -> Tensor:
         """The sum of the block features (B, feature, h, w), normalised over channels -> what the blend takes."""

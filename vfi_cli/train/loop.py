@@ -21,15 +21,18 @@ from vfi_cli.train.interrupt import Interrupt
 from vfi_cli.train.pairs import reach
 from vfi_cli.train.prepared import AlignedCrops
 from vfi_cli.train.recipes import Recipe
-from vfi_cli.train.report import Report, RunFolder
+from vfi_cli.train.report import Report, RunFolder, Saved
+from vfi_cli.train.resident import FrameCrops, room_for_frames
 from vfi_cli.train.step import Measured, Mode
+from vfi_cli.train.synthetic import Synthetic
+from vfi_cli.train.teacher import load_teacher
 from vfi_cli.train.team import Team, device_of_rank, join
 from vfi_cli.train.trainer import Trainer
 from vfi_cli.train.validation import validation_set
 from vfi_cli.train.windows import Window, hold_out, large_enough
 
 
-class Samples(Protocol):
+class Source(Protocol):
     """Where batches come from."""
 
     def draw(self, count: int, dice: np.random.Generator, reach: float) -> Batch:
@@ -37,16 +40,26 @@ class Samples(Protocol):
 
 
 @dataclass(frozen=True)
+class Samples:
+    """drawn: None where the recipe wants none."""
+
+    filmed: Source
+    drawn: Source | None
+
+
+@dataclass(frozen=True)
 class TrainJob:
     """data: what `read_windows` reads. out: folder of the run. start: weights to begin with.
 
-    resume: go on where a run in `out` ended; from the beginning, where none has begun.
+    teacher: a flow network to learn from, for the recipes that do. resume: go on where a run in `out` ended; from the
+    beginning, where none has begun.
     """
 
     recipe: Recipe
     data: tuple[Path, ...]
     out: Path
     start: str | None = None
+    teacher: Path | None = None
     device: str = "auto"
     resume: bool = False
 
@@ -66,20 +79,13 @@ def run(job: TrainJob) -> Outcome:
     where the training diverges.
     """
     runtime = resolve(device_of_rank(job.device))
-    folder = RunFolder(job.out)
-    saved = folder.open(job.recipe, resume=job.resume)
+    saved = RunFolder(job.out).open(job.recipe, resume=job.resume)
     model = _first_model(job)
+    teacher = load_teacher(job.teacher) if job.teacher else None
     windows = large_enough([window for path in job.data for window in read_windows(path)], job.recipe.crop)
-    training, held_out = hold_out(windows)
     with join(runtime.device) as team:
-        trainer = Trainer(job.recipe, model, runtime, team)
-        if saved is not None:
-            trainer.restore(saved.tensors, saved.about["step"])
-        report = None
-        if team.leads:
-            report = Report(folder, trainer, validation_set(held_out, job.recipe, trainer.device), saved)
-        samples = _samples(job.recipe, training, trainer.device, job.recipe.seed + team.rank)
-        return _go(trainer, team, samples, report, saved.about["seconds"] if saved else 0.0)
+        # In a function of its own: what the team shares must be gone before the team is.
+        return _go(job, Trainer(job.recipe, model, runtime, team, teacher), team, hold_out(windows), saved)
 
 
 def _first_model(job: TrainJob) -> Apr:
@@ -94,19 +100,38 @@ def _first_model(job: TrainJob) -> Apr:
 
 
 def _samples(recipe: Recipe, windows: Sequence[Window], device: torch.device, seed: int) -> Samples:
-    return AlignedCrops(
-        windows,
-        size=recipe.crop,
-        pairs=recipe.pairs,
-        crops=recipe.crops_per_pair,
-        gaps=recipe.gaps,
-        seed=seed,
-        device=device,
-    )
+    filmed: Source
+    if recipe.config.flow == "dis":
+        filmed = AlignedCrops(
+            windows,
+            size=recipe.crop,
+            pairs=recipe.pairs,
+            crops=recipe.crops_per_pair,
+            gaps=recipe.gaps,
+            seed=seed,
+            device=device,
+        )
+    else:
+        room = room_for_frames(device)
+        filmed = FrameCrops(windows, size=recipe.crop, gaps=recipe.gaps, seed=seed, device=device, room=room)
+    wanted = recipe.synthetic_share > 0
+    return Samples(filmed, Synthetic(windows, size=recipe.crop, seed=seed, device=device) if wanted else None)
 
 
-def _go(trainer: Trainer, team: Team, samples: Samples, report: Report | None, earlier: float) -> Outcome:
-    """Steps until the time is over or a signal comes; `earlier` seconds have passed before."""
+def _go(
+    job: TrainJob, trainer: Trainer, team: Team, windows: tuple[list[Window], list[Window]], saved: Saved | None
+) -> Outcome:
+    """Prepare the samples; then steps until the time is over or a signal comes."""
+    training, held_out = windows
+    earlier = 0.0
+    if saved is not None:
+        trainer.restore(saved.tensors, saved.about["step"])
+        earlier = saved.about["seconds"]
+    report = None
+    if team.leads:
+        report = Report(RunFolder(job.out), trainer, validation_set(held_out, job.recipe, trainer.device), saved)
+    samples = _samples(job.recipe, training, trainer.device, job.recipe.seed + team.rank)
+
     began = time.monotonic() - earlier
     with Interrupt() as interrupt:
         if report and trainer.step_number == 0:
@@ -114,7 +139,7 @@ def _go(trainer: Trainer, team: Team, samples: Samples, report: Report | None, e
         while True:
             seconds = time.monotonic() - began
             progress, stop = team.agree(
-                seconds / (60 * trainer.recipe.minutes), interrupt.signal is not None, trainer.device
+                seconds / (60 * job.recipe.minutes), interrupt.signal is not None, trainer.device
             )
             if stop or progress >= 1:
                 break
@@ -134,9 +159,10 @@ def _step(trainer: Trainer, team: Team, samples: Samples, progress: float) -> Me
     common = np.random.default_rng((recipe.seed, number))
     own = np.random.default_rng((recipe.seed, number, 1 + team.rank))
     torch.manual_seed(int(own.integers(2**62)))  # of the routes
+    source = samples.drawn if samples.drawn and common.random() < recipe.synthetic_share else samples.filmed
     draw = common.random()
     mode: Mode = "whole" if draw < recipe.whole_share else "patches"
     if draw >= 1 - recipe.routed_share:
         mode = "routed"
-    batch = samples.draw(recipe.batch, own, reach(progress, recipe.curriculum))
+    batch = source.draw(recipe.batch, own, reach(progress, recipe.curriculum))
     return trainer.step(augment(batch, own, colour=recipe.colour), mode, progress)

@@ -72,3 +72,10 @@ def reference_route(difference: Tensor, ratios: tuple[float, ...]) -> Tensor:
     for k, count in enumerate(keep_counts(ratios, len(ranking))):
         route[ranking[:count, k], k] = 1
     return route.view_as(difference)
+
+
+def endpoint_error(flow: Tensor, target: Tensor) -> Tensor:
+    """Mean distance in pixels of two fields (B, 4, H, W) of flow_01 and flow_10, smooth at 0."""
+    squared = (flow - target).square()
+    distance_01, distance_10 = (torch.sqrt(part.sum(1) + 1e-6) for part in torch.split(squared, 2, 1))
+    return (distance_01 + distance_10).mean() / 2

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from vfi_cli.model.config import LITE, PAPER_KEEP_RATIOS, AprConfig
+from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 
 Gaps = tuple[tuple[int, float], ...]
 """(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
@@ -23,9 +23,12 @@ class Recipe:
         patches and train the router (stage 3); the patches of the others run all blocks (stage 2).
     reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
     census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
+    route_target: the patches that should pass are those aligned worst (paper) or those that a block changes most.
+    feature_weight: pulls the features of the routed network to those of the static one (SkipVSR); 0 is off.
     gaps: frames from one end of a pair to the other, and how often; larger gaps are larger motion.
     curriculum: share of the run in which motion grows from the smallest to all of it.
     colour: whether the samples change colours as well.
+    synthetic_share: share of the batches that are drawn rather than filmed.
     pairs, crops_per_pair: how much is prepared before the clock starts, where the flow does not learn.
     """
 
@@ -44,8 +47,11 @@ class Recipe:
     reconstruction: Literal["charbonnier", "relative"] = "charbonnier"
     census_weight: float = 0.1
     route_weight: float = 0.01
+    route_target: Literal["alignment", "change"] = "alignment"
+    feature_weight: float = 0.0
     curriculum: float = 0.0
     colour: bool = False
+    synthetic_share: float = 0.0
     pairs: int = 4000
     crops_per_pair: int = 4
     warm_up_steps: int = 200
@@ -59,6 +65,11 @@ class Recipe:
             raise ValueError(f"shares of the batches, at most 1 together: {self.whole_share}, {self.routed_share}")
         if self.config.flow == "dis" and "flow" in self.trains:
             raise ValueError("the flow of DIS does not learn")
+
+    @property
+    def learns_from_teacher(self) -> bool:
+        """Whether nothing but flow is learned; that of filmed pairs is then the teacher's."""
+        return self.trains == ("flow",)
 
 
 def lite(minutes: float, seed: int = 0) -> Recipe:
@@ -84,5 +95,57 @@ def lite(minutes: float, seed: int = 0) -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"lite": lite}
+def base_flow(minutes: float, seed: int = 0) -> Recipe:
+    """Before stage 1: the flow of `base`, by the teacher's on film and by the true one of synthetic motion."""
+    return Recipe(
+        config=BASE,
+        minutes=minutes,
+        seed=seed,
+        trains=("flow",),
+        learning_rate=4e-4,
+        final_rate=1e-5,
+        crop=256,
+        batch=16,
+        gaps=((2, 0.4), (4, 0.3), (6, 0.2), (8, 0.1)),
+        curriculum=0.3,
+        colour=True,
+        synthetic_share=0.5,
+    )
+
+
+def base_static(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 1 of `base`: all but the router, the flow too, on whole crops. Gaps are strides 1 to 4 of triplets."""
+    return Recipe(
+        config=BASE,
+        minutes=minutes,
+        seed=seed,
+        trains=("flow", "context", "synthesis"),
+        learning_rate=2e-4,
+        final_rate=2e-5,
+        crop=256,
+        batch=16,
+        gaps=((2, 0.5), (4, 0.25), (6, 0.15), (8, 0.1)),
+        whole_share=1.0,
+        curriculum=0.3,
+        colour=True,
+    )
+
+
+def base_patches(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 2: on patches of 64x64, which see zeros beyond their border; the flow is frozen."""
+    return replace(base_static(minutes, seed), trains=("context", "synthesis"), whole_share=0.0, curriculum=0.0)
+
+
+def base_joint(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 3: the router too. Some batches stay static, so that one set of weights serves every keep ratio."""
+    return replace(base_patches(minutes, seed), trains=("context", "synthesis", "router"), routed_share=0.75)
+
+
+RECIPES: dict[str, Callable[..., Recipe]] = {
+    "lite": lite,
+    "base-flow": base_flow,
+    "base-static": base_static,
+    "base-patches": base_patches,
+    "base-joint": base_joint,
+}
 """By the name on the command line; each takes minutes and a seed."""

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from vfi_cli.errors import UsageError
 from vfi_cli.model.apr import Aligned, Apr, Contexts
+from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.router import sample_route
 from vfi_cli.train.batch import Batch
-from vfi_cli.train.losses import census, charbonnier, patch_difference, psnr, reference_route, relative_error
+from vfi_cli.train.losses import (
+    census,
+    charbonnier,
+    endpoint_error,
+    patch_difference,
+    psnr,
+    reference_route,
+    relative_error,
+)
 from vfi_cli.train.recipes import Recipe
 
 Mode = Literal["whole", "patches", "routed"]
@@ -28,13 +40,14 @@ class SynthesisStep(nn.Module):
         self.recipe = recipe
 
     def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
-        model, recipe = self.model, self.recipe
-        aligned, contexts, flow = warped(model, batch)
-        route = None
-        if mode != "whole":
-            route = every_patch(batch, model) if mode == "patches" else sample_route(model.route_logits(aligned, flow))
-        packed = model.synthesis(contexts, route)
-        output = model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
+        net = self.model.synthesis
+        aligned, contexts, flow = warped(self.model, batch)
+        route = None if mode == "whole" else every_patch(self.model, batch)
+        if mode == "routed":
+            route = sample_route(self.model.route_logits(aligned, flow))
+        features = net.features(contexts, route)
+        packed = net.fuse(features, *contexts[0][0].shape[-2:])
+        output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
         loss = self._reconstruction(output, batch.truth)
         with torch.no_grad():
             average = torch.lerp(aligned.image_0, aligned.image_1, batch.t)
@@ -42,15 +55,75 @@ class SynthesisStep(nn.Module):
         name = "routed" if mode == "routed" else "static"
         measured = {name: loss.detach(), f"{name}_gain": gain}
         if mode == "routed" and route is not None:
-            reference = reference_route(patch_difference(aligned, model.config.patch), recipe.keep_ratios)
-            mismatch = (route - reference).abs().mean()
-            loss = loss + recipe.route_weight * mismatch
-            measured["route"] = mismatch.detach()
+            extra, of_route = self._routing(route, features, aligned, contexts, batch)
+            return loss + extra, measured | of_route
         return loss, measured
 
     def _reconstruction(self, output: Tensor, truth: Tensor) -> Tensor:
         loss = (relative_error if self.recipe.reconstruction == "relative" else charbonnier)(output, truth)
         return loss + self.recipe.census_weight * census(output, truth) if self.recipe.census_weight else loss
+
+    def _routing(
+        self, route: Tensor, features: list[Tensor], aligned: Aligned, contexts: Contexts, batch: Batch
+    ) -> tuple[Tensor, Measured]:
+        """How far the route is from its reference, and the features from those of the static network."""
+        recipe, config = self.recipe, self.model.config
+        by_change = recipe.route_target == "change"
+        static = []
+        if by_change or recipe.feature_weight:
+            with torch.no_grad():
+                static = self.model.synthesis.features(contexts, every_patch(self.model, batch))
+        difference = changes(static, len(route)) if by_change else patch_difference(aligned, config.patch)
+        mismatch = (route - reference_route(difference, recipe.keep_ratios)).abs().mean()
+        loss, measured = recipe.route_weight * mismatch, {"route": mismatch.detach()}
+        if recipe.feature_weight:
+            distance = F.l1_loss(torch.stack(features).sum(0), torch.stack(static).sum(0))
+            loss, measured = loss + recipe.feature_weight * distance, measured | {"feature": distance.detach()}
+        return loss, measured
+
+
+class FlowStep(nn.Module):
+    """Flow of every level of the pyramid, learned from the true one or, where that is unknown, from a teacher."""
+
+    def __init__(self, model: Apr, teacher: FlowNet | None) -> None:
+        super().__init__()
+        assert isinstance(model.flow, FlowNet)
+        self.flow = model.flow
+        self.teacher = teacher
+
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+        pyramid_0, pyramid_1 = self.flow.describe(batch.frame_0), self.flow.describe(batch.frame_1)
+        flows = self.flow.flows(pyramid_0, pyramid_1)
+        if batch.flow is not None:
+            targets = levels(batch.flow, len(flows))
+        else:
+            assert self.teacher is not None
+            with torch.no_grad():
+                targets = self.teacher.flows(pyramid_0, pyramid_1)
+        errors = [endpoint_error(flow, target) for flow, target in zip(flows, targets, strict=True)]
+        name = "teacher_error" if batch.flow is None else "synthetic_error"
+        return torch.stack(errors).sum(), {name: errors[-1].detach()}
+
+
+def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisStep | FlowStep:
+    """Raises UsageError where a recipe that learns flow from a teacher has none, or another one has."""
+    if recipe.learns_from_teacher and teacher is None:
+        raise UsageError("the recipe learns flow from a teacher", remedy="give its weights with --teacher FILE")
+    if teacher is not None and not recipe.learns_from_teacher:
+        raise UsageError("the recipe learns from no teacher", remedy="leave out --teacher")
+    return FlowStep(model, teacher) if recipe.trains == ("flow",) else SynthesisStep(model, recipe)
+
+
+def levels(flow: Tensor, count: int) -> list[Tensor]:
+    """Flow (B, 4, H, W) -> what `FlowNet.flows` gives for it, coarse to fine; edges stay sharp."""
+    strides = [4 * 2**level for level in reversed(range(count))]
+    return [flow[:, :, stride // 2 :: stride, stride // 2 :: stride] * 4 / stride for stride in strides]
+
+
+def changes(features: list[Tensor], batch: int) -> Tensor:
+    """How much each block changes the feature of each patch, mean absolute difference -> (B, P, d)."""
+    steps = [(after - before).float().abs().mean((1, 2, 3)) for before, after in pairwise(features)]
+    return torch.stack(steps, 1).view(batch, -1, len(steps))
 
 
 def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts, Tensor]:
@@ -63,7 +136,7 @@ def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts, Tensor]:
     return *model.warp(described_0, described_1, flow, batch.t), flow
 
 
-def every_patch(batch: Batch, model: Apr) -> Tensor:
+def every_patch(model: Apr, batch: Batch) -> Tensor:
     """The route (B, P, d) by which all patches pass all blocks."""
     height, width = batch.truth.shape[-2:]
     patches = (height // model.config.patch) * (width // model.config.patch)

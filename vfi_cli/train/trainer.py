@@ -13,10 +13,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from vfi_cli.engine.device import Runtime
 from vfi_cli.model.apr import Apr
+from vfi_cli.model.flow import FlowNet
 from vfi_cli.train import state
 from vfi_cli.train.batch import Batch, map_batch
 from vfi_cli.train.recipes import Recipe
-from vfi_cli.train.step import Measured, Mode, SynthesisStep
+from vfi_cli.train.step import Measured, Mode, make_step
 from vfi_cli.train.team import Team
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
 class Trainer:
     """Takes the steps of a recipe; `average` is what is kept of them."""
 
-    def __init__(self, recipe: Recipe, model: Apr, runtime: Runtime, team: Team) -> None:
+    def __init__(
+        self, recipe: Recipe, model: Apr, runtime: Runtime, team: Team, teacher: FlowNet | None = None
+    ) -> None:
         self.recipe = recipe
         self.device = runtime.device
         self.half = runtime.dtype == torch.bfloat16
@@ -49,17 +52,23 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(
             _groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay, fused=fused
         )
-        self._step = team.share(_compiled(SynthesisStep(model, recipe), self.device), self.device)
+        step = make_step(model, recipe, teacher).to(self.device)
+        self._compiled = Compiled(step, enabled=self.device.type == "cuda")
+        self._step = team.share(self._compiled, self.device)
 
     def step(self, batch: Batch, mode: Mode, progress: float) -> Measured:
         """One update of all weights; returns what was measured, still on the device."""
         for group in self._optimiser.param_groups:
             group["lr"] = group["pace"] * learning_rate(self.recipe, self.step_number, progress)
         batch = map_batch(batch, lambda x: x.to(self.device, memory_format=torch.channels_last, non_blocking=True))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss, measured = self._step(batch, mode)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        try:
+            measured = self._gradients(batch, mode)
+        except RuntimeError as error:
+            if not self._compiled.enabled or isinstance(error, torch.OutOfMemoryError):
+                raise
+            log.warning("the step cannot be compiled and runs slower: %s", str(error).partition("\n")[0])
+            self._compiled.enabled = False
+            measured = self._gradients(batch, mode)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
         # A young mean forgets faster, so that it is not the untrained network.
@@ -68,6 +77,13 @@ class Trainer:
             update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
             update(list(self.average.parameters()), list(self.model.parameters()), 0)
         self.step_number += 1
+        return measured
+
+    def _gradients(self, batch: Batch, mode: Mode) -> Measured:
+        self._optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss, measured = self._step(batch, mode)
+        loss.backward()
         return measured  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Tensor]:
@@ -84,5 +100,15 @@ def _groups(model: Apr) -> list[dict[str, Any]]:
     return [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
 
 
-def _compiled(step: nn.Module, device: torch.device) -> nn.Module:
-    return step
+class Compiled(nn.Module):
+    """A step that runs compiled while `enabled`; on the first call of a mode that takes a minute."""
+
+    def __init__(self, step: nn.Module, *, enabled: bool) -> None:
+        super().__init__()
+        self.step = step
+        self.enabled = enabled
+        self._fast = torch.compile(step.forward) if enabled else step.forward
+
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+        result: tuple[Tensor, Measured] = (self._fast if self.enabled else self.step.forward)(batch, mode)
+        return result

@@ -65,9 +65,10 @@ def _plain(frames: np.ndarray, pair: tuple[int, int, int]) -> Batch:
 def validate(
     model: Apr, batches: Sequence[Batch], recipe: Recipe, *, half: bool
 ) -> tuple[dict[str, float], list[Example]]:
-    """Mean PSNR in dB of the plain average of the warped frames, and how much the network gains on it.
+    """Means over the batches, and what to draw of them.
 
-    Routed runs the recipe's keep ratios, ordered by the router.
+    average_psnr: of the plain average of the warped frames, in dB: how good the flow is. static_gain, routed_gain:
+    how much the network adds to it; routed runs the recipe's keep ratios, ordered by the router.
     """
     sums: dict[str, float] = defaultdict(float)
     examples = []
@@ -75,25 +76,21 @@ def validate(
         with torch.autocast(batch.truth.device.type, torch.bfloat16, enabled=half):
             aligned, contexts, flow = warped(model, batch)
             logits = model.route_logits(aligned, flow)
-            everything = every_patch(batch, model)
-            routed = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
-            outputs = {
-                name: model.blend(model.synthesis(contexts, route), aligned, batch.frame_0, batch.frame_1, batch.t)
-                for name, route in (
-                    ("static", None if recipe.whole_share else everything),
-                    ("routed", routed.to(everything.dtype)),
-                )
-            }
-        average = torch.lerp(aligned.image_0, aligned.image_1, batch.t)
-        floor = psnr(_rounded(average), batch.truth).item()
-        sums["average_psnr"] += floor
-        for name, output in outputs.items():
-            sums[f"{name}_gain"] += psnr(_rounded(output), batch.truth).item() - floor
-        grid = (batch.truth.shape[-2] // model.config.patch, batch.truth.shape[-1] // model.config.patch)
-        examples.append(
-            Example(batch, outputs["routed" if recipe.routed_share else "static"], routed[0].view(*grid, -1))
-        )
-    return {name: value / len(batches) for name, value in sums.items()}, examples
+            ratios = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
+            everything = every_patch(model, batch)
+            routes = {"static": None if recipe.whole_share else everything, "routed": ratios.to(everything.dtype)}
+            outputs = {"average": torch.lerp(aligned.image_0, aligned.image_1, batch.t)}
+            for name, route in routes.items() if "synthesis" in recipe.trains else ():
+                packed = model.synthesis(contexts, route)
+                outputs[name] = model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
+        scores = {name: psnr(_rounded(output), batch.truth).item() for name, output in outputs.items()}
+        sums["average_psnr"] += scores["average"]
+        for name in scores.keys() - {"average"}:
+            sums[f"{name}_gain"] += scores[name] - scores["average"]
+        shown = "routed" if recipe.routed_share else "static" if "static" in outputs else "average"
+        grid = [side // model.config.patch for side in batch.truth.shape[-2:]]
+        examples.append(Example(batch, outputs[shown], ratios[0].view(*grid, -1)))
+    return {name: value / len(batches) for name, value in sorted(sums.items())}, examples
 
 
 def _rounded(image: Tensor) -> Tensor:
