@@ -89,5 +89,6 @@ class FlowNet(nn.Module):
         x = torch.cat((volume.to(dtype), feature_0, feature_1, carried.to(dtype), flow.to(dtype)), 1)
         carried = self.estimator(x)
         carried = carried.float()
-        with torch.autocast(carried.device.type, enabled=False):  # half precision would round the flow itself
+        device = "cpu" if carried.is_meta else carried.device.type  # autocast does not know "meta"
+        with torch.autocast(device, enabled=False):  # half precision would round the flow itself
             return self.to_flow(carried), carried
