@@ -11,7 +11,7 @@ from torch import Tensor
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs import evaluate
 from vfi_cli.jobs.clips import Frame, find_clips
-from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalJob, EvalReport, mean_of, run
+from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalJob, EvalReport, blend_of, run
 
 
 class Blend:
@@ -82,8 +82,8 @@ def test_colours_reach_the_network_as_red_green_blue(tmp_path: Path, blend: Blen
     assert blend.prepared == [200, 200]
 
 
-def test_the_baseline_is_the_rounded_mean_of_the_two_frames(tmp_path: Path, blend: Blend) -> None:
-    assert mean_of(flat(255), flat(254))[0, 0, 0] == 255
+def test_the_baseline_is_the_rounded_blend_of_the_two_frames(tmp_path: Path, blend: Blend) -> None:
+    assert blend_of(flat(255), flat(254))[0, 0, 0] == 255
     report = score(write_frames(tmp_path / "clip", [flat(0), flat(12), flat(20)]), baseline=True)
     assert report.clips[0].blend == report.clips[0].score == report.mean_blend
 

@@ -32,6 +32,22 @@ class Baseline(StrEnum):
     BLEND = "blend"
 
 
+class ProtocolName(StrEnum):
+    """Those of `jobs.protocols.PROTOCOLS`, which cannot be asked before torch is loaded."""
+
+    VIMEO90K = "vimeo90k"
+    UCF101 = "ucf101"
+    SNU_FILM_EASY = "snu-film-easy"
+    SNU_FILM_MEDIUM = "snu-film-medium"
+    SNU_FILM_HARD = "snu-film-hard"
+    SNU_FILM_EXTREME = "snu-film-extreme"
+    XIPH_2K = "xiph-2k"
+    XIPH_4K = "xiph-4k"
+    X_TEST_2K = "x-test-2k"
+    X_TEST_4K = "x-test-4k"
+    DAVIS = "davis"
+
+
 def eval_command(
     paths: Annotated[
         list[Path],
@@ -45,6 +61,9 @@ def eval_command(
     baseline: Annotated[
         Baseline | None, typer.Option("--baseline", help="Score the mean of the two frames as well.")
     ] = None,
+    protocol: Annotated[
+        ProtocolName | None, typer.Option("--protocol", help="Score on this test set; PATH is its folder, as it comes.")
+    ] = None,
     max_frames: Annotated[
         int | None, typer.Option("--max-frames", metavar="N", help="Frames to read of each clip, else all.")
     ] = None,
@@ -57,6 +76,8 @@ def eval_command(
     debug: Debug = False,
 ) -> int:
     """Score a model by hold-out: even frames go in, odd frames are the truth. PSNR in dB and SSIM, on 8-bit RGB.
+
+    With --protocol the frames are those that a test set of the field asks for.
 
     A clip that cannot be scored is named and the others go on: exit code 5, or 3 if none could be.
     """
@@ -75,6 +96,7 @@ def eval_command(
         precision=precision,
         max_frames=max_frames,
         blend=baseline is Baseline.BLEND,
+        protocol=protocol.value if protocol is not None else None,
     )
     show = console.say if as_json else console.print_line
 

@@ -1,4 +1,4 @@
-"""Hold-out: frames 0, 2, 4, ... go in, frames 1, 3, 5, ... are the truth."""
+"""How close the frames that a model makes come to those that were filmed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from statistics import fmean
 
 import numpy as np
 
-from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.engine.interpolator import Interpolator, Prepared, build
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.clips import Clip, Frame, find_clips, to_frame, to_tensor
+from vfi_cli.jobs.clips import Frame, find_clips, to_frame, to_tensor
 from vfi_cli.jobs.interp import DAMAGED
+from vfi_cli.jobs.protocols import PROTOCOLS
+from vfi_cli.jobs.trials import HoldOut, Sample, Trial
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
 from vfi_cli.model.config import Routing
@@ -23,7 +25,8 @@ class EvalJob:
     """What to score.
 
     Args:
-        paths: videos, folders of frames, or folders of either.
+        paths: videos, folders of frames, or folders of either, for hold-out; with a protocol the folder of its set.
+        protocol: one of `protocols.PROTOCOLS`; None is hold-out.
         routing: which patches run a dynamic block.
         max_frames: frames read from each clip; None reads all.
         blend: score the mean of the two frames as well.
@@ -36,8 +39,14 @@ class EvalJob:
     routing: Routing = "router"
     max_frames: int | None = None
     blend: bool = False
+    protocol: str | None = None
 
     def __post_init__(self) -> None:
+        if self.protocol is not None:
+            if self.max_frames is not None:
+                raise UsageError("--protocol and --max-frames exclude each other")
+            if len(self.paths) != 1:
+                raise UsageError("--protocol takes one folder, that of the test set")
         if self.max_frames is not None and self.max_frames < 3:
             raise UsageError(f"--max-frames {self.max_frames}: hold-out needs at least 3 frames")
 
@@ -96,18 +105,18 @@ def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalRepo
     """Score every clip; one that cannot be read is reported, and the others go on.
 
     Raises:
-        InputError: a path holds no clip.
+        InputError: a path holds no clip, or is not the test set of the protocol.
         ModelError: the model or the device is not to be had.
     """
-    clips = find_clips(job.paths)
+    trials = _trials(job)
     interpolator = build(job.model, job.device, job.precision, job.routing)
     scores: list[ClipScore] = []
     bad: list[BadClip] = []
-    for clip in clips:
+    for trial in trials:
         try:
-            result = score_clip(clip, interpolator, job.max_frames, job.blend)
+            result = score_trial(trial, interpolator, job.blend)
         except InputError as error:
-            bad.append(BadClip(clip.name, str(error)))
+            bad.append(BadClip(trial.name, str(error)))
             report(bad[-1])
         else:
             scores.append(result)
@@ -115,36 +124,49 @@ def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalRepo
     return EvalReport(tuple(scores), tuple(bad))
 
 
-def score_clip(clip: Clip, interpolator: Interpolator, max_frames: int | None, blend: bool) -> ClipScore:
-    """Hold-out on one clip; a last frame without a right neighbour is left out.
+def _trials(job: EvalJob) -> Sequence[Trial]:
+    if job.protocol is not None:
+        return PROTOCOLS[job.protocol](job.paths[0])
+    return [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
+
+
+def score_trial(trial: Trial, interpolator: Interpolator, blend: bool) -> ClipScore:
+    """The mean over all frames that were made, however many a sample has.
 
     Raises:
-        InputError: the clip cannot be read, is too short or too small.
+        InputError: the pictures cannot be read, are too few or too small, or not all of one size.
     """
-    frames = clip.frames(max_frames)
-    left = next(frames, None)
-    if left is None or min(left.shape[:2]) < WINDOW:
-        raise InputError(f"SSIM needs frames of at least {WINDOW}x{WINDOW}", path=clip.path)
-    prepared_left = interpolator.prepare(to_tensor(left))
     generated: list[Score] = []
     blended: list[Score] = []
-    for truth, right in zip(frames, frames, strict=False):
-        prepared_right = interpolator.prepare(to_tensor(right))
-        (middle,) = interpolator.between(prepared_left, prepared_right, (0.5,))
-        generated.append(Score.of(to_frame(middle), truth))
-        if blend:
-            blended.append(Score.of(mean_of(left, right), truth))
-        left, prepared_left = right, prepared_right
+    last: tuple[Frame, Prepared] | None = None
+    for sample in trial.samples():
+        _check_sizes(sample, trial.path)
+        left = last[1] if last is not None and last[0] is sample.left else interpolator.prepare(to_tensor(sample.left))
+        right = interpolator.prepare(to_tensor(sample.right))
+        last = sample.right, right
+        made = interpolator.between(left, right, sample.times)
+        for time, frame, truth in zip(sample.times, made, sample.truths, strict=True):
+            generated.append(Score.of(to_frame(frame), truth))
+            if blend:
+                blended.append(Score.of(blend_of(sample.left, sample.right, time), truth))
     score = mean_score(generated)
     if score is None:
-        raise InputError("hold-out needs at least 3 frames", path=clip.path)
-    return ClipScore(clip.name, len(generated), score, mean_score(blended))
+        raise InputError("hold-out needs at least 3 frames", path=trial.path)
+    return ClipScore(trial.name, len(generated), score, mean_score(blended))
 
 
-def mean_of(left: Frame, right: Frame) -> Frame:
-    """The baseline that needs no motion: both frames, half each, rounded."""
-    total = left.astype(np.uint16) + right
-    return ((total + 1) // 2).astype(np.uint8)
+def _check_sizes(sample: Sample, path: Path) -> None:
+    shapes = {picture.shape for picture in (sample.left, sample.right, *sample.truths)}
+    if len(shapes) > 1:
+        raise InputError("the pictures are not all of one size", path=path)
+    if min(sample.left.shape[:2]) < WINDOW:
+        raise InputError(f"SSIM needs frames of at least {WINDOW}x{WINDOW}", path=path)
+
+
+def blend_of(left: Frame, right: Frame, time: float = 0.5) -> Frame:
+    """The baseline that needs no motion: both frames, the nearer one weighing more, rounded."""
+    mixed = left + np.float32(time) * (right.astype(np.float32) - left)
+    return np.floor(mixed + np.float32(0.5)).astype(np.uint8)
 
 
 def mean_score(scores: Sequence[Score]) -> Score | None:
