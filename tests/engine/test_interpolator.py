@@ -10,7 +10,7 @@ from tests.model.networks import SMALL, each_config, scrambled
 from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.model.apr import Apr
-from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
+from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig, Routing
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
 
@@ -47,6 +47,17 @@ def test_a_time_alone_is_the_same_as_among_others(config: AprConfig) -> None:
     together = interpolator.between(left, right, [0.2, 0.5, 0.8])
     for t, frame in zip((0.2, 0.5, 0.8), together, strict=True):
         assert torch.equal(frame, interpolator.between(left, right, [t])[0])
+
+
+@each_config
+def test_many_routes_of_one_warp_are_what_each_of_them_is_alone(config: AprConfig) -> None:
+    interpolator = Interpolator(scrambled(config), CPU)
+    left, right = map(interpolator.prepare, frames(2))
+    warped = interpolator.warp(left, right, 0.3)
+    routings: list[Routing] = [None, (0.2, 0.5, 0.5, 1.0), "router", (0.0,) * DYNAMIC_BLOCKS, None]
+    for routing in routings:
+        interpolator.routing = routing
+        assert torch.equal(interpolator.generate(warped, routing), interpolator.between(left, right, [0.3])[0])
 
 
 @each_config

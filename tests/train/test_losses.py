@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from vfi_cli.measure.psnr import psnr as measured_psnr
-from vfi_cli.model.apr import Aligned
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 from vfi_cli.train.losses import (
     census,
     charbonnier,
     endpoint_error,
-    patch_difference,
     psnr,
     reference_route,
     relative_error,
@@ -43,26 +41,6 @@ def test_psnr_is_the_mean_of_the_measured_one() -> None:
 def test_psnr_of_equal_images_is_the_highest() -> None:
     image = torch.rand(1, 3, 8, 8)
     assert psnr(image, image).item() == pytest.approx(50)
-
-
-def aligned(difference: Tensor) -> Aligned:
-    """Two warped images without holes, (1, 1, H, W) apart from each other."""
-    image, weight = torch.zeros(1, 3, *difference.shape[2:]), torch.ones_like(difference)
-    return Aligned(image, image + difference, weight, weight.clone())
-
-
-def test_patch_difference_is_the_worst_4x4_of_each_patch() -> None:
-    difference = torch.zeros(1, 1, 16, 32)
-    difference[0, 0, 4:8, 20:24] = 0.5
-    difference[0, 0, 0, 0] = 0.8
-    assert patch_difference(aligned(difference), 16).tolist() == [pytest.approx([0.8 / 16, 0.5])]
-
-
-@pytest.mark.parametrize("weight", ["weight_0", "weight_1"])
-def test_holes_are_no_misalignment(weight: str) -> None:
-    holed = aligned(torch.ones(1, 1, 16, 16))
-    getattr(holed, weight).fill_(0.05)
-    assert not patch_difference(holed, 16).any()
 
 
 def test_reference_route_passes_the_worst_patches_of_the_batch() -> None:

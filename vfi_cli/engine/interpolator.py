@@ -17,9 +17,9 @@ from vfi_cli.engine import routed
 from vfi_cli.engine.alpha import interpolate_alpha
 from vfi_cli.engine.device import Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
-from vfi_cli.model.apr import Apr, Described
+from vfi_cli.engine.ranking import Ranking, by_router, choose_route
+from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
-from vfi_cli.model.router import score
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,17 @@ class Prepared(NamedTuple):
     height: int
     width: int
     alpha: Tensor | None = None  # (1, 1, H', W') opacity, padded like the frame
+
+
+class Warped(NamedTuple):
+    """A pair of frames at the time t: what all routes have in common."""
+
+    left: Prepared
+    right: Prepared
+    flow: Tensor  # (1, 4, H', W')
+    t: float
+    aligned: Aligned
+    contexts: Contexts
 
 
 class Interpolator:
@@ -95,34 +106,44 @@ class Interpolator:
         With opacity in both, each is (4, H, W). The flow is estimated once for all times.
         """
         with failures_of_the_device():
-            with record_function("vfi::flow"):
-                flow = self.network.estimate_flow(left.described, right.described)
-            frames = (self._at(left.described, right.described, flow, float(t)) for t in times)
-            if left.alpha is not None and right.alpha is not None:
-                opacity = (interpolate_alpha(left.alpha, right.alpha, flow, float(t)) for t in times)
-                frames = (torch.cat(both, 1) for both in zip(frames, opacity, strict=True))
-            return [crop(frame, left.height, left.width) for frame in frames]
+            flow = self._flow(left, right)
+            return [self._generate(self._warp(left, right, flow, float(t)), self.routing, by_router) for t in times]
 
-    def _at(self, left: Described, right: Described, flow: Tensor, t: float) -> Tensor:
-        network = self.network
+    @torch.inference_mode()
+    def warp(self, left: Prepared, right: Prepared, t: float) -> Warped:
+        """The first half of `between`, for one time: on what several routes can be tried."""
+        with failures_of_the_device():
+            return self._warp(left, right, self._flow(left, right), t)
+
+    @torch.inference_mode()
+    def generate(self, warped: Warped, routing: Routing, ranking: Ranking = by_router) -> Tensor:
+        """The second half of `between`: the frame, by the patches that `routing` passes in the order of `ranking`."""
+        with failures_of_the_device():
+            return self._generate(warped, routing, ranking)
+
+    def _flow(self, left: Prepared, right: Prepared) -> Tensor:
+        with record_function("vfi::flow"):
+            return self.network.estimate_flow(left.described, right.described)
+
+    def _warp(self, left: Prepared, right: Prepared, flow: Tensor, t: float) -> Warped:
         with record_function("vfi::warp"):
-            aligned, contexts = network.warp(left, right, flow, t)
+            return Warped(left, right, flow, t, *self.network.warp(left.described, right.described, flow, t))
+
+    def _generate(self, warped: Warped, routing: Routing, ranking: Ranking) -> Tensor:
+        network = self.network
+        left, right, flow, t, aligned, contexts = warped
         with record_function("vfi::route"):
-            route = self._choose(network.route_logits(aligned, flow))
+            route = choose_route(network, aligned, flow, routing, ranking)
             rows, columns = (size // network.config.patch for size in flow.shape[-2:])
             self._note(route, rows, columns)
         with record_function("vfi::refine"):
             total = routed.synthesize(network.synthesis, contexts, route)
         with record_function("vfi::blend"):
-            return network.blend(network.synthesis.predict(total), aligned, left.image, right.image, t)
-
-    def _choose(self, logits: Tensor) -> routed.Route:
-        if self.routing is None:
-            return [None] * DYNAMIC_BLOCKS
-        scores = score(logits)
-        if self.routing == "router":
-            return routed.route_from_scores(scores)
-        return routed.route_from_ratios(scores, self.routing)
+            packed = network.synthesis.predict(total)
+            frame = network.blend(packed, aligned, left.described.image, right.described.image, t)
+        if left.alpha is not None and right.alpha is not None:
+            frame = torch.cat((frame, interpolate_alpha(left.alpha, right.alpha, flow, t)), 1)
+        return crop(frame, left.height, left.width)
 
     def _note(self, route: routed.Route, rows: int, columns: int) -> None:
         self._generated += 1

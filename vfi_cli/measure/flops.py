@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch.utils.flop_counter import FlopCounterMode
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +21,24 @@ class Cost:
     def flops(self) -> int:
         return 2 * self.macs
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.macs + other.macs)
 
-def count_cost(work: Callable[[], object]) -> Cost:
+
+def run_counted(work: Callable[[], T]) -> tuple[T, Cost]:
     """Run `work` once and count its convolutions and matrix products, forward only.
 
     Counted are the calls that really happen, with their real shapes: routed execution shows its saving.
     Not counted: elementwise maths, bias, splatting, sampling, and whatever does not run in eager torch on the
     calling thread (OpenCV, numba, CuPy, compiled graphs).
+
+    Returns what `work` returned, and its cost.
     """
     with FlopCounterMode(display=False) as counter:
-        work()
-    return Cost(counter.get_total_flops() // 2)
+        result = work()
+    return result, Cost(counter.get_total_flops() // 2)
+
+
+def count_cost(work: Callable[[], object]) -> Cost:
+    """The cost of `work`, see `run_counted`."""
+    return run_counted(work)[1]

@@ -6,11 +6,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from vfi_cli.model.apr import Aligned
 from vfi_cli.model.router import keep_counts
-from vfi_cli.ops.compose import HOLE
 
 CENSUS_SIDE = 7
 
@@ -50,13 +47,6 @@ def relative_error(output: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor
 def psnr(output: Tensor, truth: Tensor) -> Tensor:
     """Mean over the images (B, 3, H, W) of their PSNR in dB, at most 50."""
     return -10 / math.log(10) * relative_error(output, truth)
-
-
-def patch_difference(aligned: Aligned, patch: int) -> Tensor:
-    """P_diff (B, P): how badly each patch is aligned; AvgPool 4, then the maximum (eq. 5). Holes do not count."""
-    solid = ((aligned.weight_0 >= HOLE) & (aligned.weight_1 >= HOLE)).float()
-    difference = (aligned.image_0 - aligned.image_1).abs().mean(1, keepdim=True) * solid
-    return F.max_pool2d(F.avg_pool2d(difference, 4), patch // 4).flatten(1)
 
 
 def reference_route(difference: Tensor, ratios: tuple[float, ...]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vfi_cli.errors import UsageError
+from vfi_cli.model.alignment import patch_difference
 from vfi_cli.model.apr import Aligned, Apr, Contexts
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.router import sample_route
@@ -18,7 +19,6 @@ from vfi_cli.train.losses import (
     census,
     charbonnier,
     endpoint_error,
-    patch_difference,
     psnr,
     reference_route,
     relative_error,
