@@ -4,6 +4,8 @@
     |- UsageError       2  the request makes no sense
     |- InputError       3  the input cannot be read, or is of a kind we do not read
     |- OutputError      4  the output cannot be written
+    |  |- FullError     4  for want of room
+    |  `- PlaceError    4  although it is finished
     |- ModelError       6  weights or device
     |  `- DeviceError   6
     `- LimitError       7  a safety limit
@@ -13,6 +15,7 @@ Exit code 5 (done, but the input was damaged) is a result, not an error: see `jo
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import ClassVar
 
@@ -52,6 +55,14 @@ class OutputError(VfiError):
     exit_code = 4
 
 
+class FullError(OutputError):
+    """The disk is full, or the file grows beyond what the system allows."""
+
+
+class PlaceError(OutputError):
+    """The finished file cannot be put in its place."""
+
+
 class ModelError(VfiError):
     """Weights are missing, damaged, or do not fit the architecture."""
 
@@ -66,3 +77,11 @@ class LimitError(VfiError):
     """The input asks for more than the safety limits allow."""
 
     exit_code = 7
+
+
+def cannot_write(path: str | Path, error: Exception) -> OutputError:
+    """The error to show for one that the system or FFmpeg raised while `path` was being written."""
+    reason = f"cannot be written: {getattr(error, 'strerror', None) or error}"
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return FullError(reason, path=path, remedy="make room")
+    return OutputError(reason, path=path)

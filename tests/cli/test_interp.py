@@ -22,13 +22,14 @@ from vfi_cli.jobs.interp import Progress
 
 # `vfi` with a model that needs a moment for every frame.
 SLOW = """
-import time, vfi_cli.jobs.interp as job
+import sys, time, vfi_cli.jobs.interp as job
 from tests.blend import Blend
 class Slow(Blend):
     def between(self, *arguments):
         time.sleep(0.05)
         return super().between(*arguments)
 job.build = lambda *_: Slow()
+job.SEGMENT_FRAMES = int(sys.argv.pop(1))
 from vfi_cli.cli.app import main
 main()
 """
@@ -46,15 +47,15 @@ def blend(monkeypatch) -> Blend:
     return stub
 
 
-def start(*arguments: str | Path, **options) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, segment_frames: int = 250, first: str = "", **more) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", SLOW, "interp", *arguments],
+        [sys.executable, "-c", f"{first}\n{SLOW}", str(segment_frames), "interp", *arguments],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=root,
-        **options,
+        **more,
     )
 
 
@@ -149,27 +150,70 @@ def damaged(decoder):
     return with_damage
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_removes_what_was_begun(tmp_path: Path, number: signal.Signals, code: int):
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize("number, code", SIGNALS)
+def test_a_signal_before_anything_is_finished_removes_what_was_begun(tmp_path: Path, number: signal.Signals, code: int):
     clip, target = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
     process = start(clip, "-o", target)
-    part = tmp_path / "out.mp4.part"
-    deadline = time.monotonic() + 60
-    while not part.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)
+    wait_for(tmp_path / ".out.mp4.vfi" / "000000.mkv")
+    process.send_signal(number)
+    sent = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert time.monotonic() - sent < 2
+    assert sorted(tmp_path.iterdir()) == [clip]
+    assert "interrupted; nothing was kept" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("number, code", SIGNALS)
+def test_after_a_signal_the_same_command_goes_on(tmp_path: Path, number: signal.Signals, code: int):
+    clip, target = make_clip(tmp_path / "in.mp4", 60), tmp_path / "out.mp4"
+    process = start(clip, "-o", target, segment_frames=10)
+    wait_for(tmp_path / ".out.mp4.vfi" / "000002.mkv")
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
-    assert sorted(tmp_path.iterdir()) == [clip]
-    assert "interrupted" in err and "Traceback" not in err
+    assert "20 frames are finished: the same command goes on from there" in err
+    process = start(clip, "-o", target, segment_frames=10)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "20 from an interrupted run" in err
+    assert sorted(tmp_path.iterdir()) == [clip, target]
+    with av.open(str(target)) as container:
+        assert [number_of(f.to_ndarray(format="gray")) for f in container.decode(video=0)][0::2] == list(range(60))
+
+
+def test_a_second_signal_ends_it_at_once_and_what_is_slow_to_leave_is_left(tmp_path: Path):
+    clip, target = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
+    stuck = "import time; from vfi_cli.video.encode import Encoder; Encoder.abandon = lambda _: time.sleep(60)"
+    for signals, codes in ((1, {130}), (2, {-signal.SIGINT, 130})):
+        process = start(clip, "-o", target, first=stuck)
+        wait_for(tmp_path / ".out.mp4.vfi" / "000000.mkv")
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+            sent = time.monotonic()
+            time.sleep(0.3)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode in codes, err
+        assert time.monotonic() - sent < (2 if signals == 1 else 1)
+        assert not target.exists()
+        (tmp_path / ".out.mp4.vfi" / "000000.mkv").unlink()
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"no {path}"
+        time.sleep(0.02)
 
 
 def test_nobody_reading_the_messages_does_not_stop_the_work(clip: Path, tmp_path: Path):
     read, write = os.pipe()
     os.close(read)
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, "interp", clip, "-o", tmp_path / "out.mp4", "-v"],
+        [sys.executable, "-c", SLOW, "250", "interp", clip, "-o", tmp_path / "out.mp4", "-v"],
         stderr=write,
         cwd=Path(__file__).parents[2],
     )

@@ -18,6 +18,7 @@ from vfi_cli.errors import InputError, ModelError, OutputError, UsageError, VfiE
 from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.jobs.interp import DAMAGED, InterpJob, Progress, Summary, interpolate_video, run
 from vfi_cli.video.encode import Encoder
+from vfi_cli.video.mux import Muxer
 from vfi_cli.video.probe import probe
 
 F = Fraction
@@ -253,13 +254,18 @@ def test_a_failure_of_the_model_leaves_the_old_file_and_nothing_else(clip: Path,
     assert_clean(tmp_path, clip, target)
 
 
-@pytest.mark.parametrize("method", ["write", "close", "verify"])
-def test_a_failure_of_the_encoder_is_the_one_shown(clip: Path, tmp_path: Path, monkeypatch, method: str):
-    def fail(*_):
-        raise OutputError("disk full")
+@pytest.mark.parametrize(
+    ("part", "method"),
+    [(Encoder, "write"), (Encoder, "close"), (Muxer, "write"), (Muxer, "close"), (Muxer, "verify")],
+)
+def test_a_failure_of_the_encoder_or_the_muxer_is_the_one_shown(
+    clip: Path, tmp_path: Path, monkeypatch, part: type, method: str
+):
+    def fail(*_, **__):
+        raise OutputError("out of ink")
 
-    monkeypatch.setattr(Encoder, method, fail)
-    with pytest.raises(OutputError, match="disk full"):
+    monkeypatch.setattr(part, method, fail)
+    with pytest.raises(OutputError, match="out of ink"):
         do(clip, tmp_path / "out.mp4")
     assert_clean(tmp_path, clip)
 

@@ -16,8 +16,10 @@ from tests.media import make_clip, number_of, numbered_luma, video_times
 from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
+from vfi_cli.video.join import join, rehearse
 from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
+from vfi_cli.video.segments import SegmentWriter
 from vfi_cli.video.types import Chapter, ColorSpec, PlaneFormat, VideoFrame
 
 
@@ -33,11 +35,28 @@ def numbered(number, plan, pts, duration):
     return VideoFrame(deep, plan.format, plan.color, Fraction(pts), Fraction(duration))
 
 
+@pytest.fixture(autouse=True, params=["at once", "in pieces"])
+def way(request, monkeypatch):
+    """Every promise holds for a file that is written at once, and for one that is joined from pieces."""
+    if request.param == "in pieces":
+        monkeypatch.setitem(globals(), "encode", encode_in_pieces)
+
+
 def encode(path, plan, frames):
     with Encoder(path, plan) as encoder:
         for frame in frames:
             encoder.write(frame)
     encoder.verify()
+    return path
+
+
+def encode_in_pieces(path, plan, frames):
+    extradata = rehearse(path, plan, None)
+    writer = SegmentWriter(path.parent, plan, extradata, length=7, kept={}, closed=lambda segment: None)
+    with writer:
+        for frame in frames:
+            writer.write(frame)
+    join(path, plan, None, path.parent, writer.segments)
     return path
 
 

@@ -48,6 +48,7 @@ def test_an_existing_file_survives_a_run_that_fails(tmp_path):
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="appeared"), Target(tmp_path / "o.mp4") as target:
+        target.part.write_bytes(b"ours")
         (tmp_path / "o.mp4").write_bytes(b"theirs")
         target.commit()
     assert (tmp_path / "o.mp4").read_bytes() == b"theirs"

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from threading import Timer
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SECONDS_PER_LINE = 10.0
 """Off a terminal, progress is one line in this time."""
+
+SECONDS_TO_LEAVE = 1.0
+"""After a signal."""
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -40,10 +44,12 @@ def run(command: Callable[[], object]) -> NoReturn:
         code = _fail(error, f"{error.format_message()} (see --help)", error.exit_code)
     except BrokenPipeError:
         code = 1
+    except _SignalError as error:
+        _complain("; ".join(["interrupted", *_notes(error)]))
+        _flush()
+        os._exit(error.number + 128)  # everything is closed; to take down torch and Python can take seconds
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
-        if code > 128:
-            _complain("interrupted: nothing was kept")
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         code = _fail(error, f"{what} (this is a bug of vfi: please report it, with the output of --debug)", 1)
@@ -51,17 +57,42 @@ def run(command: Callable[[], object]) -> NoReturn:
     sys.exit(code)
 
 
+class _SignalError(SystemExit):
+    """The process was told to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
 def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Unwind, so that everything is closed and removed; a second signal of the kind kills at once."""
-    signal.signal(number, signal.SIG_DFL)
-    sys.exit(128 + number)
+    """Unwind, so that everything is closed and removed; a second signal kills at once.
+
+    A codec or a disk may take its time over that. What a job has finished is safe without it.
+    """
+    for name in _SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    patience = Timer(SECONDS_TO_LEAVE, _drop_everything, [128 + number])
+    patience.daemon = True
+    patience.start()
+    raise _SignalError(number)
+
+
+def _drop_everything(code: int) -> NoReturn:
+    _complain("interrupted, and nothing was tidied up")
+    os._exit(code)
 
 
 def _fail(error: Exception, text: str, code: int) -> int:
     if "--debug" in sys.argv:
         traceback.print_exception(error)
-    _complain(text)
+    _complain("; ".join([text, *_notes(error)]))
     return code
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What a job says about what is left of it."""
+    return getattr(error, "__notes__", [])
 
 
 def _complain(text: str) -> None:
@@ -76,8 +107,7 @@ def one_line(text: str) -> str:
 def _prepare() -> None:
     """Make the process fit for any caller: signals unwind, streams exist and take any text."""
     for name in _SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave)
+        signal.signal(getattr(signal, name), _leave)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
@@ -171,7 +201,7 @@ class ProgressBar:
 
 def describe(progress: Progress) -> str:
     """One line: how far, how fast, how long still if that is known."""
-    rate = progress.written / progress.seconds if progress.seconds else 0.0
+    rate = (progress.written - progress.kept) / progress.seconds if progress.seconds else 0.0
     if not progress.expected:
         return ", ".join(filter(None, (f"{progress.written} frames", f"{rate:.1f} fps", _refined(progress))))
     left = max(0, progress.expected - progress.written) / rate if rate else 0.0

@@ -69,16 +69,17 @@ def interp_command(
 def describe(summary: Summary) -> Iterator[str]:
     """The summary for people, line by line."""
     s = summary
+    kept = f"; {s.kept} from an interrupted run" if s.kept else ""
     replaced = f"; {s.replaced} repeats replaced" if s.replaced else ""
     damaged = f"; {s.damaged} DAMAGED in the input" if s.damaged else ""
     rates = ", ".join(f"{stage.name} {stage.rate:.1f} fps" for stage in s.stages)
     shares = ", ".join(f"{share:.0%}" for share in s.route_shares)
     yield f"{s.target}"
-    made = f"{s.generated} generated, {s.copied} copied{replaced}{damaged}"
+    made = f"{s.generated} generated, {s.copied} copied{kept}{replaced}{damaged}"
     yield f"  frames    {s.frames_in} in, {s.frames_out} out: {made}"
     yield f"  cuts      {s.cuts}"
     yield f"  duration  {float(s.duration_in):.3f} s in, {float(s.duration_out):.3f} s out"
-    yield f"  time      {console.clock(s.seconds)}, {s.frames_out / s.seconds:.1f} fps"
+    yield f"  time      {console.clock(s.seconds)}, {(s.frames_out - s.kept) / s.seconds:.1f} fps"
     yield f"  stages    {rates}; bottleneck: {s.bottleneck}"
     yield f"  refined   {shares} of the patches, per block"
     yield f"  memory    {s.peak_bytes / 2**20:.0f} MiB at most; {s.device}"

@@ -97,6 +97,7 @@ class InterpOptions:
     no_chapters: Annotated[bool, typer.Option("--no-chapters", help="Leave the chapters out.")] = False
     no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Leave titles and other tags out.")] = False
     overwrite: Overwrite = False
+    restart: Annotated[bool, typer.Option("--restart", help="Make again what an interrupted run has finished.")] = False
     strict: Annotated[bool, typer.Option("--strict", help="A damaged input is an error: keep nothing.")] = False
 
     def job(self, source: Path, target: Path | None = None) -> InterpJob:
@@ -162,6 +163,7 @@ class InterpOptions:
             chapters=not self.no_chapters,
             metadata=not self.no_metadata,
             overwrite=self.overwrite,
+            restart=self.restart,
             strict=self.strict,
         )
 

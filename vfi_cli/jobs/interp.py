@@ -12,36 +12,49 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError
+from vfi_cli.jobs.fingerprint import fingerprint, weights_identity
+from vfi_cli.jobs.journal import Journal
 from vfi_cli.jobs.plan import InterpJob, Plan, plan
 from vfi_cli.jobs.stages import Stages, StageTime
 from vfi_cli.jobs.weave import Tally, Weaver
 from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
+from vfi_cli.video.forms import PIPE
+from vfi_cli.video.join import join, rehearse
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.sinks import Writer, open_writer, reserve
+from vfi_cli.video.segments import SegmentWriter
+from vfi_cli.video.sinks import Place, is_video, open_writer, reserve
+from vfi_cli.video.target import Target
 
 log = logging.getLogger(__name__)
 
 DAMAGED = 5
 """Exit code: done, but the input was damaged."""
 
+SEGMENT_FRAMES = 250
+"""What an interruption can cost. It is the distance of key frames that x264 and x265 keep by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: frames `read` and `written` after `seconds`, about `expected` to write."""
+    """How far a job is: frames `read` and `written` after `seconds`, about `expected` to write.
+
+    Of those written, an earlier run has made the `kept` ones.
+    """
 
     read: int
     written: int
     expected: int
     seconds: float
     route_shares: tuple[float, ...]
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class Summary:
 
     Args:
         copied: frames of the output that are frames of the source; `generated`: those that are not.
+        kept: frames of the output that an interrupted run had finished before this one.
         replaced: repeated frames of the source that generated ones took the place of.
         cuts: scene cuts that would have had to be bridged.
         damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
@@ -67,6 +81,7 @@ class Summary:
     frames_out: int
     generated: int
     copied: int
+    kept: int
     replaced: int
     cuts: int
     damaged: int
@@ -96,6 +111,7 @@ class Summary:
             "frames_out": self.frames_out,
             "generated": self.generated,
             "copied": self.copied,
+            "kept": self.kept,
             "replaced": self.replaced,
             "cuts": self.cuts,
             "damaged": self.damaged,
@@ -126,8 +142,9 @@ def run(
 ) -> Summary:
     """Do `job`, calling `report` after every frame of the output.
 
-    The output appears under its name only when it is complete and was checked; whatever ends the job before that, a
-    signal included, leaves nothing behind. Give an `interpolator` to use it instead of one of the job's model.
+    The output appears under its name only when it is complete and was checked. If the job is interrupted before that,
+    the same job goes on where it was; a job that has failed for good leaves nothing behind. Give an `interpolator` to
+    use it instead of one of the job's model.
 
     Raises:
         VfiError: in one of the ways that `errors` lists.
@@ -137,64 +154,113 @@ def run(
     with reserve(settled.encode, source=job.source, overwrite=job.overwrite) as target:
         for warning in settled.warnings():
             log.warning("%s: %s", job.source, warning)
-        copies = _copy(settled)
-        with open_writer(target.part, settled.encode, copies) as encoder:
-            interpolator = interpolator or build(job.model, job.device, job.precision, job.routing)
-            log.info("%s on %s", job.model, interpolator.runtime.label)
-            work = _stream(settled, interpolator, encoder, report)
-        damaged = work.damaged + _damage_beside(settled, copies)
-        encoder.verify()
-        target.commit()
+        if isinstance(target, Target) and is_video(settled.encode) and job.source != PIPE:
+            work = _in_pieces(settled, target, interpolator, report)
+        else:
+            work = _at_once(settled, target, interpolator, report)
+    tally = work.tally
     return Summary(
         source=job.source,
         target=settled.target,
-        frames_in=work.tally.read,
-        frames_out=encoder.frames,
-        generated=work.tally.generated,
-        copied=work.tally.copied,
-        replaced=work.tally.replaced,
-        cuts=work.tally.cuts,
-        damaged=damaged,
-        duration_in=work.tally.duration_in,
-        duration_out=work.tally.duration_out,
+        frames_in=tally.read,
+        frames_out=tally.written,
+        generated=tally.generated,
+        copied=tally.copied,
+        kept=tally.kept,
+        replaced=tally.replaced,
+        cuts=tally.cuts,
+        damaged=work.damaged,
+        duration_in=tally.duration_in,
+        duration_out=tally.duration_out,
         seconds=time.perf_counter() - begin,
         stages=work.stages,
-        route_shares=interpolator.route_shares,
+        route_shares=work.interpolator.route_shares,
         peak_bytes=memory.peak_bytes(),
-        device=interpolator.runtime.label,
+        device=work.interpolator.runtime.label,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
+    interpolator: Interpolator
     tally: Tally
     stages: tuple[StageTime, ...]
     damaged: int
 
 
-def _stream(settled: Plan, interpolator: Interpolator, encoder: Writer, report: Callable[[Progress], None]) -> _Work:
-    """All frames of the clip through decoder, interpolator and encoder."""
-    job = settled.job
+Report = Callable[[Progress], None]
+
+
+def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Report) -> _Work:
+    """Write the output from the first frame to the last."""
+    copies = _copy(settled)
+    with open_writer(place.part, settled.encode, copies) as writer:
+        work = _stream(settled, given or _build(settled.job), writer.write, report)
+    work = replace(work, damaged=work.damaged + _damage_beside(settled, copies))
+    writer.verify()
+    place.commit()
+    return work
+
+
+def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report: Report) -> _Work:
+    """Write the picture piece by piece, but for the pieces that an interrupted run has finished, and join them."""
+    job, encode = settled.job, settled.encode
+    extradata = rehearse(target.part, encode, _copy(settled))
+    model = type(given).__qualname__ if given else weights_identity(job.model)
+    interpolator = given or _build(job)
+    marks = fingerprint(job, model=model, runtime=interpolator.runtime, extradata=extradata, length=SEGMENT_FRAMES)
+    journal = Journal(target, marks, restart=job.restart)
+    if journal.segments:
+        log.info("%s: going on after %d frames", settled.target, journal.frames)
+    kept = dict(journal.segments)
+    with journal.guarding():
+        with SegmentWriter(
+            target.folder, encode, extradata, length=SEGMENT_FRAMES, kept=kept, closed=journal.append
+        ) as writer:
+            work = _stream(settled, interpolator, writer.write, report, writer.is_kept)
+        copies = _copy(settled)
+        join(target.part, encode, copies, target.folder, writer.segments)
+        work = replace(work, damaged=work.damaged + _damage_beside(settled, copies))
+        target.commit()
+    return work
+
+
+def _build(job: InterpJob) -> Interpolator:
+    interpolator = build(job.model, job.device, job.precision, job.routing)
+    log.info("%s on %s", job.model, interpolator.runtime.label)
+    return interpolator
+
+
+def _stream(
+    settled: Plan,
+    interpolator: Interpolator,
+    write: Callable[[Any], None],
+    report: Report,
+    done: Callable[[int], bool] = lambda _: False,
+) -> _Work:
+    """All frames of the clip through decoder, interpolator and encoder; of those that are `done`, `write` gets the
+    slot."""
+    job, encode = settled.job, settled.encode
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
-    encode = settled.encode
-    weaver = Weaver(interpolator, encode.format, detector, job.cut_mode, settled.mask, encode.color)
+    weaver = Weaver(interpolator, encode.format, detector, job.cut_mode, settled.mask, encode.color, done)
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
         marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
         frames = stages.source("decode", marked, decoder.interrupt)
-        write = stages.sink("encode", encoder.write)
-        for frame in weaver.weave(frames, settled.schedule(), settled.clock()):
-            write(frame)
+        put = stages.sink("encode", write)
+        for item in weaver.weave(frames, settled.schedule(), settled.clock()):
+            put(item)
             tally = weaver.tally
             seconds = time.perf_counter() - begin
-            report(Progress(tally.read, tally.written, settled.frames, seconds, interpolator.route_shares))
+            shares = interpolator.route_shares
+            report(Progress(tally.read, tally.written, settled.frames, seconds, shares, tally.kept))
     for note in decoder.notes:
         log.warning("%s: %s", job.source, note)
     if decoder.damaged and job.strict:
         raise InputError(
             f"{decoder.damaged} frames are damaged", path=job.source, remedy="without --strict they are made up for"
         )
-    return _Work(weaver.tally, stages.times, decoder.damaged)
+    return _Work(interpolator, weaver.tally, stages.times, decoder.damaged)
 
 
 def _damage_beside(settled: Plan, copies: StreamCopy | None) -> int:

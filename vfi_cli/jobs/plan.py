@@ -52,6 +52,7 @@ class InterpJob:
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
             come along.
         overwrite: the target may exist.
+        restart: what an interrupted run has finished is made again.
         strict: damage in the source is an error, and nothing is kept.
     """
 
@@ -83,6 +84,7 @@ class InterpJob:
     chapters: bool = True
     metadata: bool = True
     overwrite: bool = False
+    restart: bool = False
     strict: bool = False
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -31,12 +31,16 @@ MAX_TIMES_PER_CALL = 8
 
 @dataclass(slots=True)
 class Tally:
-    """Frames read, repeats among them, what became of the slots (`copied` counts held ones too), and seconds."""
+    """Frames read, repeats among them, what became of the slots, and seconds.
+
+    `copied` counts held ones too, `kept` those, copied or generated, that an earlier run has finished.
+    """
 
     read: int = 0
     replaced: int = 0
     copied: int = 0
     generated: int = 0
+    kept: int = 0
     cuts: int = 0
     duration_in: Fraction = Fraction(0)
     duration_out: Fraction = Fraction(0)
@@ -57,6 +61,7 @@ class Weaver:
             or a `blend` of both.
         mask: what stays put, in the frames that are made, whatever moves there.
         color: of the frames to make; None: that of the source.
+        done: whether an output frame, counted from 0, exists already, from an earlier run of the job.
     """
 
     def __init__(
@@ -67,16 +72,21 @@ class Weaver:
         cut_mode: CutMode = "nearest",
         mask: Mask | None = None,
         color: ColorSpec | None = None,
+        done: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._interpolator = interpolator
         self._format, self._color = format, color
         self._detector = detector
         self._cut_mode = cut_mode
+        self._is_done = done
         self._stills = Stills(mask)
         self.tally = Tally()
 
-    def weave(self, frames: Iterable[VideoFrame | Repeat], schedule: Schedule, clock: Clock) -> Iterator[VideoFrame]:
-        """The output frames; those at the time of a repeat lie between the pictures around it.
+    def weave(
+        self, frames: Iterable[VideoFrame | Repeat], schedule: Schedule, clock: Clock
+    ) -> Iterator[VideoFrame | Slot]:
+        """The output frames; those at the time of a repeat lie between the pictures around it. Of a frame that is
+        done, only its slot.
 
         Raises ModelError if the model makes a frame that is not finite.
         """
@@ -104,7 +114,7 @@ class Weaver:
         if left is not None:
             yield from self._fill(schedule.finish(clock.duration(left.frame.duration)), left, left)
 
-    def _fill(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+    def _fill(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame | Slot]:
         self.tally.duration_out += sum(slot.duration for slot in slots)
         for between, group in groupby(slots, key=lambda slot: isinstance(slot.action, Between)):
             run = list(group)
@@ -125,21 +135,29 @@ class Weaver:
         self.tally.cuts += cut
         return cut
 
-    def _bridge(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+    def _bridge(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame | Slot]:
         """Fill the slots between two scenes."""
         for slot in slots:
             t = _t(slot)
             if self._cut_mode == "blend":
+                done = self._next_is_done()
                 self.tally.generated += 1
-                yield self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left, right, slot)
+                yield slot if done else self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left, right, slot)
             else:
                 yield self._copy(right if self._cut_mode == "nearest" and t >= Fraction(1, 2) else left, slot)
 
-    def _generate(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame]:
+    def _generate(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame | Slot]:
         for begin in range(0, len(slots), MAX_TIMES_PER_CALL):
             chunk = slots[begin : begin + MAX_TIMES_PER_CALL]
-            images = self._interpolator.between(left.prepared, right.prepared, [float(_t(slot)) for slot in chunk])
-            for slot, rgb in zip(chunk, images, strict=True):
+            first = self.tally.written
+            missing = [slot for number, slot in enumerate(chunk, first) if not self._is_done(number)]
+            images = iter(self._between(left, right, missing))
+            for slot in chunk:
+                if self._next_is_done():
+                    self.tally.generated += 1
+                    yield slot
+                    continue
+                rgb = next(images)
                 if not is_finite(rgb):
                     raise ModelError(
                         f"the model made a broken frame at {float(slot.pts):.3f} s",
@@ -148,8 +166,21 @@ class Weaver:
                 self.tally.generated += 1
                 yield self._paint(rgb, left, right, slot)
 
-    def _copy(self, picture: _Picture, slot: Slot) -> VideoFrame:
+    def _between(self, left: _Picture, right: _Picture, slots: Sequence[Slot]) -> Sequence[Tensor]:
+        if not slots:
+            return ()
+        return self._interpolator.between(left.prepared, right.prepared, [float(_t(slot)) for slot in slots])
+
+    def _next_is_done(self) -> bool:
+        done = self._is_done(self.tally.written)
+        self.tally.kept += done
+        return done
+
+    def _copy(self, picture: _Picture, slot: Slot) -> VideoFrame | Slot:
+        done = self._next_is_done()
         self.tally.copied += 1
+        if done:
+            return slot
         return VideoFrame(picture.planes, self._format, picture.color, slot.pts, slot.duration)
 
     def _paint(self, rgb: Tensor, left: _Picture, right: _Picture, slot: Slot) -> VideoFrame:

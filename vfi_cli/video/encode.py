@@ -8,6 +8,7 @@ from typing import Self
 
 import av
 
+from vfi_cli.errors import cannot_write
 from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
@@ -21,27 +22,29 @@ class Encoder:
     Args and errors: see `Muxer`.
     """
 
-    def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
+    def __init__(
+        self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None, *, muxer: type[Muxer] = Muxer
+    ) -> None:
         self.plan = plan
         self._part = part
         self.frames = 0  # written so far
         self._tick = -1  # of the last frame
         self._start = self._end = 0  # ticks
         self._longest = 1 / plan.rate  # duration of a frame
-        self._muxer = Muxer(part, plan, streams)
+        self._muxer = muxer(part, plan, streams)
 
     def write(self, frame: VideoFrame) -> None:
         """Append a frame of the planned format; times must increase by a tick of the plan or more."""
         plan = self.plan
         if frame.format != plan.format or (frame.width, frame.height) != (plan.width, plan.height):
             raise ValueError(f"got {frame!r}, expected {plan.width}x{plan.height} {plan.format.pix_fmt}")
-        tick = round((frame.pts - plan.origin) / plan.time_base)
+        tick = plan.tick(frame.pts)
         if self.frames and tick <= self._tick:
             raise ValueError(f"frame times must increase: got {frame.pts} s after tick {self._tick}")
         if not self.frames:
             self._start = tick
         self._tick = tick
-        self._end = max(tick + 1, round((frame.pts + frame.duration - plan.origin) / plan.time_base))
+        self._end = max(tick + 1, plan.tick(frame.pts + frame.duration))
         self._longest = max(self._longest, frame.duration)
         picture = self._picture(frame)
         picture.pts, picture.duration, picture.time_base = tick, self._end - tick, plan.time_base
@@ -59,7 +62,7 @@ class Encoder:
         try:
             packets = self._muxer.video.encode(picture)
         except (av.FFmpegError, OSError) as error:
-            raise self._muxer.failed(error) from error
+            raise cannot_write(self.plan.target, error) from error
         for number, packet in enumerate(packets, 1):
             if self.plan.codec == "libx265" and self.frames < 3:
                 packet.dts = packet.pts  # x265 4.2 leaves it unset where all pictures fit into its delay
@@ -90,6 +93,16 @@ class Encoder:
             self.abandon()
             raise
 
+    @property
+    def extent(self) -> Extent:
+        """What was written so far."""
+        return Extent(self.frames, self._start, self._end - self._start, self._longest)
+
+    @property
+    def extradata(self) -> bytes | None:
+        """What a decoder needs to know before the first packet, in the encoder's form."""
+        return self._muxer.video.codec_context.extradata
+
     def verify(self) -> None:
         """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
-        self._muxer.verify(Extent(self.frames, self._end - self._start, self._longest))
+        self._muxer.verify(self.extent)

@@ -6,7 +6,6 @@ that does not exist, a format the codec does not take, a stream the container ca
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
-from vfi_cli.errors import InputError, OutputError, UsageError
+from vfi_cli.errors import InputError, OutputError, UsageError, cannot_write
 from vfi_cli.video.codecs import find_encoder, wire_format
 from vfi_cli.video.matroska import roomy, write_aspect
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
@@ -35,9 +34,10 @@ from vfi_cli.video.types import RGB_MATRIX
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What was written: how many frames, how many ticks they last, the seconds that the longest of them does."""
+    """What was written: frames that begin at the tick `start` and last `ticks`, `longest` seconds each at most."""
 
     frames: int
+    start: int
     ticks: int
     longest: Fraction
 
@@ -49,13 +49,16 @@ class Muxer:
         part: the file to write; an existing one is truncated. It is left to the caller to remove.
         plan: what it will be.
         streams: what to copy beside the picture, closed together with the file.
+        extradata: stands in for that of an encoder which has some: packets from another file have its form.
 
     Raises:
         UsageError: an option the encoder does not have, or a value it does not take.
         OutputError: the encoder or the container refuses the plan, or the file cannot be written.
     """
 
-    def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
+    def __init__(
+        self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None, *, extradata: bytes | None = None
+    ) -> None:
         self.plan = plan
         self._part = part
         self._copies = streams
@@ -68,6 +71,9 @@ class Muxer:
         )
         try:
             self.video = self._add_video()
+            context = self.video.codec_context
+            if extradata is not None and context.extradata is not None:
+                context.extradata = extradata
             if streams is not None:
                 streams.attach(self._container, plan.target)
             self._write_header()
@@ -153,7 +159,7 @@ class Muxer:
                 self._copies.copy(self._container, until=packet.dts * packet.time_base)
             self._container.mux(packet)
         except (av.FFmpegError, OSError) as error:
-            raise self.failed(error) from error
+            raise cannot_write(self.plan.target, error) from error
 
     def close(self) -> None:
         """Copy what is left and finish the file."""
@@ -164,7 +170,7 @@ class Muxer:
             if self._shaped:
                 write_aspect(self._part, self.plan.width, self.plan.height, self.plan.sar)
         except (av.FFmpegError, OSError) as error:
-            raise self.failed(error) from error
+            raise cannot_write(self.plan.target, error) from error
         finally:
             if self._copies is not None:
                 self._copies.close()
@@ -192,13 +198,6 @@ class Muxer:
         except BaseException:
             self.abandon()
             raise
-
-    def failed(self, error: Exception) -> OutputError:
-        """The error to show for one of FFmpeg."""
-        full = getattr(error, "errno", None) == errno.ENOSPC
-        return OutputError(
-            f"cannot be written: {_reason(error)}", path=self.plan.target, remedy="is there space left?" if full else ""
-        )
 
     def verify(self, written: Extent) -> None:
         """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""

@@ -62,6 +62,10 @@ class EncodePlan:
     labels: Labels = field(default_factory=Labels)
     notes: tuple[str, ...] = ()
 
+    def tick(self, time: Fraction) -> int:
+        """The tick of the output that `time`, in seconds on the clock of the frames, falls on."""
+        return round((time - self.origin) / self.time_base)
+
 
 def plan_encode(
     info: ClipInfo,

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from vfi_cli.video.animation import GifEncoder, WebpEncoder
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.folder import FolderTarget
-from vfi_cli.video.output import EncodePlan
+from vfi_cli.video.output import CONTAINERS, EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.picture_writer import PictureWriter
 from vfi_cli.video.pipe import PipeOutput, PipeWriter
@@ -52,6 +52,11 @@ class Writer(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def is_video(plan: EncodePlan) -> bool:
+    """Whether the output is a video file."""
+    return plan.container in CONTAINERS.values()
 
 
 def reserve(plan: EncodePlan, *, source: Path | None = None, overwrite: bool = False) -> Place:
