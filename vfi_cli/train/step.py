@@ -77,7 +77,7 @@ class SynthesisStep(nn.Module):
         mismatch = (route - reference_route(difference, recipe.keep_ratios)).abs().mean()
         loss, measured = recipe.route_weight * mismatch, {"route": mismatch.detach()}
         if recipe.feature_weight:
-            distance = F.l1_loss(torch.stack(features).sum(0), torch.stack(static).sum(0))
+            distance = F.l1_loss(fused(features), fused(static))
             loss, measured = loss + recipe.feature_weight * distance, measured | {"feature": distance.detach()}
         return loss, measured
 
@@ -124,6 +124,12 @@ def changes(features: list[Tensor], batch: int) -> Tensor:
     """How much each block changes the feature of each patch, mean absolute difference -> (B, P, d)."""
     steps = [(after - before).float().abs().mean((1, 2, 3)) for before, after in pairwise(features)]
     return torch.stack(steps, 1).view(batch, -1, len(steps))
+
+
+def fused(features: list[Tensor]) -> Tensor:
+    """The sum of the block features, normalised over channels as the head reads it: free of any scale."""
+    total = torch.stack(features).sum(0).float().permute(0, 2, 3, 1)
+    return F.layer_norm(total, total.shape[-1:])
 
 
 def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts, Tensor]:
