@@ -12,16 +12,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.train.packs import TINY, tiny, write_pack
 from vfi_cli import weights
 from vfi_cli.errors import InputError, ModelError, OutputError, UsageError
 from vfi_cli.model.apr import Apr
+from vfi_cli.model.config import BASE
+from vfi_cli.model.flow import FlowNet
 from vfi_cli.train import loop, report
 from vfi_cli.train.loop import Outcome, TrainJob, run
+from vfi_cli.train.recipes import RECIPES
 from vfi_cli.train.report import RunFolder
 from vfi_cli.train.state import load_state
 from vfi_cli.train.step import Measured
+from vfi_cli.train.teacher import published_name
 from vfi_cli.train.trainer import Trainer
 
 
@@ -155,3 +160,20 @@ def test_a_run_that_diverges_ends_with_an_error_and_keeps_its_last_state(pack: P
         with pytest.raises(ModelError, match="diverged: static"):
             run(worse)
     assert RunFolder(job.out).state.read_bytes() == before
+
+
+def test_the_stages_of_base_follow_each_other(tmp_path: Path, stage: Stage) -> None:
+    """As CONTRIBUTING has them: each begins with the weights of the one before."""
+    pack, teacher = write_pack(tmp_path / "pack", size=(64, 64)), tmp_path / "teacher.safetensors"
+    save_file({published_name(name): value for name, value in FlowNet().state_dict().items()}, teacher)
+    config = replace(BASE, feature=8, context=4, widths=(8, 8), patch=32)
+    start: str | None = None
+    for name in ("base-flow", "base-static", "base-patches", "base-joint"):
+        recipe = replace(RECIPES[name](0.2 / 60), config=config, crop=64, batch=2)
+        learns = recipe.learns_from_teacher
+        job = TrainJob(recipe, (pack,), tmp_path / name, start, teacher if learns else None, device="cpu")
+        assert run(job) == Outcome(1.0, None)
+        before, after = (records(job.out)[k] for k in (0, -1))
+        assert before["held_out_average_psnr"] > 10 and ("held_out_routed_gain" in after) != learns
+        start = str(RunFolder(job.out).weights)
+    assert weights.load(start or "").config == config

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from tests.model.networks import SMALL
 from tests.train.packs import TINY, tiny
+from tests.train.test_batch import sample
 from vfi_cli.engine.device import Runtime
 from vfi_cli.model.apr import Apr
 from vfi_cli.train.recipes import RECIPES
+from vfi_cli.train.step import Mode
 from vfi_cli.train.team import Team
 from vfi_cli.train.trainer import Trainer, learning_rate
 
@@ -36,3 +41,41 @@ def test_only_the_parts_of_the_recipe_learn() -> None:
 def test_refuses_a_recipe_that_cannot_be(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         tiny(1, **change)
+
+
+def test_a_step_that_cannot_be_compiled_runs_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no compiler\nand more")
+
+    runtime = Runtime(torch.device("cpu"), torch.float32)
+    torch.manual_seed(0)
+    plain = Trainer(tiny(60), Apr(TINY), runtime, Team())
+    expected = plain.step(sample(), "patches", 0.5)["static"]
+    torch.manual_seed(0)
+    fragile = Trainer(tiny(60), Apr(TINY), runtime, Team())
+    monkeypatch.setattr(fragile._compiled, "enabled", True)
+    monkeypatch.setattr(fragile._compiled, "_fast", broken)
+    for _ in range(2):
+        measured = fragile.step(sample(), "patches", 0.5)
+        assert torch.equal(measured["static"], expected) or fragile.step_number == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "the step cannot be compiled and runs slower: no compiler"
+    ]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("mode", ["whole", "patches"])
+def test_the_compiled_step_on_a_gpu_is_the_step_on_the_cpu(mode: Mode) -> None:
+    config = replace(SMALL["base"], feature=8, context=4, widths=(8, 8))
+    recipe = replace(RECIPES["base-static"](60), config=config, crop=32)
+    losses = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        trainer = Trainer(recipe, Apr(config), Runtime(torch.device(device), torch.float32), Team())
+        batch = sample()._replace(flow=None, aligned=None)
+        losses.append([trainer.step(batch, mode, 0.5)["static"].item() for _ in range(3)])
+        assert trainer._compiled.enabled == (device == "cuda")
+    assert losses[1] == pytest.approx(losses[0], rel=2e-3)

@@ -18,7 +18,9 @@ def train_command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=f"One of {', '.join(RECIPES)}.")],
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="PATH", help="Training clips: a pack, a folder with an index.csv; repeatable."),
+        typer.Option(
+            "--data", metavar="PATH", help="Training clips: a pack, Vimeo90K, X-TRAIN, videos or frames; repeatable."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Where weights, metrics and pictures go.")

@@ -6,6 +6,7 @@ convolutions.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +21,8 @@ from vfi_cli.train.batch import Batch, flatten, map_batch, to_image
 from vfi_cli.train.pairs import choose_pair
 from vfi_cli.train.recipes import Gaps
 from vfi_cli.train.windows import Frames, Window
+
+log = logging.getLogger(__name__)
 
 
 class AlignedCrops:
@@ -39,6 +42,7 @@ class AlignedCrops:
         seed: int,
         device: torch.device,
     ) -> None:
+        log.info("preparing %d crops of %d pairs", pairs * crops, pairs)
         kept = _room(pairs * crops, size)
         owners = np.random.default_rng(seed).integers(len(windows), size=pairs)
         motion = torch.empty(len(kept.t))

@@ -26,6 +26,10 @@ GATE_PACE = 8.0
 """Learning rate of the gate over that of the rest: it is small and reads ready-made statistics."""
 
 
+COMPILE_MINUTES = 6
+"""A shorter run on a GPU is not compiled: that takes about a minute for each mode of the step."""
+
+
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
     """Linear warm-up by steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
@@ -53,7 +57,8 @@ class Trainer:
             _groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay, fused=fused
         )
         step = make_step(model, recipe, teacher).to(self.device)
-        self._compiled = Compiled(step, enabled=self.device.type == "cuda")
+        worth_it = self.device.type == "cuda" and recipe.minutes >= COMPILE_MINUTES
+        self._compiled = Compiled(step, enabled=worth_it)
         self._step = team.share(self._compiled, self.device)
 
     def step(self, batch: Batch, mode: Mode, progress: float) -> Measured:
@@ -97,11 +102,12 @@ class Trainer:
 def _groups(model: Apr) -> list[dict[str, Any]]:
     parts = [(name.startswith("gate."), value) for name, value in model.named_parameters() if value.requires_grad]
     rest, gate = ([value for of_gate, value in parts if of_gate == wanted] for wanted in (False, True))
-    return [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
+    groups = [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
+    return [group for group in groups if group["params"]]
 
 
 class Compiled(nn.Module):
-    """A step that runs compiled while `enabled`; on the first call of a mode that takes a minute."""
+    """A step that runs compiled while `enabled`."""
 
     def __init__(self, step: nn.Module, *, enabled: bool) -> None:
         super().__init__()
