@@ -11,10 +11,13 @@ from torch import Tensor
 
 from tests.blend import Blend
 from tests.media import make_clip, video_times
+from tests.pictures import make_folder
 from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.jobs import routes
+from vfi_cli.jobs.evaluate import EvalJob
 from vfi_cli.jobs.interp import Progress
 from vfi_cli.jobs.overlay import OPACITY, PALETTE
+from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.jobs.routes import RoutesJob, RoutesSummary, run
 from vfi_cli.video.decode import decode
 from vfi_cli.video.probe import probe
@@ -115,6 +118,24 @@ def test_a_single_frame_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pair"):
         draw(source)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_start_after_the_end_of_the_clip_is_refused(clip: Path) -> None:
+    with pytest.raises(UsageError, match="after the end of the clip"):
+        draw(clip, start=Fraction(100))
+    assert [path.name for path in clip.parent.iterdir()] == ["in.mp4"]
+
+
+def test_pictures_are_drawn_on_too(tmp_path: Path) -> None:
+    draw(make_folder(tmp_path / "pictures", 3))
+    assert len(video_times(tmp_path / "out.mp4")) == 3
+
+
+@pytest.mark.parametrize("job", [RoutesJob, InterpJob, EvalJob])
+def test_keep_ratios_that_are_none_are_refused(job: type) -> None:
+    for routing in ((0.1, 0.2), (0.1, 0.2, 0.3, 1.4), "routed"):
+        with pytest.raises(UsageError, match="4 numbers from 0 to 1"):
+            job(**{"paths": ()} if job is EvalJob else {"source": Path("a"), "target": Path("b")}, routing=routing)
 
 
 def test_an_end_before_the_start_is_refused() -> None:

@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 
 from vfi_cli.errors import UsageError
-from vfi_cli.model.config import DYNAMIC_BLOCKS, PAPER_KEEP_RATIOS, Routing
-
-_PAPER_RATIOS = ",".join(f"{ratio:g}" for ratio in PAPER_KEEP_RATIOS)
+from vfi_cli.model.config import Routing, check_routing
 
 Fps = Annotated[str | None, typer.Option("--fps", metavar="R", help="Output rate: 60, 59.94, 60000/1001, 2.5x.")]
 InputFps = Annotated[str | None, typer.Option("--input-fps", metavar="R", help="Rate of pictures that are the input.")]
@@ -61,10 +59,6 @@ def keep_ratios(text: str) -> tuple[float, ...]:
     try:
         ratios = tuple(float(part) for part in text.split(","))
     except ValueError:
-        ratios = ()
-    if len(ratios) != DYNAMIC_BLOCKS or not all(0 <= ratio <= 1 for ratio in ratios):
-        raise UsageError(
-            f"--keep-ratio {text} is not {DYNAMIC_BLOCKS} numbers from 0 to 1",
-            remedy=f"for example {_PAPER_RATIOS}",
-        )
+        raise UsageError(f"--keep-ratio {text} is not numbers, with commas between them") from None
+    check_routing(ratios)
     return ratios

@@ -48,7 +48,7 @@ def routes_command(
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     routing = routing_of(keep_ratio, static)
-    begin = parse_time(start, "--ss") if start is not None else None
+    begin = parse_time(start or "0", "--ss")
     end = parse_time(stop, "--to") if stop is not None else None
 
     from vfi_cli.jobs.routes import RoutesJob, run

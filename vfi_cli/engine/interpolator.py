@@ -19,7 +19,7 @@ from vfi_cli.engine.device import Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.engine.ranking import Ranking, by_router, choose_route
 from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
-from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
+from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing, check_routing
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Interpolator:
     """
 
     def __init__(self, network: Apr, runtime: Runtime, routing: Routing = "router", *, compiled: bool = False) -> None:
+        check_routing(routing)
         self.network = network.to(runtime.device)
         # Flow outside the convolutions, coordinates and blending stay in float32.
         for part in network.convolutional():

@@ -20,7 +20,7 @@ from vfi_cli.jobs.clips import Clip, Frame, to_tensor
 from vfi_cli.measure import memory
 from vfi_cli.measure.flops import Cost, count_cost
 from vfi_cli.measure.stages import stage_seconds
-from vfi_cli.model.config import PAPER_KEEP_RATIOS
+from vfi_cli.model.config import PAPER_KEEP_RATIOS, check_routing
 
 Size = tuple[int, int]
 """Width, height."""
@@ -54,6 +54,7 @@ class BenchJob:
     profile: bool = False
 
     def __post_init__(self) -> None:
+        check_routing(self.routing)
         if self.warmup < 0 or self.runs < 1:
             raise UsageError(f"{self.warmup} warm-up frames and {self.runs} runs: need at least 0 and 1")
 

@@ -17,7 +17,7 @@ from vfi_cli.jobs.protocols import PROTOCOLS
 from vfi_cli.jobs.trials import HoldOut, Sample, Trial
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
-from vfi_cli.model.config import Routing
+from vfi_cli.model.config import Routing, check_routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class EvalJob:
     protocol: str | None = None
 
     def __post_init__(self) -> None:
+        check_routing(self.routing)
         if self.protocol is not None:
             if self.max_frames is not None:
                 raise UsageError("--protocol and --max-frames exclude each other")

@@ -12,7 +12,7 @@ from typing import Literal
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.jobs.still import Mask, read_mask
-from vfi_cli.model.config import Routing
+from vfi_cli.model.config import Routing, check_routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
@@ -99,6 +99,7 @@ class InterpJob:
             raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the end of the part to use does not lie after its start")
+        check_routing(self.routing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,10 @@ class Clock:
         return self._stretch * self._nominal.duration(duration)
 
 
-def plan(job: InterpJob) -> Plan:
+def plan(job: InterpJob, multiple: int | None = None) -> Plan:
     """Probe the source of `job` and settle what will be done.
+
+    multiple: frames per gap in place of those that `job` asks for; 1 adds none.
 
     Raises:
         UsageError: the request makes no sense for this clip.
@@ -183,12 +186,12 @@ def plan(job: InterpJob) -> Plan:
     source = open_source(job.source, job.input_rate)
     clip = replace(source.probe(), deinterlace=job.deinterlace)
     refuse_interlaced(clip)
-    settled = settle(job, source, clip)
+    settled = settle(job, source, clip, multiple)
     settled.streams.refuse_silence(settled.target)
     return settled
 
 
-def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
+def settle(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None = None) -> Plan:
     """What `job` would do to `source`, which holds `clip`, whether or not its picture is of a kind that is supported.
 
     Raises:
@@ -197,13 +200,13 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo) -> Plan:
     """
     if job.start >= clip.duration and not clip.live:
         raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
-    multiple, stretch, fps = job.multi, job.slowmo or 1, None
+    stretch, fps = job.slowmo or 1, None
     if job.fps is not None:
         fps = parse_rate(job.fps, clip.average_rate)
     elif job.slowmo is not None:
         fps = clip.average_rate
     else:
-        multiple = job.multi or 2
+        multiple = multiple or job.multi or 2
     target = job.target or _beside(source.beside, clip, fps, multiple, stretch)
     clip = _unlabelled(clip, job)
     encode = plan_encode(

@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfi_cli.engine.interpolator import Interpolator, build
-from vfi_cli.errors import InputError, UsageError
+from vfi_cli.errors import InputError
 from vfi_cli.jobs.clips import to_frame, to_tensor
 from vfi_cli.jobs.interp import DAMAGED, Progress
 from vfi_cli.jobs.overlay import draw_routes
 from vfi_cli.jobs.picture import to_planes, to_rgb
+from vfi_cli.jobs.plan import InterpJob, plan
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
-from vfi_cli.video.decode import decode
-from vfi_cli.video.encode import Encoder
-from vfi_cli.video.output import plan_encode
-from vfi_cli.video.probe import probe
-from vfi_cli.video.target import Target
+from vfi_cli.video.sinks import open_writer, reserve
 from vfi_cli.video.types import PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
@@ -47,13 +44,29 @@ class RoutesJob:
     routing: Routing = "router"
     device: str = "auto"
     precision: str = "auto"
-    start: Fraction | None = None
+    start: Fraction = Fraction(0)
     stop: Fraction | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.stop is not None and self.stop <= (self.start or 0):
-            raise UsageError("the end of the part to use does not lie after its start")
+        self.silent()
+
+    def silent(self) -> InterpJob:
+        """The job that writes the same clip, alone."""
+        return InterpJob(
+            source=self.source,
+            target=self.target,
+            model=self.model,
+            routing=self.routing,
+            device=self.device,
+            precision=self.precision,
+            start=self.start,
+            stop=self.stop,
+            audio=False,
+            subtitles=False,
+            data=False,
+            overwrite=self.overwrite,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +95,25 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
     """Write the clip, silent and at its own times, with the map of each pair over its left frame.
 
     Raises:
+        UsageError: the request makes no sense for this clip.
         InputError: the source cannot be read, or has a single frame.
         OutputError: the target cannot be written.
         ModelError: the model or the device is not to be had.
     """
     begin = time.monotonic()
-    clip = probe(job.source)
-    plan = plan_encode(clip, job.target, start=job.start, stop=job.stop, sound=False)
-    for note in (*clip.notes, *plan.notes):
-        log.info("%s", note)
-    stop = clip.duration if job.stop is None else min(job.stop, clip.duration)
-    expected = round((stop - (job.start or 0)) * clip.average_rate)
-    with Target(job.target, source=job.source, overwrite=job.overwrite) as target:
-        mapper = RouteMapper(build(job.model, job.device, job.precision, job.routing), plan.format)
-        with decode(clip, job.start, job.stop) as decoder, Encoder(target.part, plan) as encoder:
+    settled = plan(job.silent(), multiple=1)
+    with reserve(settled.encode, source=job.source, overwrite=job.overwrite) as target:
+        for warning in settled.warnings():
+            log.warning("%s: %s", job.source, warning)
+        mapper = RouteMapper(build(job.model, job.device, job.precision, job.routing), settled.encode.format)
+        with (
+            settled.source.decode(settled.clip, job.start or None, job.stop) as decoder,
+            open_writer(target.part, settled.encode) as encoder,
+        ):
             for frame in mapper.draw(decoder):
                 encoder.write(frame)
                 seconds = time.monotonic() - begin
-                report(Progress(encoder.frames, encoder.frames, expected, seconds, mapper.shares))
+                report(Progress(encoder.frames, encoder.frames, settled.frames, seconds, mapper.shares))
         for note in decoder.notes:
             log.warning("%s: %s", job.source, note)
         if not encoder.frames:

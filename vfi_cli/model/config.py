@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from vfi_cli.errors import UsageError
+
 DYNAMIC_BLOCKS = 4
 """d in the paper: refine blocks that a patch may skip; one static block comes before them."""
 
@@ -17,6 +19,17 @@ LARGEST = 1024
 Routing = tuple[float, ...] | Literal["router"] | None
 """Which patches run a dynamic block: those the router passes (the paper's inference), the best of a budget (a keep
 ratio per block; the router orders the patches), or all of them (None, the static network)."""
+
+
+def check_routing(routing: Routing) -> None:
+    """Raises UsageError for keep ratios that are not one number from 0 to 1 for each dynamic block."""
+    if routing is None or routing == "router":
+        return
+    if isinstance(routing, str) or len(routing) != DYNAMIC_BLOCKS or not all(0 <= ratio <= 1 for ratio in routing):
+        raise UsageError(
+            f"--keep-ratio {','.join(map(str, routing))} is not {DYNAMIC_BLOCKS} numbers from 0 to 1",
+            remedy=f"for example {','.join(map(str, PAPER_KEEP_RATIOS))}",
+        )
 
 
 @dataclass(frozen=True)
