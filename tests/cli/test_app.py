@@ -30,7 +30,9 @@ def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
 def test_help_lists_the_commands():
     done = vfi("--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("interp", "batch", "info", "eval", "bench", "routes", "train"))
+    assert all(
+        command in done.stdout for command in ("interp", "batch", "info", "eval", "bench", "routes", "study", "train")
+    )
 
 
 def test_the_version_is_printed(monkeypatch, capsys):

@@ -25,6 +25,7 @@ _COMMANDS = {
     "eval": "evaluate",
     "bench": "bench",
     "routes": "routes",
+    "study": "study",
     "train": "train",
 }
 

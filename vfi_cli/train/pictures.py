@@ -8,22 +8,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vfi_cli.measure.chart import Image, Series, draw_chart, write_text
 from vfi_cli.train.validation import Example
-
-Image = NDArray[np.uint8]
-"""(H, W, 3), BGR as OpenCV writes it."""
 
 ROWS = 6
 ERROR_GAIN = 4
 COLUMNS = ("frame 0", "frame 1", "output", "truth", f"error x{ERROR_GAIN}", "blocks per patch")
-
-PLOT = (900, 300)
-"""Columns and rows of pixels of one curve."""
-MARGIN = 60
-INK = (90, 60, 20)
 
 
 def write_sheet(path: Path, examples: Sequence[Example]) -> None:
@@ -31,7 +23,7 @@ def write_sheet(path: Path, examples: Sequence[Example]) -> None:
     side = 192
     head = np.full((24, side * len(COLUMNS), 3), 255, np.uint8)
     for column, caption in enumerate(COLUMNS):
-        _write(head, caption, (column * side + 4, 17))
+        write_text(head, caption, (column * side + 4, 17))
     rows = [np.hstack([_fit(picture, side) for picture in _pictures(example)]) for example in examples[:ROWS]]
     cv2.imwrite(str(path), np.vstack([head, *rows]))
 
@@ -66,29 +58,9 @@ def _fit(image: Image, side: int) -> Image:
 def write_curves(path: Path, records: Sequence[dict[str, Any]]) -> None:
     """A curve over the minutes for every value of the records."""
     names = dict.fromkeys(name for record in records for name in record if name not in ("step", "minutes"))
-    curves = [
-        _curve(name, np.array([(record["minutes"], record[name]) for record in records if name in record]))
-        for name in names
-    ]
+    curves = []
+    for name in names:
+        points = [(record["minutes"], record[name]) for record in records if name in record]
+        curves.append(draw_chart(f"{name}: {points[-1][1]:.4g}", [Series("", points)], unit="min", left=0))
     if curves:
         cv2.imwrite(str(path), np.vstack(curves))
-
-
-def _curve(name: str, points: NDArray[np.float64]) -> Image:
-    width, height = PLOT
-    picture = np.full((height, width, 3), 255, np.uint8)
-    low, high = points.min(0), points.max(0)
-    low[0] = 0
-    span = np.where(high > low, high - low, 1)
-    scaled = (points - low) / span * (width - 2 * MARGIN, 2 * MARGIN - height) + (MARGIN, height - MARGIN)
-    cv2.rectangle(picture, (MARGIN, MARGIN), (width - MARGIN, height - MARGIN), (200, 200, 200))
-    cv2.polylines(picture, [scaled.round().astype(np.int32)], False, INK, 2, cv2.LINE_AA)
-    _write(picture, f"{name}: {points[-1, 1]:.4g}", (MARGIN, MARGIN - 12))
-    for value, row in ((high[1], MARGIN + 5), (low[1], height - MARGIN)):
-        _write(picture, f"{value:.3g}", (4, row))
-    _write(picture, f"{high[0]:.3g} min", (width - MARGIN - 60, height - MARGIN + 20))
-    return picture
-
-
-def _write(picture: Image, text: str, corner: tuple[int, int]) -> None:
-    cv2.putText(picture, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)

@@ -1,0 +1,104 @@
+"""`vfi study`: whether routing pays, and whether the router earns its keep."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vfi_cli.cli import console
+from vfi_cli.cli.options import Debug, Device, Json, Model, Precision, Quiet, Verbose, keep_ratios
+from vfi_cli.cli.table import print_table
+
+if TYPE_CHECKING:
+    from vfi_cli.jobs.evaluate import BadClip
+    from vfi_cli.jobs.study import ClipStudy, StudyReport
+
+
+def study_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Videos, folders of PNG or JPEG frames, or folders of either."),
+    ],
+    target: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="For the figures and pictures; made if need be.")
+    ],
+    model: Model = "lite",
+    keep_ratio: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep-ratio",
+            metavar="A,B,C,D",
+            help="Share of the patches that each of the four refine blocks works on; repeatable.",
+            show_default="the paper's, two smaller, one larger",
+        ),
+    ] = None,
+    max_frames: Annotated[
+        int | None, typer.Option("--max-frames", metavar="N", help="Frames to read of each clip, else all.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random routes.")] = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Compare ways to route by hold-out: PSNR in dB against the arithmetic of a generated frame.
+
+    At each keep ratio the patches are chosen by the router, by how much the two warped frames differ there, and at
+    random; beside them stand the router without a ratio, the static network, and its first block alone. Even frames go
+    in, odd frames are the truth. FOLDER gets study.csv, study.json, curve.png and the route maps of each clip.
+
+    A clip that cannot be used is named and the others go on: exit code 5, or 3 if none could be.
+    """
+    console.set_up_logging(quiet=quiet, verbose=verbose or debug)
+    budgets = tuple(keep_ratios(text) for text in keep_ratio or ())
+
+    from vfi_cli.jobs.evaluate import BadClip
+    from vfi_cli.jobs.study import BUDGETS, StudyJob, run
+    from vfi_cli.jobs.study_folder import StudyFolder, as_dict
+
+    job = StudyJob(
+        paths=tuple(paths),
+        model=model,
+        device=device,
+        precision=precision,
+        budgets=budgets or BUDGETS,
+        max_frames=max_frames,
+        seed=seed,
+    )
+    folder = StudyFolder(target)
+
+    def tell(result: ClipStudy | BadClip) -> None:
+        if isinstance(result, BadClip):
+            console.say(f"vfi: {result.clip} cannot be used: {result.error}")
+        elif not quiet:
+            console.say(f"vfi: {result.clip}: {result.frames} frames along {len(result.points)} routes")
+
+    report = run(job, tell, folder.add_maps)
+    folder.write(job, report)
+    if as_json:
+        console.print_data(as_dict(job, report))
+    elif not quiet and report.mean:
+        _print(report)
+    return report.exit_code
+
+
+def _print(report: StudyReport) -> None:
+    static = report.mean[-1]
+    rows = [
+        (
+            f"{point.psnr:.3f}",
+            f"{point.psnr - static.psnr:+.3f}",
+            f"{point.flops / 1e9:.2f}",
+            f"{point.flops / static.flops:.1%}",
+            point.rule,
+            ",".join(f"{ratio:.3g}" for ratio in point.ratios or point.shares),
+        )
+        for point in report.mean
+    ]
+    headings = ("PSNR", "to static", "GFLOPs", "of static", "rule", "share of the patches per block")
+    print_table(headings, rows, sys.stdout, numbers=4)
