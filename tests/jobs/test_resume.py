@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import random
 import resource
@@ -20,10 +21,14 @@ import pytest
 import torch
 
 from tests.blend import Blend
+from tests.jobs import victim
 from tests.media import audio_packets, make_clip, video_times
+from tests.model.networks import SMALL, untrained
 from vfi_cli.engine.device import Runtime
+from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import DeviceError, InputError, ModelError, OutputError
 from vfi_cli.jobs import interp
+from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.interp import InterpJob, Progress, Summary, run
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.encode import Encoder
@@ -171,7 +176,7 @@ class OnAnotherDevice(Blend):
         ({"audio": False}, "audio was True, now False"),
         ({"scene_threshold": 0.9}, "scene_threshold was"),
         ({"blend": OnAnotherDevice()}, "device was CPU"),
-        ({"blend": type("Other", (Blend,), {})()}, "model was Blend, now Other"),
+        ({"blend": type("Other", (Blend,), {})()}, "model was lite (Blend), now lite (Other)"),
     ],
 )
 def test_another_job_is_refused_and_changes_nothing(clip: Path, tmp_path: Path, changed, named: str):
@@ -212,22 +217,15 @@ def test_another_version_is_refused(clip: Path, tmp_path: Path, monkeypatch, nam
         do(clip, tmp_path / "out.mp4")
 
 
-def test_other_weights_by_the_same_name_are_refused(clip: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(interp, "build", lambda *_: Blend())
-    weights = tmp_path / "weights"
-    monkeypatch.setattr("vfi_cli.weights.find", lambda _: weights)
-    target = tmp_path / "out.mp4"
-    weights.write_bytes(b"old")
-
-    def stop(progress: Progress) -> None:
-        if progress.written == 30:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(InterpJob(source=clip, target=target), stop)
-    weights.write_bytes(b"new")
-    with pytest.raises(OutputError, match="model was lite"):
-        run(InterpJob(source=clip, target=target))
+def test_other_weights_by_the_same_name_are_another_job(clip: Path):
+    job = InterpJob(source=clip)
+    network = untrained(SMALL["lite"])
+    marks = fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE)
+    assert fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE) == marks
+    with torch.no_grad():
+        next(network.parameters()).mul_(2)
+    other = fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE)
+    assert {name for name in marks if marks[name] != other[name]} == {"model"}
 
 
 def test_restart_begins_anew(clip: Path, whole, tmp_path: Path):
@@ -334,51 +332,31 @@ def contents_of_any(path: Path) -> tuple[list[Fraction], list[bytes]]:
 
 # Killed at any moment -------------------------------------------------------------------------------------------------
 
-# `vfi` with the stub as its model and short pieces. argv[1]: after how many seconds of work to die, or "".
-CHILD = f"""
-import os, signal, sys, threading, time, vfi_cli.jobs.interp as job
-from tests.blend import Blend
-class Slow(Blend):
-    def between(self, *arguments):
-        time.sleep(0.01)
-        return super().between(*arguments)
-def build(*_):
-    if delay:
-        death = threading.Timer(float(delay), os.kill, (os.getpid(), signal.SIGKILL))
-        death.daemon = True
-        death.start()
-    return Slow()
-delay = sys.argv.pop(1)
-job.build, job.SEGMENT_FRAMES = build, {PIECE}
-from vfi_cli.cli.app import main
-main()
-"""
 
-
-def child(clip: Path, target: Path, *options: str, die_after: float | None = None, **more) -> subprocess.Popen[str]:
-    command = ["interp", str(clip), "-o", str(target), "-q", *options]
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, "" if die_after is None else str(die_after), *command],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        **more,
-    )
+def child(clip: Path, target: Path, **more) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.jobs.victim", str(PIECE), str(clip), str(target)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], **more)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     return process.returncode, err
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(clip: Path, whole, tmp_path: Path, kills: int):
+    nursery = multiprocessing.get_context("forkserver")
+    nursery.set_forkserver_preload(["tests.jobs.victim"])  # so that they need not import everything each time
     draw, survived, job = random.Random(kills), 0, 0
     while survived < kills:
-        job, target, code = job + 1, tmp_path / f"{job}.mp4", 1
-        while code and not target.exists():  # it can be killed between putting it in place and the end
-            code, err = finish(child(clip, target, die_after=draw.uniform(0, 1.2)))
-            assert code in (0, -signal.SIGKILL), err
+        job, target, code = job + 1, tmp_path / f"{job}.mp4", None
+        while code != 0 and not target.exists():  # it can be killed between putting it in place and the end
+            delay = {"die_after": draw.uniform(0, 1)}
+            process = nursery.Process(target=victim.work, args=(PIECE, str(clip), str(target)), kwargs=delay)
+            process.start()
+            process.join(300)
+            code = process.exitcode
+            assert code in (0, -signal.SIGKILL)
             survived += code != 0
         assert contents(target) == whole[1]
         assert code or not folder_of(target).exists()

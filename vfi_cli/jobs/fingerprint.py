@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import torch
 
-from vfi_cli import __version__, weights
-from vfi_cli.engine.device import Runtime
+from vfi_cli import __version__
+from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.video.sequence import find_pictures
 
@@ -21,21 +21,20 @@ _ENDS = 1 << 20  # bytes at either end of a file that tell it from others
 _ELSEWHERE = {"source", "target", "model", "device", "precision", "overwrite", "strict", "restart"}
 
 
-def fingerprint(
-    job: InterpJob, *, model: str, runtime: Runtime, extradata: bytes | None, length: int
-) -> dict[str, str]:
+def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:
     """Names that mean something to the user, and what they stand for in this run.
 
     Args:
-        model: from `weights_identity`, or what else tells one interpolator from another.
         extradata: what the encoder says about the picture.
         length: of a piece, in frames.
+
+    Raises InputError or OSError if the input is gone.
     """
     options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE}
     return {
         "input": identity(job.source),
-        "model": model,
-        "device": runtime.label,
+        "model": f"{job.model} ({_network(interpolator)})",
+        "device": interpolator.runtime.label,
         **{name: identity(value) if isinstance(value, Path) else str(value) for name, value in options.items()},
         "piece": f"{length} frames",
         "encoder": _digest(extradata or b""),
@@ -45,9 +44,16 @@ def fingerprint(
     }
 
 
-def weights_identity(model: str) -> str:
-    """What tells a model from another by the same name. Raises ModelError where there are no weights."""
-    return f"{model} ({_digest(weights.find(model).read_bytes())})"
+def _network(interpolator: Interpolator) -> str:
+    """What tells its weights from others."""
+    if not isinstance(interpolator, Interpolator):  # a stand-in
+        return type(interpolator).__qualname__
+    digest = hashlib.sha256()
+    for name, tensor in interpolator.network.state_dict().items():
+        digest.update(name.encode())
+        values = tensor.cpu().clone(memory_format=torch.contiguous_format).flatten()  # numpy knows no bfloat16
+        digest.update(values.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def identity(path: Path) -> str:

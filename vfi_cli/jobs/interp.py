@@ -19,7 +19,7 @@ from typing import Any
 
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError
-from vfi_cli.jobs.fingerprint import fingerprint, weights_identity
+from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.journal import Journal
 from vfi_cli.jobs.plan import InterpJob, Plan, plan
 from vfi_cli.jobs.stages import Stages, StageTime
@@ -206,9 +206,8 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
     """Write the picture piece by piece, but for the pieces that an interrupted run has finished, and join them."""
     job, encode = settled.job, settled.encode
     extradata = rehearse(target.part, encode, _copy(settled))
-    model = type(given).__qualname__ if given else weights_identity(job.model)
     interpolator = given or _build(job)
-    marks = fingerprint(job, model=model, runtime=interpolator.runtime, extradata=extradata, length=SEGMENT_FRAMES)
+    marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
     journal = Journal(target, marks, restart=job.restart)
     if journal.segments:
         log.info("%s: going on after %d frames", settled.target, journal.frames)
