@@ -164,12 +164,12 @@ class _Way:
 
 
 def _ways(job: StudyJob) -> list[_Way]:
-    """From the cheapest to the static network; chance begins anew, so that no clip depends on those before it."""
-    ways = [_Way("first block", NONE, by_difference)]
+    """All rules at each budget, then what needs none; chance begins anew, so that clips do not depend on each other."""
+    ways: list[_Way] = []
     for budget in sorted(job.budgets, key=sum):
         rankings = (by_router, by_difference, by_chance(job.seed))
         ways += [_Way(rule, budget, ranking) for rule, ranking in zip(RULES, rankings, strict=True)]
-    return [*ways, _Way("router alone", "router"), _Way("static", None)]
+    return [*ways, _Way("first block", NONE, by_difference), _Way("router alone", "router"), _Way("static", None)]
 
 
 def study_clip(

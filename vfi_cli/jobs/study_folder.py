@@ -35,10 +35,9 @@ class StudyFolder:
             raise OutputError(f"cannot be a folder: {error.strerror}", path=path) from error
 
     def add_maps(self, clip: str, maps: Sequence[RouteMap]) -> None:
-        """routes-01-NAME.png: a clip under its route maps, three in a row."""
+        """routes-01-NAME.png: a clip under its route maps, a row per budget, then those without one."""
         self._maps += 1
         pictures = [_captioned(route_map) for route_map in maps]
-        pictures += [np.full_like(pictures[0], 255)] * (-len(pictures) % len(RULES))
         rows = [np.hstack(pictures[at : at + len(RULES)]) for at in range(0, len(pictures), len(RULES))]
         self._write_picture(f"routes-{self._maps:02d}-{clip.replace('/', '-')}.png", np.vstack(rows))
 
@@ -89,10 +88,10 @@ def _cells(point: Point) -> tuple[object, ...]:
 
 def _curve_of(report: StudyReport) -> Image:
     """PSNR over GFLOPs: a line per rule, from the first block alone to the static network."""
-    first, *_, static = report.mean
+    *_, first, alone, static = report.mean
     lines = [[first, *(point for point in report.mean if point.rule == rule), static] for rule in RULES]
     series = [Series(line[1].rule, [_place(point) for point in line]) for line in lines]
-    series += [Series(point.rule, [_place(point)]) for point in report.mean if point.rule == "router alone"]
+    series.append(Series(alone.rule, [_place(alone)]))
     title = f"PSNR (dB), mean of {len(report.clips)} clips"
     return draw_chart(title, series, unit="GFLOPs", size=CHART)
 
