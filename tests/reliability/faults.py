@@ -65,6 +65,14 @@ def _torch() -> Any:
     return torch
 
 
+def crew() -> None:
+    """`blend` for every worker of a batch."""
+    from tests import crews
+    from vfi_cli.jobs.crew import Crew
+
+    Crew.__init__.__defaults__ = (crews.blend,)  # type: ignore[misc]
+
+
 def file_size(limit: str) -> None:
     """No file grows beyond `limit` bytes: a disk that is full. Python ignores the signal, so that writing fails."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -174,7 +182,7 @@ def closed(stream: str) -> None:
 FAULTS: dict[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        *(blend, slow, out_of_memory, lost_device, file_size, encoder, muxer, stuck, killed_at_commit),
+        *(blend, slow, crew, out_of_memory, lost_device, file_size, encoder, muxer, stuck, killed_at_commit),
         *(clock, no_cuda, threads, no_home, umask, removed_folder, closed),
     )
 }
