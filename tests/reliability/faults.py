@@ -35,6 +35,20 @@ def out_of_memory(pairs: str) -> None:
     _network(fail)
 
 
+def small_memory(pixels: str) -> None:
+    """The device holds no more of a frame than so many pixels; the network is the real one."""
+    from vfi_cli.model.apr import Apr
+
+    describe = Apr.describe
+
+    def limited(self: Apr, image: Any) -> Any:
+        if image.shape[-2] * image.shape[-1] > int(pixels):
+            raise _torch().OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return describe(self, image)
+
+    Apr.describe = limited  # type: ignore[method-assign]
+
+
 def lost_device(pairs: str) -> None:
     """`blend`, whose device goes away after some pairs."""
 
@@ -182,7 +196,19 @@ def closed(stream: str) -> None:
 FAULTS: dict[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        *(blend, slow, crew, out_of_memory, lost_device, file_size, encoder, muxer, stuck, killed_at_commit),
+        *(
+            blend,
+            slow,
+            crew,
+            out_of_memory,
+            small_memory,
+            lost_device,
+            file_size,
+            encoder,
+            muxer,
+            stuck,
+            killed_at_commit,
+        ),
         *(clock, no_cuda, threads, no_home, umask, removed_folder, closed),
     )
 }

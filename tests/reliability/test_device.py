@@ -20,6 +20,24 @@ from vfi_cli.weights import find
 case = pytest.mark.reliability
 
 
+@case(51)
+@pytest.mark.slow
+def test_memory_that_runs_out_leads_to_smaller_tiles_and_a_warning(vfi, tmp_path):
+    clip = make_clip(tmp_path / "in.mp4", 3, width=640, height=320)
+    done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["small_memory=160000"], timeout=120)
+    assert done.code == 0 and "frames are made in tiles" in done.err, done
+    assert len(video_times(tmp_path / "out.mp4")) == 6
+
+
+@case(52)
+@pytest.mark.slow
+def test_memory_for_no_tile_at_all_is_an_error_that_leaves_nothing(vfi, tmp_path, unchanged):
+    clip = make_clip(tmp_path / "in.mp4", 3, width=640, height=320)
+    with unchanged():
+        done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["small_memory=0"], timeout=120)
+    assert done.code == 6 and "out of memory" in done.err, done
+
+
 @case(52)
 def test_memory_that_runs_out_for_good_is_an_error_that_leaves_nothing(vfi, clip, unchanged):
     with unchanged():

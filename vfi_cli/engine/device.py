@@ -19,6 +19,13 @@ KEPT_BYTES = 1 << 30
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class OutOfMemoryError(DeviceError):
+    """The device cannot hold what is to be computed."""
+
+    def __init__(self) -> None:
+        super().__init__("out of memory", remedy="use a smaller clip, or a device with more memory")
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A device and the type of its convolutions; flow, coordinates and blending are float32 everywhere."""
@@ -85,7 +92,7 @@ def _native_half(device: torch.device) -> torch.dtype | None:
 
 @contextlib.contextmanager
 def failures_of_the_device() -> Iterator[None]:
-    """Raises DeviceError where torch or Python run out of memory, and where the device breaks down."""
+    """Raises OutOfMemoryError where torch or Python run out of memory, DeviceError where the device breaks down."""
     try:
         yield
     except torch.AcceleratorError as error:
@@ -94,9 +101,9 @@ def failures_of_the_device() -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
-        raise DeviceError("out of memory", remedy="use a smaller clip, or a device with more memory") from error
+        raise OutOfMemoryError from error
     except MemoryError as error:
-        raise DeviceError("out of memory", remedy="use a smaller clip, or a device with more memory") from error
+        raise OutOfMemoryError from error
 
 
 def _keep_freed_memory() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,13 +15,15 @@ from torch.profiler import record_function
 from vfi_cli import weights
 from vfi_cli.engine import routed
 from vfi_cli.engine.alpha import interpolate_alpha
-from vfi_cli.engine.device import Runtime, failures_of_the_device, resolve
+from vfi_cli.engine.device import OutOfMemoryError, Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.engine.ranking import Ranking, by_router, choose_route
+from vfi_cli.engine.tiling import in_tiles, splits
 from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing, check_routing
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RECOMPILE_LIMIT = 64
 """The refine blocks share their code: sizes, and fixed and changing patch counts, add up."""
@@ -34,6 +36,12 @@ class Prepared(NamedTuple):
     height: int
     width: int
     alpha: Tensor | None = None  # (1, 1, H', W') opacity, padded like the frame
+
+    @property
+    def rgb(self) -> Tensor:
+        """(3, H, W), or (4, H, W) with opacity."""
+        image = self.described.image if self.alpha is None else torch.cat((self.described.image, self.alpha), 1)
+        return crop(image, self.height, self.width)
 
 
 class Warped(NamedTuple):
@@ -53,6 +61,8 @@ class Interpolator:
     compiled: hand the convolutional parts to torch.compile. It costs some seconds at the first frame of a size, and
     as much again when the router first picks another number of patches; from then on that number is dynamic.
 
+    Where the device has too little memory for a frame, `between` makes those of the clip in tiles from then on.
+
     route_shares: running mean, over the generated frames, of the share of patches that ran each dynamic block.
     """
 
@@ -68,6 +78,7 @@ class Interpolator:
         self.routing = routing
         self.route_shares: tuple[float, ...]
         self._generated: int
+        self._tiles: int
         self._last: tuple[routed.Route, int, int] | None
         self.begin_clip()
 
@@ -80,10 +91,11 @@ class Interpolator:
         self.route_shares = (0.0,) * DYNAMIC_BLOCKS
         self._generated = 0
         self._last = None
+        self._tiles = 1  # along either side
 
     @property
     def last_routes(self) -> NDArray[np.bool_]:
-        """The blocks that each patch ran in the last generated frame: (n_h, n_w, d)."""
+        """The blocks that each patch ran in the last generated frame, or in its last tile: (n_h, n_w, d)."""
         if self._last is None:
             return np.zeros((0, 0, DYNAMIC_BLOCKS), bool)
         route, rows, columns = self._last
@@ -93,12 +105,9 @@ class Interpolator:
     @torch.inference_mode()
     def prepare(self, rgb: Tensor) -> Prepared:
         """A frame (3, H, W), float32 RGB in [0, 1]; (4, H, W) with opacity, which moves as the colours do."""
-        channels, height, width = rgb.shape
-        multiple = self.network.multiple(height, width)
-        with failures_of_the_device(), record_function("vfi::prepare"):
-            rgb = rgb.to(self.device, non_blocking=True)
-            alpha = pad(rgb[3:], multiple) if channels == 4 else None
-            return Prepared(self.network.describe(pad(rgb[:3], multiple)), height, width, alpha)
+        return self._within_memory(
+            rgb, lambda: self._prepare(rgb.to(self.device, non_blocking=True), describe=self._tiles == 1)
+        )
 
     @torch.inference_mode()
     def between(self, left: Prepared, right: Prepared, times: Sequence[float]) -> list[Tensor]:
@@ -106,14 +115,25 @@ class Interpolator:
 
         With opacity in both, each is (4, H, W). The flow is estimated once for all times.
         """
-        with failures_of_the_device():
+
+        def whole(left: Prepared, right: Prepared) -> list[Tensor]:
             flow = self._flow(left, right)
             return [self._generate(self._warp(left, right, flow, float(t)), self.routing, by_router) for t in times]
 
+        def tile(left: Tensor, right: Tensor) -> list[Tensor]:
+            return whole(self._prepare(left), self._prepare(right))
+
+        def work() -> list[Tensor]:
+            return whole(left, right) if self._tiles == 1 else in_tiles(left.rgb, right.rgb, self._tiles, tile)
+
+        return self._within_memory(left.described.image, work)
+
     @torch.inference_mode()
     def warp(self, left: Prepared, right: Prepared, t: float) -> Warped:
-        """The first half of `between`, for one time: on what several routes can be tried."""
+        """The first half of `between`, for one time: on what several routes can be tried. Never in tiles."""
         with failures_of_the_device():
+            if self._tiles > 1:
+                raise OutOfMemoryError
             return self._warp(left, right, self._flow(left, right), t)
 
     @torch.inference_mode()
@@ -121,6 +141,30 @@ class Interpolator:
         """The second half of `between`: the frame, by the patches that `routing` passes in the order of `ranking`."""
         with failures_of_the_device():
             return self._generate(warped, routing, ranking)
+
+    def _within_memory(self, rgb: Tensor, work: Callable[[], T]) -> T:
+        """Does `work` on frames like `rgb`, with smaller tiles as long as it takes more memory than there is."""
+        while True:
+            try:
+                with failures_of_the_device():
+                    return work()
+            except OutOfMemoryError:
+                height, width = rgb.shape[-2:]
+                if not splits(height, width, 2 * self._tiles):
+                    raise
+            # Only here is the error gone, which held on to everything that the attempt had computed.
+            self._tiles *= 2
+            log.warning("out of memory: frames are made in tiles, %d x %d, from here on", self._tiles, self._tiles)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _prepare(self, rgb: Tensor, *, describe: bool = True) -> Prepared:
+        channels, height, width = rgb.shape
+        multiple = self.network.multiple(height, width)
+        with record_function("vfi::prepare"):
+            image = pad(rgb[:3], multiple)
+            described = self.network.describe(image) if describe else Described(image, [], [])
+            return Prepared(described, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
 
     def _flow(self, left: Prepared, right: Prepared) -> Tensor:
         with record_function("vfi::flow"):
