@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 SIZE = (900, 300)
 """Columns and rows of pixels."""
 MARGIN = 60
-LINE = 18
+LEGEND = 105
 INK = (90, 60, 20)
 COLOURS = (INK, (40, 40, 210), (60, 150, 30), (150, 150, 150), (0, 140, 230))
 FEW = 16
@@ -57,10 +57,10 @@ def draw_chart(
         cv2.polylines(picture, [places], False, colour, 2, cv2.LINE_AA)
         for place in places.tolist() if len(places) <= FEW else ():
             cv2.circle(picture, place, 4, colour, cv2.FILLED, cv2.LINE_AA)
-        write_text(picture, one.name, (width - 4 * MARGIN, height - MARGIN - LINE * (len(series) - number)), colour)
+        write_text(picture, one.name, (width - MARGIN - LEGEND * (len(series) - number), MARGIN - 12), colour)
     write_text(picture, title, (MARGIN, MARGIN - 12))
     for value, row in ((high[1], MARGIN + 5), (low[1], height - MARGIN)):
-        write_text(picture, f"{value:.4g}", (4, row))
+        write_text(picture, f"{value:.6g}", (4, row))
     for value, column in ((low[0], MARGIN), (high[0], width - 2 * MARGIN)):
         write_text(picture, f"{value:.3g} {unit}", (column, height - MARGIN + 20))
     return picture
