@@ -18,7 +18,7 @@ from tests.cli.test_app import run
 from tests.media import make_clip, number_of
 from tests.streams import make_rich
 from vfi_cli.cli import console
-from vfi_cli.jobs.interp import Progress
+from vfi_cli.jobs.summary import Progress
 
 # `vfi` with a model that needs a moment for every frame.
 SLOW = """

@@ -10,9 +10,9 @@ from tests.blend import Blend
 from tests.media import make_clip, truncated
 from vfi_cli.errors import DeviceError, InputError, LimitError, OutputError, UsageError, VfiError
 from vfi_cli.jobs.batch import BatchJob, BatchReport, Outcome, State, Survey, run, survey
-from vfi_cli.jobs.interp import Progress, Summary
 from vfi_cli.jobs.interp import run as interpolate
 from vfi_cli.jobs.plan import InterpJob
+from vfi_cli.jobs.summary import Progress, Summary
 from vfi_cli.jobs.worker import make_folder
 
 

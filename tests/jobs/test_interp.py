@@ -16,7 +16,8 @@ from tests.media import audio_packets, make_clip, number_of, truncated, video_ti
 from tests.streams import make_rich
 from vfi_cli.errors import InputError, ModelError, OutputError, UsageError, VfiError
 from vfi_cli.jobs.duplicates import Deduplication
-from vfi_cli.jobs.interp import DAMAGED, InterpJob, Progress, Summary, interpolate_video, run
+from vfi_cli.jobs.interp import InterpJob, interpolate_video, run
+from vfi_cli.jobs.summary import DAMAGED, Progress, Summary
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.mux import Muxer
 from vfi_cli.video.probe import probe

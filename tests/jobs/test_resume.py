@@ -29,7 +29,8 @@ from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import DeviceError, InputError, ModelError, OutputError
 from vfi_cli.jobs import interp
 from vfi_cli.jobs.fingerprint import fingerprint
-from vfi_cli.jobs.interp import InterpJob, Progress, Summary, run
+from vfi_cli.jobs.interp import InterpJob, run
+from vfi_cli.jobs.summary import Progress, Summary
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.mux import Muxer

@@ -15,10 +15,10 @@ from tests.pictures import make_folder
 from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.jobs import routes
 from vfi_cli.jobs.evaluate import EvalJob
-from vfi_cli.jobs.interp import Progress
 from vfi_cli.jobs.overlay import OPACITY, PALETTE
 from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.jobs.routes import RoutesJob, RoutesSummary, run
+from vfi_cli.jobs.summary import Progress
 from vfi_cli.video.decode import decode
 from vfi_cli.video.probe import probe
 

@@ -128,11 +128,12 @@ def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchRepor
         count += 1
         log.info("%d of %d: %s", count, len(surveyed.names), _words(outcome))
 
-    with Crew(surveyed.job.like, places[: len(surveyed.plans)]) as crew, console.ProgressBar(quiet=quiet) as bar:
+    at_most = len(surveyed.plans)
+    with Crew(surveyed.job.like, places, at_most=at_most) as crew, console.ProgressBar(quiet=quiet) as bar:
         try:
             return run(surveyed, crew, tell, bar)
-        except SystemExit:  # by a signal
-            log.info("what is finished stays: the same command goes on with the rest")
+        except SystemExit as error:  # by a signal
+            error.add_note("what is finished stays: the same command goes on from there")
             raise
 
 

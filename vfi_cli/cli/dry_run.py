@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def little_room(surveyed: Survey) -> Iterator[str]:
-    """A warning, if the outputs may not fit on the disk."""
+    """A warning, if the outputs may not fit on the disk, together with the pieces of the largest one."""
     from vfi_cli.jobs.estimate import estimate, free_bytes
 
-    needed = sum(estimate(settled).size for settled in surveyed.plans)
+    sizes = [estimate(settled).size for settled in surveyed.plans]
+    needed = sum(sizes) + max(sizes, default=0)
     free = free_bytes(surveyed.job.target)
     if needed > free:
         yield f"the outputs may take about {in_bytes(needed)}, but only {in_bytes(free)} are free"

@@ -14,7 +14,7 @@ from vfi_cli.cli.options import Debug, Json, Quiet, Verbose
 from vfi_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.interp import Summary
+    from vfi_cli.jobs.summary import Summary
 
 
 @takes_interp_options

@@ -13,15 +13,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from vfi_cli.errors import InputError, OutputError, UsageError, VfiError
 from vfi_cli.jobs.discovery import Found, find_videos, listed_videos
 from vfi_cli.jobs.plan import InterpJob, Plan, plan, settle
+from vfi_cli.jobs.summary import Progress, Summary
 from vfi_cli.video.probe import probe
-
-if TYPE_CHECKING:  # it loads torch, which a batch with nothing left to do can spare
-    from vfi_cli.jobs.interp import Progress, Summary
 
 # Exit codes from the worst to the best: that of a batch is the worst of its clips.
 _WORST_FIRST = (1, 6, 4, 7, 3, 2, 5, 0)
@@ -183,22 +181,20 @@ def run(
         tell: is called for each clip that ends.
         report: is told how far all of them are, now and then.
     """
-    from vfi_cli.jobs.interp import Progress
-
     begin = time.monotonic()
     outcomes = list(surveyed.outcomes)
-    counts = [(0, 0, settled.frames) for settled in surveyed.plans]  # frames read, written, expected
+    counts = [(0, 0, settled.frames, 0) for settled in surveyed.plans]  # frames read, written, expected, kept
     for number, event in crew.run([settled.job for settled in surveyed.plans]):
         if isinstance(event, Progress):
-            counts[number] = event.read, event.written, event.expected
-            read, written, expected = map(sum, zip(*counts, strict=True))
-            report(Progress(read, written, expected, time.monotonic() - begin, event.route_shares))
+            counts[number] = event.read, event.written, event.expected, event.kept
+            read, written, expected, kept = map(sum, zip(*counts, strict=True))
+            report(Progress(read, written, expected, time.monotonic() - begin, event.route_shares, kept))
             continue
         settled = surveyed.plans[number]
         if isinstance(event, VfiError):
-            counts[number] = 0, 0, 0
+            counts[number] = 0, 0, 0, 0
         else:
-            counts[number] = event.frames_in, event.frames_out, event.frames_out
+            counts[number] = event.frames_in, event.frames_out, event.frames_out, event.kept
         outcomes.append(_outcome(surveyed.name_of(settled), settled.target, event))
         tell(outcomes[-1])
     place = {name: index for index, name in enumerate(surveyed.names)}
@@ -215,8 +211,9 @@ def _outcome(name: Path, target: Path | None, event: Summary | VfiError) -> Outc
 
 
 def _words(error: VfiError) -> str:
-    """What happened and what to do, without the name of the file."""
-    return f"{error.what} ({error.remedy})" if error.remedy else error.what
+    """What happened, what to do, and what is left, without the name of the file."""
+    what = f"{error.what} ({error.remedy})" if error.remedy else error.what
+    return "; ".join([what, *getattr(error, "__notes__", [])])
 
 
 def _look_at(job: BatchJob, found: Found, beside: bool) -> Plan | Outcome:

@@ -17,19 +17,23 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import get_context
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from multiprocessing.resource_tracker import ensure_running
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import DeviceError, VfiError
-from vfi_cli.jobs.interp import Progress, Summary
+from vfi_cli.jobs.messages import FROM_TERMINAL, Build, LogLine, Message, Ready
 from vfi_cli.jobs.plan import InterpJob
-from vfi_cli.jobs.worker import Build, LogLine, Message, Ready, build_network, serve
+from vfi_cli.jobs.summary import Progress, Summary
+
+if TYPE_CHECKING:
+    from vfi_cli.engine.interpolator import Interpolator
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +41,29 @@ GRACE = 1.0
 """Seconds that a worker has to unwind before it is killed."""
 
 
+def build_network(job: InterpJob) -> Interpolator:
+    """The interpolator that `job` asks for. Raises VfiError."""
+    from vfi_cli.engine.interpolator import build
+
+    return build(job.model, job.device, job.precision, job.routing)
+
+
 class Crew:
-    """A worker for each entry of `devices`; all are ready when this returns. As a context manager it stops them.
+    """A worker for each entry of `devices`, `at_most` so many; all are ready when this returns. As a context manager it
+    stops them.
 
     Args:
         like: a job; the network of all of them is that of this one.
-        devices: where the network of each worker runs, see `engine.device.resolve`. They share the CPUs evenly.
+        devices: where the network of each worker runs, see `engine.device.resolve`. They share the CPUs evenly; who is
+            not started keeps its share, so that a run with few clips left computes as the one before it did.
         make: gives a worker its interpolator; it must be able to import it.
 
     Raises VfiError if a worker cannot start, e.g. because its device is not there.
     """
 
-    def __init__(self, like: InterpJob, devices: Sequence[str], make: Build = build_network) -> None:
+    def __init__(
+        self, like: InterpJob, devices: Sequence[str], make: Build = build_network, *, at_most: int | None = None
+    ) -> None:
         self._like = like
         self._make = make
         self._threads = max(1, available_cpus() // len(devices))
@@ -56,7 +71,7 @@ class Crew:
         self._vacant: list[str] = []  # devices whose worker died at work
         self._lost: VfiError | None = None  # why a worker could not start
         try:
-            self._workers += [self._start(device) for device in devices]
+            self._workers += [self._start(device) for device in devices[:at_most]]
             while not all(worker.ready for worker in self._workers):
                 for worker in self._with_news():
                     self._hear(worker)
@@ -151,8 +166,9 @@ class _Worker:
         if level == logging.INFO:  # notes that every clip would repeat
             level = logging.WARNING
         # A daemon, so that a parent that forgets it does not wait for it at exit.
-        self.process = context.Process(target=serve, args=(far, like, make, level), daemon=True)
-        with _environment("OMP_NUM_THREADS", str(threads)), _held_back(signal.SIGINT, signal.SIGHUP):
+        self.process = context.Process(target=_work, args=(far, like, make, level), daemon=True)
+        ensure_running()  # of itself it would let signals through
+        with _environment("OMP_NUM_THREADS", str(threads)), _held_back(FROM_TERMINAL):
             self.process.start()
         far.close()
 
@@ -176,6 +192,13 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.link.close()
+
+
+def _work(link: Connection, like: InterpJob, make: Build, log_level: int) -> None:
+    """The process."""
+    from vfi_cli.jobs.worker import serve
+
+    serve(link, like, make, log_level)
 
 
 def _death(code: int | None) -> VfiError:
@@ -202,11 +225,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 @contextmanager
-def _held_back(*signals: signal.Signals) -> Iterator[None]:
-    """Processes started inside never see `signals`, this one sees them afterwards.
-
-    A terminal sends them to the whole group, but it is for the parent to end its workers.
-    """
+def _held_back(signals: Collection[signal.Signals]) -> Iterator[None]:
+    """Processes started inside never see `signals`, this one sees them afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield

@@ -12,8 +12,8 @@ import numpy as np
 from vfi_cli.engine.interpolator import Interpolator, Prepared, build
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.clips import Frame, find_clips, to_frame, to_tensor
-from vfi_cli.jobs.interp import DAMAGED
 from vfi_cli.jobs.protocols import PROTOCOLS
+from vfi_cli.jobs.summary import DAMAGED
 from vfi_cli.jobs.trials import HoldOut, Sample, Trial
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim

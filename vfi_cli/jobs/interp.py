@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.journal import Journal
 from vfi_cli.jobs.plan import InterpJob, Plan, plan
 from vfi_cli.jobs.stages import Stages, StageTime
+from vfi_cli.jobs.summary import Progress, Summary
 from vfi_cli.jobs.weave import Tally, Weaver
 from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
@@ -35,96 +35,8 @@ from vfi_cli.video.target import Target
 
 log = logging.getLogger(__name__)
 
-DAMAGED = 5
-"""Exit code: done, but the input was damaged."""
-
 SEGMENT_FRAMES = 250
 """What an interruption can cost. It is the distance of key frames that x264 and x265 keep by themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is: frames `read` and `written` after `seconds`, about `expected` to write.
-
-    Of those written, an earlier run has made the `kept` ones.
-    """
-
-    read: int
-    written: int
-    expected: int
-    seconds: float
-    route_shares: tuple[float, ...]
-    kept: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a job did.
-
-    Args:
-        copied: frames of the output that are frames of the source; `generated`: those that are not.
-        kept: frames of the output that an interrupted run had finished before this one.
-        replaced: repeated frames of the source that generated ones took the place of.
-        cuts: scene cuts that would have had to be bridged.
-        damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
-        duration_in, duration_out: seconds.
-        seconds: of wall time.
-        stages: the work of each stage; their rates bound that of the whole.
-        route_shares: share of the patches that ran each dynamic block, 0 where nothing was generated.
-        peak_bytes: the most memory that the process held at once.
-        device: for people.
-    """
-
-    source: Path
-    target: Path
-    frames_in: int
-    frames_out: int
-    generated: int
-    copied: int
-    kept: int
-    replaced: int
-    cuts: int
-    damaged: int
-    duration_in: Fraction
-    duration_out: Fraction
-    seconds: float
-    stages: tuple[StageTime, ...]
-    route_shares: tuple[float, ...]
-    peak_bytes: int
-    device: str
-
-    @property
-    def bottleneck(self) -> str:
-        """The stage that worked longest: a faster one of the others would change nothing."""
-        return max(self.stages, key=lambda stage: stage.busy).name
-
-    @property
-    def exit_code(self) -> int:
-        return DAMAGED if self.damaged else 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it: times in seconds as floats."""
-        return {
-            "source": str(self.source),
-            "target": str(self.target),
-            "frames_in": self.frames_in,
-            "frames_out": self.frames_out,
-            "generated": self.generated,
-            "copied": self.copied,
-            "kept": self.kept,
-            "replaced": self.replaced,
-            "cuts": self.cuts,
-            "damaged": self.damaged,
-            "duration_in": float(self.duration_in),
-            "duration_out": float(self.duration_out),
-            "seconds": self.seconds,
-            "stages": {stage.name: {"frames": stage.items, "fps": stage.rate} for stage in self.stages},
-            "bottleneck": self.bottleneck,
-            "route_shares": list(self.route_shares),
-            "peak_bytes": self.peak_bytes,
-            "device": self.device,
-            "exit_code": self.exit_code,
-        }
 
 
 def interpolate_video(source: str | Path, target: str | Path | None = None, **options: Any) -> Summary:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError
 from vfi_cli.jobs.clips import to_frame, to_tensor
-from vfi_cli.jobs.interp import DAMAGED, Progress
 from vfi_cli.jobs.overlay import draw_routes
 from vfi_cli.jobs.picture import to_planes, to_rgb
 from vfi_cli.jobs.plan import InterpJob, plan
+from vfi_cli.jobs.summary import DAMAGED, Progress
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.video.sinks import open_writer, reserve
 from vfi_cli.video.types import PlaneFormat, VideoFrame

@@ -15,8 +15,8 @@ from vfi_cli.engine.ranking import Ranking, by_chance, by_difference, by_router
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.clips import Frame, find_clips, to_frame, to_tensor
 from vfi_cli.jobs.evaluate import BadClip
-from vfi_cli.jobs.interp import DAMAGED
 from vfi_cli.jobs.overlay import draw_routes
+from vfi_cli.jobs.summary import DAMAGED
 from vfi_cli.jobs.trials import HoldOut, Trial
 from vfi_cli.measure.flops import run_counted
 from vfi_cli.measure.psnr import psnr

@@ -6,44 +6,21 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
 from types import FrameType
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
-from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import OutputError, VfiError
-from vfi_cli.jobs.interp import Progress, Summary, run
+from vfi_cli.jobs.interp import run
+from vfi_cli.jobs.messages import FROM_TERMINAL, Build, LogLine, Message, Ready
 from vfi_cli.jobs.plan import InterpJob
+from vfi_cli.jobs.summary import Progress, Summary
 
 _SECONDS_PER_REPORT = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The worker has its network, on the device that `label` tells people, and waits for the first job."""
-
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    logger: str
-    level: int
-    text: str
-
-
-Message: TypeAlias = Ready | LogLine | Progress | Summary | VfiError
-Build: TypeAlias = Callable[[InterpJob], Interpolator]
-
-
-def build_network(job: InterpJob) -> Interpolator:
-    """The interpolator that `job` asks for. Raises VfiError."""
-    return build(job.model, job.device, job.precision, job.routing)
 
 
 def serve(link: Connection, like: InterpJob, make: Build, log_level: int) -> NoReturn:
@@ -53,6 +30,8 @@ def serve(link: Connection, like: InterpJob, make: Build, log_level: int) -> NoR
     a VfiError; and log lines at any time. If the parent is gone, the job under way ends as by a signal.
     """
     signal.signal(signal.SIGTERM, _leave)
+    for number in FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     code = 0
     try:
         _serve(link, like, make, log_level)
