@@ -141,7 +141,7 @@ def test_a_reader_that_has_gone_is_an_error(tmp_path):
     plan = plan_encode(info, PIPE, fps=info.average_rate)
     pipe = os.fdopen(writer, "wb")
     with (
-        pytest.raises(OutputError, match="no longer read"),
+        pytest.raises(OutputError, match="standard output: is no longer read"),
         VideoFile(clip).decode(info) as decoder,
         PipeWriter(plan, pipe) as output,
     ):

@@ -252,3 +252,9 @@ def test_seeking_in_a_clip_with_transparency_finds_the_frames(tmp_path):
     )
     with decode(probe(path), Fraction(2), Fraction(3)) as decoder:
         assert [frame.pts for frame in decoder] == [Fraction(20 + k, 10) for k in range(10)]
+
+
+def test_rgb_that_becomes_yuv_is_named(tmp_path):
+    info = probe(make_clip(tmp_path / "a.mkv", 2, codec="ffv1", pix_fmt="bgr0"))
+    notes = plan_encode(info, tmp_path / "b.mkv", fps=TEN).notes
+    assert any("gbrp becomes yuv444p" in note for note in notes)

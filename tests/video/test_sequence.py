@@ -95,7 +95,7 @@ def test_missing_and_damaged_pictures_are_lost_frames_and_the_others_keep_their_
     assert [frame.pts * 10 for frame in frames] == [0, 1, 3, 4, 6, 7, 8, 9]
     assert [frame.duration * 10 for frame in frames] == [1, 2, 1, 2, 1, 1, 1, 1]
     assert decoder.damaged == 2
-    assert decoder.notes == ["damaged: 0006.png", "1 pictures are missing in the numbering"]
+    assert decoder.notes == ["damaged: 0006.png", "pictures missing in the numbering: 1"]
 
 
 def test_the_clip_begins_with_the_first_picture_that_can_be_read(tmp_path):
@@ -188,4 +188,4 @@ def test_linear_light_of_exr_becomes_srgb_codes_and_excess_is_clipped_with_a_not
     expected = np.where(inside <= 0.0031308, 12.92 * inside, 1.055 * inside ** (1 / 2.4) - 0.055) * 65535
     assert frame.format.pix_fmt == "gbrp16le"
     assert np.abs(frame.planes[0].astype(float) - expected).max() <= 1
-    assert decoder.notes == ["1 pictures hold values outside of 0 to 1, which were clipped"]
+    assert decoder.notes == ["values outside of 0 to 1 were clipped in 1 of the pictures"]

@@ -143,7 +143,9 @@ def choose_format(
         rest = ", which some players do not show" if hidden else ""
         notes.append(f"{width}x{height} is no size for {nearest.pix_fmt}: {chosen.pix_fmt} is written{rest}")
     elif hidden:
-        notes.append(f"{chosen.pix_fmt} is kept, which some players do not show: --pix-fmt yuv420p is for all")
+        same = chosen.kind == source.kind
+        what = f"{chosen.pix_fmt} is kept" if same else f"{source.pix_fmt} becomes {chosen.pix_fmt}"
+        notes.append(f"{what}, which some players do not show: --pix-fmt yuv420p is for all")
     return chosen, tuple(notes)
 
 

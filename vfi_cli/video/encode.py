@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 
 from vfi_cli.errors import cannot_write
+from vfi_cli.video.closing import Closing
 from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
@@ -16,7 +15,7 @@ from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.wire import to_picture
 
 
-class Encoder:
+class Encoder(Closing):
     """Writes frames, in order of time, and copies the other streams of their clip beside them.
 
     Args and errors: see `Muxer`.
@@ -77,21 +76,6 @@ class Encoder:
     def abandon(self) -> None:
         """Release the file, whatever becomes of it."""
         self._muxer.abandon()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.abandon()
-            return
-        try:
-            self.close()
-        except BaseException:
-            self.abandon()
-            raise
 
     @property
     def extent(self) -> Extent:

@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.codec.context import Flags
@@ -24,6 +22,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError, cannot_write
+from vfi_cli.video.closing import Closing
 from vfi_cli.video.codecs import find_encoder, wire_format
 from vfi_cli.video.matroska import roomy, write_aspect
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
@@ -42,7 +41,7 @@ class Extent:
     longest: Fraction
 
 
-class Muxer:
+class Muxer(Closing):
     """A file with one stream of pictures, which `video` encodes, and the other streams of the clip.
 
     Args:
@@ -183,21 +182,6 @@ class Muxer:
             self._container.close()
         if self._copies is not None:
             self._copies.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.abandon()
-            return
-        try:
-            self.close()
-        except BaseException:
-            self.abandon()
-            raise
 
     def verify(self, written: Extent) -> None:
         """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""

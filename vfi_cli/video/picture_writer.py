@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -13,6 +11,7 @@ from av.video.reformatter import ColorRange
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import OutputError, UsageError
+from vfi_cli.video.closing import Closing
 from vfi_cli.video.codecs import wire_format
 from vfi_cli.video.exr import to_linear
 from vfi_cli.video.output import EncodePlan
@@ -23,7 +22,7 @@ from vfi_cli.video.wire import to_picture
 FIRST_NUMBER = 1
 
 
-class PictureWriter:
+class PictureWriter(Closing):
     """Writes each frame into a file of its own in the folder `part`, named and numbered as the target of `plan`.
 
     Raises:
@@ -64,17 +63,6 @@ class PictureWriter:
         """Let go of the encoder."""
         with suppress(av.FFmpegError):
             self._encoder.encode(None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.abandon()
-        else:
-            self.close()
 
     def verify(self) -> None:
         """Count the files and their bytes, and read the first and the last. Raises OutputError if any are missing."""

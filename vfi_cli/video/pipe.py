@@ -17,6 +17,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.closing import Closing
 from vfi_cli.video.decode import Decoder, refuse_interlaced
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan
@@ -26,6 +27,7 @@ from vfi_cli.video.types import ClipInfo, VideoFrame
 from vfi_cli.video.wire import to_picture
 
 Y4M = "yuv4mpegpipe"
+_OUTPUT = "standard output"
 _PATIENCE = 0.2  # seconds
 _FRAME = b"FRAME\n"
 _HEADER = 4096  # bytes that hold the header and the beginning of the first frame
@@ -136,7 +138,7 @@ class PipeOutput:
         pass
 
 
-class PipeWriter:
+class PipeWriter(Closing):
     """Writes frames as they come to standard output, or `pipe`. Raises OutputError if nobody can read them."""
 
     def __init__(self, plan: EncodePlan, pipe: BinaryIO | None = None) -> None:
@@ -166,9 +168,9 @@ class PipeWriter:
         try:
             yield
         except BrokenPipeError as error:
-            raise OutputError("is no longer read", path=self.plan.target) from error
+            raise OutputError("is no longer read", path=_OUTPUT) from error
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot be written: {error.strerror}", path=self.plan.target) from error
+            raise OutputError(f"cannot be written: {error.strerror}", path=_OUTPUT) from error
 
     def close(self) -> None:
         """Nothing is on its way any more."""
@@ -184,21 +186,10 @@ class PipeWriter:
     def verify(self) -> None:
         """What is gone cannot be read back."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.abandon()
-        else:
-            self.close()
-
 
 def _standard_output() -> BinaryIO:
     if sys.__stdout__ is None or sys.stdout.closed:  # then print goes nowhere, which data must not
-        raise OutputError("is closed", path="standard output")
+        raise OutputError("is closed", path=_OUTPUT)
     if sys.stdout.isatty():
-        raise OutputError("is a terminal", path="standard output", remedy="pipe it into a program, or into a file")
+        raise OutputError("is a terminal", path=_OUTPUT, remedy="pipe it into a program, or into a file")
     return sys.stdout.buffer

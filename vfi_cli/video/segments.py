@@ -22,8 +22,6 @@ from fractions import Fraction
 from functools import cache
 from itertools import groupby, pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.packet import Packet
@@ -31,6 +29,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, OutputError, cannot_write
 from vfi_cli.timeline import Slot
+from vfi_cli.video.closing import Closing
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.labels import Labels
 from vfi_cli.video.mux import Extent, Muxer
@@ -105,7 +104,7 @@ def read_packets(path: Path, plan: EncodePlan, start: int) -> Iterator[tuple[int
                 yield start + round(packet.pts * packet.time_base / tick), packet
 
 
-class SegmentWriter:
+class SegmentWriter(Closing):
     """Writes the frames of a job, in order, as pieces; what is `kept` of them need not be made again.
 
     As a context manager it closes the last piece, or drops it if the job failed.
@@ -227,21 +226,6 @@ class SegmentWriter:
             self._encoder.abandon()
             with suppress(OSError):
                 segment_path(self._folder, len(self.segments)).unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self.abandon()
-            return
-        try:
-            self.close()
-        except BaseException:
-            self.abandon()
-            raise
 
 
 class _SegmentMuxer(Muxer):

@@ -175,8 +175,8 @@ class _PictureReader:
         broken, more = self._broken[:_NAMED], len(self._broken) - _NAMED
         notes = {
             f"damaged: {', '.join(broken)}{f' and {more} more' if more > 0 else ''}": self._broken,
-            f"{self._missing} pictures are missing in the numbering": self._missing,
-            f"{self._clipped} pictures hold values outside of 0 to 1, which were clipped": self._clipped,
+            f"pictures missing in the numbering: {self._missing}": self._missing,
+            f"values outside of 0 to 1 were clipped in {self._clipped} of the pictures": self._clipped,
         }
         return [note for note, true in notes.items() if true]
 
