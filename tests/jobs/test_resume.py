@@ -168,6 +168,7 @@ class OnAnotherDevice(Blend):
     runtime = Runtime(torch.device("cpu"), torch.bfloat16)
 
 
+@pytest.mark.reliability(48)
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -190,6 +191,7 @@ def test_another_job_is_refused_and_changes_nothing(clip: Path, tmp_path: Path, 
     assert bytes_in(tmp_path) == before
 
 
+@pytest.mark.reliability(48)
 @pytest.mark.parametrize("change", ["age", "size", "bytes"])
 def test_another_input_is_refused(clip: Path, tmp_path: Path, change: str):
     source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
@@ -210,6 +212,7 @@ def test_another_input_is_refused(clip: Path, tmp_path: Path, change: str):
     assert len(pieces(target)) >= 3
 
 
+@pytest.mark.reliability(48)
 @pytest.mark.parametrize("name", ["vfi_cli.jobs.fingerprint.__version__", "av.__version__", "torch.__version__"])
 def test_another_version_is_refused(clip: Path, tmp_path: Path, monkeypatch, name: str):
     interrupt(clip, tmp_path / "out.mp4", 30)
@@ -218,6 +221,7 @@ def test_another_version_is_refused(clip: Path, tmp_path: Path, monkeypatch, nam
         do(clip, tmp_path / "out.mp4")
 
 
+@pytest.mark.reliability(48)
 def test_other_weights_by_the_same_name_are_another_job(clip: Path):
     job = InterpJob(source=clip)
     network = untrained(SMALL["lite"])
@@ -252,6 +256,7 @@ def test_what_was_finished_before_an_interruption_of_another_kind_is_not_lost(cl
     assert bytes_in(tmp_path) == before
 
 
+@pytest.mark.reliability(49)
 @pytest.mark.parametrize("damage", ["cut", "gone", "flipped", "empty"])
 def test_a_damaged_piece_is_made_again(clip: Path, whole, tmp_path: Path, damage: str):
     target = tmp_path / "out.mp4"
@@ -273,6 +278,7 @@ def test_a_damaged_piece_is_made_again(clip: Path, whole, tmp_path: Path, damage
     assert contents(target) == whole[1]
 
 
+@pytest.mark.reliability(49)
 @pytest.mark.parametrize("line", [0, 1, 2, -1])
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_line_of_the_journal_counts_for_nothing(clip: Path, whole, tmp_path: Path, line: int, damage: str):
@@ -344,6 +350,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, err
 
 
+@pytest.mark.reliability(46)
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(clip: Path, whole, tmp_path: Path, kills: int):
     nursery = multiprocessing.get_context("forkserver")
@@ -401,6 +408,7 @@ class PowerCuts:
             yield state
 
 
+@pytest.mark.reliability(47)
 def test_a_power_cut_at_any_moment_is_survived(tmp_path: Path, monkeypatch):
     clip = make_clip(tmp_path / "in.mp4", 9, width=WIDTH)
     (tmp_path / "work").mkdir()
@@ -421,6 +429,7 @@ def test_a_power_cut_at_any_moment_is_survived(tmp_path: Path, monkeypatch):
     assert count > 10
 
 
+@pytest.mark.reliability(56)
 def test_of_two_runs_started_together_exactly_one_makes_the_file(clip: Path, whole, tmp_path: Path):
     target = tmp_path / "out.mp4"
     runs = [child(clip, target) for _ in range(2)]
@@ -452,6 +461,7 @@ def limited(size: int):
     return limit
 
 
+@pytest.mark.reliability(42)
 def test_a_disk_that_is_full_in_the_end_costs_nothing_that_is_finished(clip: Path, whole, tmp_path: Path):
     target = tmp_path / "out.mp4"
     size = whole[0].target.stat().st_size

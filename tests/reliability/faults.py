@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from inspect import isfunction
 from typing import Any
 
 
@@ -85,6 +86,13 @@ def crew() -> None:
     from vfi_cli.jobs.crew import Crew
 
     Crew.__init__.__defaults__ = (crews.blend,)  # type: ignore[misc]
+
+
+def pieces(frames: str) -> None:
+    """What is made is safe from interruptions after so many frames."""
+    from vfi_cli.jobs import interp
+
+    interp.SEGMENT_FRAMES = int(frames)
 
 
 def file_size(limit: str) -> None:
@@ -194,21 +202,7 @@ def closed(stream: str) -> None:
 
 
 FAULTS: dict[str, Callable[..., None]] = {
-    function.__name__: function
-    for function in (
-        *(
-            blend,
-            slow,
-            crew,
-            out_of_memory,
-            small_memory,
-            lost_device,
-            file_size,
-            encoder,
-            muxer,
-            stuck,
-            killed_at_commit,
-        ),
-        *(clock, no_cuda, threads, no_home, umask, removed_folder, closed),
-    )
+    name: function
+    for name, function in list(globals().items())
+    if isfunction(function) and function.__module__ == __name__ and not name.startswith("_")
 }

@@ -78,16 +78,16 @@ def test_pictures_with_times_of_their_own_are_not_slowed_down(rich: ClipInfo, co
 
 def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_never_sound(rich: ClipInfo):
     with pytest.raises(OutputError, match=r"o\.webm: webm cannot hold the audio codec aac .*-an"):
-        plan_streams(rich, "webm", wanted=KINDS).refuse_silence(Path("o.webm"))
-    plan_streams(rich, "gif", wanted=KINDS).refuse_silence(Path("o.gif"))
-    plan_streams(rich, "webm", wanted=KINDS, stretch=2).refuse_silence(Path("o.webm"))
-    plan_streams(rich, "webm", wanted=("subtitle",)).refuse_silence(Path("o.webm"))
+        plan_streams(rich, "webm", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.webm"))
+    plan_streams(rich, "gif", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.gif"))
+    plan_streams(rich, "webm", wanted=KINDS, stretch=2).refuse_silence(Path("in.mkv"), Path("o.webm"))
+    plan_streams(rich, "webm", wanted=("subtitle",)).refuse_silence(Path("in.mkv"), Path("o.webm"))
 
 
 def test_one_track_of_sound_is_enough(rich: ClipInfo):
     others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
     plan = plan_streams(replace(rich, others=others), "mp4", wanted=("audio",))
-    plan.refuse_silence(Path("o.mp4"))
+    plan.refuse_silence(Path("in.mkv"), Path("o.mp4"))
     assert list(plan.warnings()) == [f"{others[0]} is left out of the output: mp4 does not hold pcm_s16le"]
 
 
@@ -95,7 +95,7 @@ def test_one_track_of_sound_is_enough(rich: ClipInfo):
 def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
     clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
     with pytest.raises(OutputError, match=r"mp4 cannot hold the audio codec pcm_s16le .*\.mov"):
-        plan_streams(clip, "mp4", wanted=KINDS).refuse_silence(Path("o.mp4"))
+        plan_streams(clip, "mp4", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.mp4"))
     assert outcomes(plan_streams(clip, "mov", wanted=KINDS)) == {1: "copied"}
 
 

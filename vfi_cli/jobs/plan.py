@@ -187,7 +187,7 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
     clip = replace(source.probe(), deinterlace=job.deinterlace)
     refuse_interlaced(clip)
     settled = settle(job, source, clip, multiple)
-    settled.streams.refuse_silence(settled.target)
+    settled.streams.refuse_silence(job.source, settled.target)
     return settled
 
 

@@ -95,15 +95,21 @@ class StreamPlan:
             return None
         return next((out.info for out in self.left_out if out.refused and out.info.kind == "audio"), None)
 
-    def refuse_silence(self, target: Path) -> None:
-        """Raises OutputError if the container takes sound, but none of the clip's: nobody wants that by accident."""
-        if self.refused_sound is not None:
-            raise OutputError(
-                f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec "
-                f"{self.refused_sound.codec or '(unknown)'}",
-                path=target,
-                remedy="write a .mov or .mkv file, or drop the sound with -an",
-            )
+    def refuse_silence(self, source: Path, target: Path) -> None:
+        """Raises an error if the container takes sound, but none of the clip's: nobody wants that by accident.
+
+        OutputError if another container could take it; InputError if none can, for nobody knows what it is.
+        """
+        sound = self.refused_sound
+        if sound is None:
+            return
+        if not sound.codec:
+            raise InputError("the codec of the sound is unknown", path=source, remedy="drop the sound with -an")
+        raise OutputError(
+            f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec {sound.codec}",
+            path=target,
+            remedy="write a .mov or .mkv file, or drop the sound with -an",
+        )
 
 
 def plan_streams(
@@ -231,7 +237,7 @@ def put(output: OutputContainer, packet: Packet[Stream]) -> bool:
     """Write a packet that was copied; False if it is damaged, for muxers look into those of some codecs."""
     try:
         output.mux(packet)
-    except (av.InvalidDataError, av.ArgumentError):
+    except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError):
         return False
     return True
 
