@@ -23,7 +23,6 @@ from vfi_cli.model.gate import Gate, open_gate
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
 from vfi_cli.ops.compose import blend, context_input, fill_holes
-from vfi_cli.ops.sample import sample
 from vfi_cli.ops.splat import average_splat
 
 HEAD_INPUT = 0.1
@@ -149,21 +148,11 @@ class Apr(nn.Module):
 
 
 def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float | Tensor) -> Aligned:
-    """Both frames (B, 3, H, W) at t, along flow (B, 4, H, W); holes are filled.
-
-    The forward warp (eq. 1) moves the vectors of the flow to t, and there they say where to read the frames: a pixel
-    is interpolated once, by a kernel that keeps fine detail, where splatting it would blur.
-    """
-    image_0, weight_0 = _carry(frame_0, flow[:, :2], t)
-    image_1, weight_1 = _carry(frame_1, flow[:, 2:], 1 - t)
+    """Forward-warp both frames (B, 3, H, W) along flow (B, 4, H, W) to t (eq. 1) and fill the holes."""
+    image_0, weight_0 = splat_by(frame_0, flow[:, :2], t)
+    image_1, weight_1 = splat_by(frame_1, flow[:, 2:], 1 - t)
     filled = fill_holes((image_0, image_1), (weight_0, weight_1), (frame_0, frame_1), t)
     return Aligned(*filled, weight_0, weight_1)
-
-
-def _carry(frame: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
-    """A frame moved by a share of the flow, and the splat weight of its vectors there."""
-    vectors, weight = splat_by(flow, flow, share)
-    return sample(frame, vectors, -share), weight
 
 
 def splat_by(x: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
