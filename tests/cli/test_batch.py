@@ -153,7 +153,8 @@ def test_ctrl_c_ends_all_workers_in_two_seconds_and_the_same_command_goes_on(tmp
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not (out / "a.mp4").exists() and time.monotonic() < deadline:
+    finished, at_work = out / "a.mp4", out / ".a.mp4.vfi"
+    while (at_work.exists() or not finished.exists()) and time.monotonic() < deadline:
         time.sleep(0.02)
     begin = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
