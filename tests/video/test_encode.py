@@ -153,6 +153,13 @@ def test_a_picture_that_starts_late_starts_late_in_the_output(clip, tmp_path):
     assert {b - a for a, b in pairwise(times)} == {Fraction(1, 30)}
 
 
+def test_a_picture_that_starts_late_is_complete_in_matroska(clip, tmp_path):
+    info = replace(clip, start=Fraction(1, 2), origin=Fraction(0))
+    plan = plan_encode(info, tmp_path / "o.mkv", fps=Fraction(10))
+    frames = [numbered(n, plan, info.start + Fraction(n, 10), Fraction(1, 10)) for n in range(2)]
+    assert video_times(encode(tmp_path / "o.mkv", plan, frames))[0] == Fraction(1, 2)
+
+
 def test_a_trimmed_clip_starts_at_zero(clip, tmp_path):
     plan = plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10), start=Fraction(3, 10))
     frames = [numbered(n, plan, Fraction(3 + n, 10), Fraction(1, 10)) for n in range(5)]

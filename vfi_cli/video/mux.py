@@ -30,6 +30,9 @@ from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import RGB_MATRIX
 
+MATROSKA = ("matroska", "webm")
+"""States when a stream ends, where others state how long it lasts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -139,7 +142,7 @@ class Muxer(Closing):
     @property
     def _shaped(self) -> bool:
         """Whether the header of the file is to tell the aspect: MP4 does so without help."""
-        return self.plan.container in ("matroska", "webm") and self.plan.sar != 1
+        return self.plan.container in MATROSKA and self.plan.sar != 1
 
     def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
         """Append a packet of the picture, and what is to be copied up to its time.
@@ -197,7 +200,7 @@ class Muxer(Closing):
                         time = packet.pts * packet.time_base
                         begin = time if begin is None else min(begin, time)
                         end = max(end, time + (packet.duration or 0) * packet.time_base)
-                if video.duration and video.time_base:  # as the file states it, in MP4
+                if plan.container not in MATROSKA and video.duration and video.time_base:  # as the file states it
                     begin, end = Fraction(0), video.duration * video.time_base
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
