@@ -5,6 +5,7 @@ import pytest
 
 from vfi_cli.errors import LimitError, UsageError
 from vfi_cli.timeline import (
+    MAX_GAP,
     MAX_SLOTS_PER_GAP,
     Between,
     Cfr,
@@ -148,6 +149,14 @@ def test_a_broken_timestamp_ends_in_a_limit_instead_of_filling_the_memory():
     schedule.feed(F(0))
     with pytest.raises(LimitError):
         schedule.finish(F(MAX_SLOTS_PER_GAP, 60) + 1)
+
+
+@pytest.mark.parametrize("schedule", [Cfr(F(1, 1000)), Multiply(2)])
+def test_a_leap_of_days_is_a_broken_timestamp(schedule: Schedule):
+    schedule.feed(F(0))
+    schedule.feed(F(MAX_GAP))
+    with pytest.raises(LimitError, match="leap"):
+        schedule.feed(F(2 * MAX_GAP + 1))
 
 
 @pytest.mark.parametrize("rate", [F(24), F(24000, 1001), F(30000, 1001), F(60)])

@@ -28,6 +28,7 @@ MAX_TERM = 2**31 - 1  # of a rate as a fraction: containers and codecs hold no m
 MAX_MULTIPLE = 64
 # One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
 MAX_SLOTS_PER_GAP = 72_000
+MAX_GAP = 86_400  # seconds; no container holds the years of a broken timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +264,11 @@ def _ntsc(text: str) -> Fraction | None:
 def _gap(begin: Fraction, end: Fraction) -> Fraction:
     if end <= begin:
         raise ValueError(f"source times must increase, got {float(end)} s after {float(begin)} s")
+    if end - begin > MAX_GAP:
+        raise LimitError(
+            f"the timestamps leap by {float(end - begin):.0f} s, more than {MAX_GAP}",
+            remedy="cut the gap out with --ss and --to",
+        )
     return end - begin
 
 

@@ -140,6 +140,35 @@ def edited(source: Path, target: Path, seconds: Fraction) -> Path:
     return copied(source, target, shift=-seconds, muxing={"avoid_negative_ts": "disabled"})
 
 
+def with_leap(source: Path, target: Path, number: int, ticks: int) -> Path:
+    """The picture of `source`, with the packets from `number` on later by `ticks`."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        copy = writer.add_stream_from_template(reader.streams.video[0], opaque=True)
+        for index, packet in enumerate(packet for packet in reader.demux(video=0) if packet.size):
+            if index >= number:
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+            packet.stream = copy
+            writer.mux(packet)
+    return target
+
+
+def with_tiny_sound(source: Path, target: Path, count: int) -> Path:
+    """The picture of `source`, and behind it a second of sound in `count` packets of one sample."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        copy = writer.add_stream_from_template(reader.streams.video[0], opaque=True)
+        sound = writer.add_stream("pcm_u8", rate=48000, layout="mono")
+        for packet in reader.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                writer.mux(packet)
+        for number in range(count):
+            packet = av.Packet(b"\x80")
+            packet.stream, packet.time_base = sound, Fraction(1, 1000)
+            packet.pts = packet.dts = number * 1000 // count
+            writer.mux(packet)
+    return target
+
+
 def with_noise_in_sound(path: Path, packets: Sequence[int]) -> Path:
     """An MPEG-TS with some packets of its sound, by their number, overwritten from their start on."""
     data = bytearray(path.read_bytes())

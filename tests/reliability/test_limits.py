@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tests.media import make_clip
-from tests.reliability.media import many_streams, png_bomb, with_matroska_number, y4m
+from tests.reliability.media import many_streams, png_bomb, with_leap, with_matroska_number, with_tiny_sound, y4m
 
 case = pytest.mark.reliability
 MIB = 2**20
@@ -46,11 +46,33 @@ def test_a_million_tiny_packets_are_not_all_read_for_a_second_of_them(vfi, tmp_p
 
 
 @case(31)
-def test_a_duration_without_end_is_not_believed(vfi, tmp_path):
-    clip = with_matroska_number(make_clip(tmp_path / "in.mkv", 10), DURATION, 2.0**62)
+@pytest.mark.parametrize("place", ["file", "stream"])
+def test_a_duration_without_end_is_not_believed(vfi, tmp_path, place):
+    clip = make_clip(tmp_path / "in.mkv", 10)
+    if place == "file":
+        with_matroska_number(clip, DURATION, 2.0**62)
+    else:
+        clip.write_bytes(clip.read_bytes().replace(b"00:00:01.000000000", b"99999999999:59:59."))
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4")
-    assert done.code in (0, 7), done
+    assert done.code == (0 if place == "file" else 5), done  # frames that a stream promises and lacks are damage
     assert done.peak < 300 * MIB and done.seconds < 10
+
+
+@case(31)
+@pytest.mark.parametrize("fps", [(), ("--fps", "60")], ids=["multiple", "rate"])
+def test_a_clock_that_leaps_by_a_million_years_is_beyond_a_limit(vfi, tmp_path, fps):
+    clip = with_leap(make_clip(tmp_path / "a.mkv", 10), tmp_path / "in.nut", 5, 2**50)
+    done = vfi("interp", clip, "-o", tmp_path / "out.mp4", *fps)
+    assert done.code == 7 and "leap" in done.err, done
+    assert done.peak < 300 * MIB and done.seconds < 10
+
+
+@case(31)
+def test_a_hundred_thousand_packets_of_one_sample_are_sound(vfi, tmp_path):
+    clip = with_tiny_sound(make_clip(tmp_path / "a.mkv", 10), tmp_path / "in.mkv", 100_000)
+    done = vfi("interp", clip, "-o", tmp_path / "out.mkv")
+    assert done.code in (0, 7), done
+    assert done.peak < 300 * MIB and done.seconds < 30
 
 
 @case(34)
@@ -75,6 +97,14 @@ def test_protocols_are_names_of_files_that_do_not_exist(vfi, clip, unchanged, na
     with unchanged():
         done = vfi("interp", name, "-o", "out.mp4", cwd=clip.parent)
     assert done.code == 3 and "no such file" in done.err
+
+
+@case(36)
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/zero"])
+def test_a_pipe_without_a_video_and_a_device_are_refused(vfi, tmp_path, unchanged, name):
+    with unchanged():
+        done = vfi("interp", name, "-o", tmp_path / "out.mp4", timeout=20)
+    assert done.code == 3, done
 
 
 @case(36)
