@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from vfi_cli.engine.alpha import interpolate_alpha
+from vfi_cli.engine.alpha import as_picture, mix_alpha
+from vfi_cli.model.apr import align
 
 
 def shift(pixels: float) -> torch.Tensor:
@@ -19,9 +20,14 @@ def bar(left: int) -> torch.Tensor:
     return alpha
 
 
+def interpolate(left: torch.Tensor, right: torch.Tensor, flow: torch.Tensor, t: float) -> torch.Tensor:
+    aligned = align(as_picture(left), as_picture(right), flow, t)
+    return mix_alpha(aligned.image_0, aligned.image_1, t)
+
+
 @pytest.mark.parametrize("t", [0.25, 0.5])
 def test_a_moving_edge_stays_sharp(t):
-    middle = interpolate_alpha(bar(8), bar(16), shift(8), t)
+    middle = interpolate(bar(8), bar(16), shift(8), t)
     assert torch.allclose(middle, bar(8 + round(8 * t)), atol=1e-6)
 
 
@@ -29,10 +35,10 @@ def test_a_moving_edge_stays_sharp(t):
 def test_opaque_and_transparent_pictures_stay_so_at_16_bits_whatever_the_flow(level):
     flow = torch.randn(1, 4, 16, 32, generator=torch.Generator().manual_seed(0)) * 5
     alpha = torch.full((1, 1, 16, 32), level)
-    middle = interpolate_alpha(alpha, alpha, flow, 0.3)
+    middle = interpolate(alpha, alpha, flow, 0.3)
     assert (middle * 65535).round().unique().tolist() == [level * 65535]
 
 
 def test_what_fades_is_mixed_by_nearness():
     low, high = torch.full((1, 1, 16, 32), 0.2), torch.full((1, 1, 16, 32), 0.6)
-    assert torch.allclose(interpolate_alpha(low, high, shift(0), 0.25), torch.tensor(0.3))
+    assert torch.allclose(interpolate(low, high, shift(0), 0.25), torch.tensor(0.3))

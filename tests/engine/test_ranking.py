@@ -16,7 +16,7 @@ NETWORK = scrambled(CONFIG)
 P = 12
 
 
-def misaligned(places: list[int]) -> tuple[Aligned, torch.Tensor]:
+def misaligned(places: list[int]) -> Aligned:
     """Two warped frames of 3 by 4 patches that differ in `places`, most in the first of them."""
     side = CONFIG.patch
     image_0, image_1 = torch.zeros(2, 1, 3, 3 * side, 4 * side)
@@ -24,22 +24,22 @@ def misaligned(places: list[int]) -> tuple[Aligned, torch.Tensor]:
         row, column = place // 4 * side, place % 4 * side
         image_1[..., row : row + side, column : column + side] = 0.9 - 0.1 * rank
     weight = torch.ones(1, 1, *image_0.shape[2:])
-    return Aligned(image_0, image_1, weight, weight), torch.zeros(1, 4, *image_0.shape[2:])
+    return Aligned(image_0, image_1, weight, weight, torch.zeros(1, 4, *image_0.shape[2:]))
 
 
 def test_the_difference_picks_the_worst_aligned_patches() -> None:
-    aligned, flow = misaligned([7, 2, 9])
-    scores = by_difference(NETWORK, aligned, flow)
+    aligned = misaligned([7, 2, 9])
+    scores = by_difference(NETWORK, aligned)
     route = route_from_ratios(scores, (1 / P, 2 / P, 3 / P, 1.0))
     assert [None if index is None else index.tolist() for index in route] == [[7], [2, 7], [2, 7, 9], None]
 
 
 def test_chance_repeats_itself_for_a_seed_and_only_then() -> None:
-    aligned, flow = misaligned([])
+    aligned = misaligned([])
 
     def orders(seed: int) -> list[torch.Tensor]:
         rank = by_chance(seed)
-        return [rank(NETWORK, aligned, flow) for _ in range(2)]
+        return [rank(NETWORK, aligned) for _ in range(2)]
 
     first, again, other = orders(1), orders(1), orders(2)
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
@@ -56,7 +56,7 @@ def test_equal_ratios_cost_the_same_whoever_ranks(config: AprConfig) -> None:
     def macs(routing: Routing, ranking: Ranking) -> int:
         return run_counted(lambda: interpolator.generate(warped, routing, ranking))[1].macs
 
-    _, router = run_counted(lambda: by_router(interpolator.network, warped.aligned, warped.flow))
+    _, router = run_counted(lambda: by_router(interpolator.network, warped.aligned))
     budget = macs(PAPER_KEEP_RATIOS, by_difference)
     assert macs(PAPER_KEEP_RATIOS, by_chance(0)) == budget
     assert macs(PAPER_KEEP_RATIOS, by_router) == budget + router.macs > budget

@@ -124,7 +124,7 @@ def test_odd_sizes_through_the_engine(config: AprConfig, routing: Routing, size:
         described = net.describe(padded_left), net.describe(padded_right)
         flow = net.estimate_flow(*described)
         aligned, _ = net.warp(*described, flow, 0.3)
-        scores = score(net.route_logits(aligned, flow))
+        scores = score(net.route_logits(aligned))
     engine = Interpolator(net, Runtime(torch.device("cpu"), torch.float32), routing)
     (frame,) = engine.between(engine.prepare(left), engine.prepare(right), [0.3])
 

@@ -23,10 +23,13 @@ def untrained(config: AprConfig, seed: int = 0) -> Apr:
 
 
 def scrambled(config: AprConfig, seed: int = 0) -> Apr:
-    """With a head and a gate that listen to what they see, and a router of many minds."""
+    """With a head, a gate and corrections of the flow that listen to what they see, and a router of many minds."""
     net = untrained(config, seed)
     torch.nn.init.normal_(net.synthesis.head.weight, std=0.1)
     torch.nn.init.normal_(net.router.linear.weight, std=20)
     if net.gate is not None:
         torch.nn.init.normal_(net.gate.out.weight, std=0.3)
+    if net.intermediate is not None:
+        for estimator in (net.intermediate.coarse, net.intermediate.fine):
+            torch.nn.init.normal_(estimator.out.weight, std=0.02)
     return net

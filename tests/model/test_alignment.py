@@ -11,7 +11,8 @@ from vfi_cli.model.apr import Aligned
 def aligned(difference: Tensor) -> Aligned:
     """Two warped images without holes, (1, 1, H, W) apart from each other."""
     image, weight = torch.zeros(1, 3, *difference.shape[2:]), torch.ones_like(difference)
-    return Aligned(image, image + difference, weight, weight.clone())
+    flow = weight.expand(-1, 4, -1, -1)
+    return Aligned(image, image + difference, weight, weight.clone(), flow)
 
 
 def test_patch_difference_is_the_worst_4x4_of_each_patch() -> None:

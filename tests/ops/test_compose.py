@@ -114,6 +114,19 @@ def test_blend_equals_the_definition(
     candidates = (*images(layout, 0), *images(layout, 1))
     expected = definition(lambda: blend(packed, candidates, 0.3))
     torch.testing.assert_close(blend(packed, candidates, 0.3), expected, atol=1e-5, rtol=1e-4)
+    more = torch.randn(1, 4, 4, 6, generator=draw)
+    with_more = definition(lambda: blend(packed, candidates, 0.3, more))
+    assert not torch.allclose(with_more, expected, atol=0.01)
+    torch.testing.assert_close(blend(packed, candidates, 0.3, more), with_more, atol=1e-5, rtol=1e-4)
+
+
+def test_logits_of_a_coarser_grid_choose_a_candidate_where_they_lie() -> None:
+    candidates = (*images(torch.channels_last, 0), *images(torch.channels_last, 1))
+    logits = torch.zeros(1, 4, 2, 3)
+    logits[0, 2, :, 0] = 50
+    got = blend(torch.zeros(1, 28, 8, 12), candidates, 0.5, logits)
+    torch.testing.assert_close(got[..., :4], candidates[2][..., :4])
+    torch.testing.assert_close(got[..., -4:], sum(candidates)[..., -4:] / 4)  # type: ignore[index]
 
 
 def test_time_weighs_the_candidates_of_each_side() -> None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from tests.oracles import correlation as oracle
+from vfi_cli.ops import correlation
 from vfi_cli.ops.correlation import TILE, cost_volume
 
 
@@ -45,3 +46,11 @@ def test_gradients() -> None:
 def test_refuses_features_of_unequal_size() -> None:
     with pytest.raises(ValueError, match="equal"):
         cost_volume(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
+
+
+@pytest.mark.parametrize("radius", [1, 3])
+def test_the_kernel_equals_the_definition(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = torch.randn(2, 2, 32, 9, 40)
+    got = cost_volume(*features, radius)
+    monkeypatch.setattr(correlation, "runs_here", lambda *tensors: False)
+    torch.testing.assert_close(got, cost_volume(*features, radius))

@@ -39,4 +39,5 @@ def write_pack(folder: Path, clips: int = 3, size: tuple[int, int] = (40, 48)) -
 def tiny(seconds: float, **changes: object) -> Recipe:
     """`lite` of a toy size."""
     small = {"config": TINY, "crop": 32, "batch": 4, "pairs": 8, "crops_per_pair": 2, "warm_up_steps": 1}
+    small |= {"unrefined_share": 0.0, "routed_share": 0.33, "trains": ("context", "synthesis", "gate", "router")}
     return replace(lite(seconds / 60), **(small | changes))  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ def test_goes_on_from_weights(pack: Path, tmp_path: Path) -> None:
     start = tmp_path / "start.safetensors"
     torch.manual_seed(1)
     weights.save(Apr(TINY), start)
-    recipe = tiny(1, routed_share=1.0, learning_rate=1e-6, final_rate=1e-6)
+    recipe = tiny(1, routed_share=1.0, unrefined_share=0.0, learning_rate=1e-6, final_rate=1e-6)
     run(TrainJob(recipe, (pack,), tmp_path / "out", start=str(start), device="cpu"))
     before, after = (weights.load(str(path)).state_dict() for path in (start, RunFolder(tmp_path / "out").weights))
     assert all((after[name] - value).abs().max() < 1e-2 for name, value in before.items())

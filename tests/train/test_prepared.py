@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from vfi_cli.model.apr import align
+from vfi_cli.model.flow import FlowNet
 from vfi_cli.train.batch import flatten
-from vfi_cli.train.prepared import AlignedCrops
+from vfi_cli.train.prepared import PreparedCrops, crop_to, prepare
 from vfi_cli.train.recipes import Gaps
 from vfi_cli.train.windows import Frames, Window
 
@@ -17,9 +17,13 @@ def window(frames: Frames) -> Window:
     return Window("clip", *frames.shape[:3], lambda: frames)
 
 
-def crops(windows: list[Window], *, pairs: int = 8, crops: int = 1, seed: int = 0) -> AlignedCrops:
+def crops(
+    windows: list[Window], *, pairs: int = 8, crops: int = 1, seed: int = 0, teacher: FlowNet | None = None
+) -> PreparedCrops:
     device = torch.device("cpu")
-    return AlignedCrops(windows, size=32, pairs=pairs, crops=crops, gaps=GAPS, seed=seed, device=device)
+    return PreparedCrops(
+        windows, size=32, pairs=pairs, crops=crops, gaps=GAPS, seed=seed, device=device, teacher=teacher
+    )
 
 
 @pytest.fixture
@@ -34,8 +38,8 @@ def test_batches_are_crops_of_pairs_and_the_frame_between(windows: list[Window])
     for _ in range(20):
         batch = samples.draw(4, dice, 1)
         assert {tuple(image.shape) for image in batch[:3]} == {(4, 3, 32, 32)}
-        assert batch.flow is not None and batch.flow.shape == (4, 4, 32, 32)
-        assert batch.aligned is not None and batch.aligned.weight_0.shape == (4, 1, 32, 32)
+        assert batch.start is not None and batch.target is None
+        assert batch.start.flow_t.shape == (4, 4, 8, 8) and batch.start.weight.shape == (4, 2, 8, 8)
         assert batch.t.min() > 0 and batch.t.max() < 1
         times |= set(batch.t.flatten().tolist())
     assert 0.5 in times and len(times) > 1
@@ -47,26 +51,41 @@ def test_kept_crops_are_those_of_the_frames_to_within_a_grey_level(windows: list
     batch = crops([window(frames)], pairs=1).draw(1, np.random.default_rng(0), 1)
     for image, frame in zip((batch.frame_0, batch.truth, batch.frame_1), frames, strict=True):
         torch.testing.assert_close(image[0], torch.from_numpy(frame).permute(2, 0, 1) / 255)
-    assert batch.flow is not None and batch.aligned is not None
-    again = align(batch.frame_0, batch.frame_1, batch.flow, 0.5)
-    assert ((batch.aligned.image_0 - again.image_0).abs() > 0.02).float().mean() < 0.05
+    again = prepare(frames, (0, 1, 2)).start
+    assert batch.start is not None and again is not None
+    torch.testing.assert_close(batch.start.flow_t, again.flow_t, atol=0.02, rtol=1e-3)
+    torch.testing.assert_close(batch.start.weight, again.weight, atol=0.003, rtol=0)
+
+
+def test_a_crop_takes_its_part_of_the_flow_along(windows: list[Window]) -> None:
+    whole = prepare(windows[1].read(), (0, 2, 4))
+    part = crop_to(whole, 4, 12, 32, 24)
+    assert whole.start is not None and part.start is not None
+    assert torch.equal(part.truth, whole.truth[..., 4:36, 12:36])
+    assert torch.equal(part.start.flow_t, whole.start.flow_t[..., 1:9, 3:9])
+
+
+def test_a_teacher_is_shown_the_true_frame(windows: list[Window]) -> None:
+    torch.manual_seed(0)
+    samples = crops(windows, pairs=2, teacher=FlowNet().eval().requires_grad_(False))
+    batch = samples.draw(2, np.random.default_rng(0), 1)
+    assert batch.target is not None and batch.target.shape == (2, 4, 8, 8) and batch.target.any()
 
 
 def test_crops_of_a_still_window_are_all_the_same_picture() -> None:
     still = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 40, 48, 3), np.uint8), 5, 0)
     batch = crops([window(still)], pairs=2, crops=2).draw(4, np.random.default_rng(0), 1)
-    assert batch.aligned is not None and batch.flow is not None
-    for image in (batch.frame_0, batch.frame_1, batch.aligned.image_0, batch.aligned.image_1):
+    assert batch.start is not None and not batch.start.flow_t.any()
+    for image in (batch.frame_0, batch.frame_1):
         torch.testing.assert_close(image, batch.truth)
-    assert not batch.flow.any()
 
 
 def test_a_short_reach_draws_what_moves_least(windows: list[Window]) -> None:
     still = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 40, 48, 3), np.uint8), 5, 0)
     samples, dice = crops([*windows, window(still)], pairs=30), np.random.default_rng(0)
-    slow, all_of_them = (samples.draw(50, dice, share).flow for share in (0.1, 1.0))
-    assert slow is not None and not slow.any()
-    assert all_of_them is not None and all_of_them.any()
+    slow, all_of_them = (samples.draw(50, dice, share).start for share in (0.1, 1.0))
+    assert slow is not None and not slow.flow_t.any()
+    assert all_of_them is not None and all_of_them.flow_t.any()
 
 
 def test_a_seed_is_a_set_of_samples(windows: list[Window]) -> None:

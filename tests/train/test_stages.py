@@ -13,6 +13,7 @@ from tests.model.networks import SMALL
 from vfi_cli.engine.device import Runtime
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.flow import FlowNet
+from vfi_cli.model.intermediate import Start
 from vfi_cli.train.batch import Batch
 from vfi_cli.train.recipes import RECIPES, Recipe
 from vfi_cli.train.step import Mode
@@ -88,6 +89,32 @@ def test_flow_comes_nearer_to_the_true_one() -> None:
     subject = trainer(toy("base-flow", learning_rate=1e-3, final_rate=1e-3), FlowNet().requires_grad_(False))
     errors = [line["synthetic_error"] for line in run(subject, batch, "patches", 45)]
     assert errors[0] == pytest.approx(4, abs=0.1) and np.mean(errors[-10:]) < 2
+
+
+def drifting(count: int = 8) -> Batch:
+    """Textures that stand still, with a start that says they moved, and a teacher that knows better."""
+    draw = torch.Generator().manual_seed(0)
+    still = F.interpolate(torch.rand(count, 3, 16, 16, generator=draw), (64, 64), mode="bilinear")
+    wrong = 0.7 * torch.randn(count, 4, 1, 1, generator=draw).expand(count, 4, 16, 16)
+    start = Start(wrong, torch.ones(count, 2, 16, 16))
+    half = torch.full((count, 1, 1, 1), 0.5)
+    return Batch(still, still, still, half, start=start, target=torch.zeros(count, 4, 16, 16))
+
+
+def test_the_correction_of_the_flow_comes_nearer_to_the_teacher() -> None:
+    recipe = replace(RECIPES["lite-flow"](1), config=SMALL["lite"], crop=64, warm_up_steps=1)
+    subject = trainer(recipe, FlowNet().requires_grad_(False))
+    parts, measured = changed(subject, 30, drifting(), "patches")
+    assert parts == {"intermediate"}
+    assert measured[-1]["teacher_error"] < 0.85 * measured[0]["start_error"]
+    assert measured[-1]["start_error"] == measured[0]["start_error"] == measured[0]["teacher_error"]
+
+
+def test_unrefined_batches_teach_flow_and_gate_alone() -> None:
+    recipe = replace(RECIPES["lite"](1), config=SMALL["lite"], crop=64, warm_up_steps=1)
+    parts, measured = changed(trainer(recipe), 30, drifting(), "unrefined")
+    assert parts == {"intermediate", "gate"}
+    assert measured[-1]["average"] < measured[0]["average"] - 0.3
 
 
 @pytest.mark.parametrize(

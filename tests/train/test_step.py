@@ -36,8 +36,8 @@ def test_every_image_of_a_batch_is_warped_to_its_own_time() -> None:
     two = two._replace(t=torch.tensor([0.25, 0.5]).view(2, 1, 1, 1))
     with torch.no_grad():
         model.flow.to_flow.weight.mul_(20)  # type: ignore[union-attr, operator]
-        aligned, _, flow = warped(model, two)
-        assert flow.abs().max() > 1
+        aligned, _ = warped(model, two)
+        assert aligned.flow.abs().max() > 1
         for k, t in enumerate((0.25, 0.5)):
             described = [model.describe(frame[k : k + 1]) for frame in (two.frame_0, two.frame_1)]
             alone, _ = model.warp(described[0], described[1], model.estimate_flow(*described), t)
@@ -124,7 +124,7 @@ def test_the_features_of_the_routed_network_are_pulled_to_those_of_the_static_on
     assert measured["feature"] > 0
     torch.testing.assert_close(pulled, plain + 2 * measured["feature"])
     with torch.no_grad():
-        _, contexts, _ = warped(model, batch())
+        _, contexts = warped(model, batch())
         net, everything = model.synthesis, every_patch(model, batch())
         static, again = net.features(contexts, everything), net.features(contexts, everything)
     assert all(torch.equal(one, other) for one, other in zip(static, again, strict=True))

@@ -55,7 +55,7 @@ def test_every_point_is_where_the_exact_flow_says_at_any_time(synthetic: Synthet
 
 def test_a_batch_holds_the_flow_of_both_frames_and_the_frame_between(synthetic: Synthetic) -> None:
     batch = synthetic.draw(8, np.random.default_rng(1), 1.0)
-    assert batch.flow is not None and batch.flow.shape == (8, 4, SIZE, SIZE) and batch.aligned is None
+    assert batch.flow is not None and batch.flow.shape == (8, 4, SIZE, SIZE) and batch.start is None
     assert batch.t.min() > 0 and batch.t.max() < 1 and batch.t.unique().numel() == 8
     flow_01, flow_10 = batch.flow.split(2, 1)
     there_and_back = flow_01 + fetch(flow_10, flow_01)

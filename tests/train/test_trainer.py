@@ -75,7 +75,7 @@ def test_the_compiled_step_on_a_gpu_is_the_step_on_the_cpu(mode: Mode) -> None:
     for device in ("cpu", "cuda"):
         torch.manual_seed(0)
         trainer = Trainer(recipe, Apr(config), Runtime(torch.device(device), torch.float32), Team())
-        batch = sample()._replace(flow=None, aligned=None)
+        batch = sample()._replace(flow=None, start=None)
         losses.append([trainer.step(batch, mode, 0.5)["static"].item() for _ in range(3)])
         assert trainer._compiled.enabled == (device == "cuda")
     assert losses[1] == pytest.approx(losses[0], rel=2e-3)

@@ -33,7 +33,8 @@ def train_command(
         str | None, typer.Option("--start", metavar="base|lite|FILE", help="Weights to begin with, not from zero.")
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option("--teacher", metavar="FILE", help="Flow network that base-flow learns from.")
+        Path | None,
+        typer.Option("--teacher", metavar="FILE", help="Flow network that base-flow, lite-flow learn from."),
     ] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the weights, samples and routes.")] = 0,

@@ -5,22 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vfi_cli.model.apr import align
+
+def as_picture(alpha: Tensor) -> Tensor:
+    """(B, 1, H, W) as (B, 3, H, W): the kernels that move pictures take three channels."""
+    return alpha.expand(len(alpha), 3, *alpha.shape[2:]).contiguous()
 
 
-def interpolate_alpha(left: Tensor, right: Tensor, flow: Tensor, t: float) -> Tensor:
-    """The opacity at `t`: both warped there along the flow of the picture, and averaged by nearness in time.
+def mix_alpha(moved_0: Tensor, moved_1: Tensor, t: float) -> Tensor:
+    """The opacity at `t`: that of both frames, moved there as the picture was, averaged by nearness in time.
 
     Where all that comes together is opaque, or transparent, so is the result, but for the rounding of float32.
 
     Args:
-        left, right: (B, 1, H, W) in [0, 1].
-        flow: (B, 4, H, W), see `Apr.estimate_flow`.
-        t: in (0, 1), 0 being `left`.
+        moved_0, moved_1: (B, 3, H, W), see `as_picture`; a little beyond [0, 1] where edges were read sharply.
+        t: in (0, 1), 0 being the left frame.
 
     Returns:
         (B, 1, H, W) in [0, 1].
     """
-    three = (len(left), 3, *left.shape[2:])  # the kernels take pictures of three channels
-    aligned = align(left.expand(three).contiguous(), right.expand(three).contiguous(), flow, t)
-    return torch.lerp(aligned.image_0[:, :1], aligned.image_1[:, :1], t).clamp_(0, 1)
+    return torch.lerp(moved_0[:, :1], moved_1[:, :1], t).clamp_(0, 1)

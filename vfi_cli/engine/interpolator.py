@@ -14,7 +14,7 @@ from torch.profiler import record_function
 
 from vfi_cli import weights
 from vfi_cli.engine import routed
-from vfi_cli.engine.alpha import interpolate_alpha
+from vfi_cli.engine.alpha import as_picture, mix_alpha
 from vfi_cli.engine.device import OutOfMemoryError, Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.engine.ranking import Ranking, by_router, choose_route
@@ -49,7 +49,6 @@ class Warped(NamedTuple):
 
     left: Prepared
     right: Prepared
-    flow: Tensor  # (1, 4, H', W')
     t: float
     aligned: Aligned
     contexts: Contexts
@@ -163,7 +162,7 @@ class Interpolator:
         multiple = self.network.multiple(height, width)
         with record_function("vfi::prepare"):
             image = pad(rgb[:3], multiple)
-            described = self.network.describe(image) if describe else Described(image, [], [])
+            described = self.network.describe(image) if describe else Described(image, [], [], [])
             return Prepared(described, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
 
     def _flow(self, left: Prepared, right: Prepared) -> Tensor:
@@ -172,14 +171,14 @@ class Interpolator:
 
     def _warp(self, left: Prepared, right: Prepared, flow: Tensor, t: float) -> Warped:
         with record_function("vfi::warp"):
-            return Warped(left, right, flow, t, *self.network.warp(left.described, right.described, flow, t))
+            return Warped(left, right, t, *self.network.warp(left.described, right.described, flow, t))
 
     def _generate(self, warped: Warped, routing: Routing, ranking: Ranking) -> Tensor:
         network = self.network
-        left, right, flow, t, aligned, contexts = warped
+        left, right, t, aligned, contexts = warped
         with record_function("vfi::route"):
-            route = choose_route(network, aligned, flow, routing, ranking)
-            rows, columns = (size // network.config.patch for size in flow.shape[-2:])
+            route = choose_route(network, aligned, routing, ranking)
+            rows, columns = (size // network.config.patch for size in aligned.flow.shape[-2:])
             self._note(route, rows, columns)
         with record_function("vfi::refine"):
             total = routed.synthesize(network.synthesis, contexts, route)
@@ -187,7 +186,8 @@ class Interpolator:
             packed = network.synthesis.predict(total)
             frame = network.blend(packed, aligned, left.described.image, right.described.image, t)
         if left.alpha is not None and right.alpha is not None:
-            frame = torch.cat((frame, interpolate_alpha(left.alpha, right.alpha, flow, t)), 1)
+            moved = network.move(as_picture(left.alpha), as_picture(right.alpha), aligned, t)
+            frame = torch.cat((frame, mix_alpha(*moved, t)), 1)
         return crop(frame, left.height, left.width)
 
     def _note(self, route: routed.Route, rows: int, columns: int) -> None:
@@ -207,7 +207,7 @@ def _compile(network: Apr) -> None:
     dynamo.config.suppress_errors = True  # without a C compiler the parts run as they are
     dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, RECOMPILE_LIMIT)
     parts = [network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]
-    for part in parts if network.config.flow == "dis" else [network.flow, *parts]:
+    for part in [network.flow if network.intermediate is None else network.intermediate, *parts]:
         part.compile()
 
 

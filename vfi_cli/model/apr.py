@@ -2,6 +2,8 @@
 
     frame 0, frame 1 --> flow --> warp images and context to t --> router --> refine blocks --> blend
 
+`base` learns the flow; `lite` has it from DIS and corrects it at t, see `intermediate`.
+
 B batch, C channels, H W full size (multiples of `Apr.multiple`), P patches, d = 4 dynamic blocks. Images are RGB
 in [0, 1]; t in (0, 1), 0 is frame 0.
 """
@@ -17,16 +19,15 @@ from torch import Tensor, nn
 from vfi_cli.grid import pyramid_levels
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.model.context import ContextNet
-from vfi_cli.model.flow import FlowNet
+from vfi_cli.model.flow import FlowNet, resize
 from vfi_cli.model.flow_dis import DisFlow
-from vfi_cli.model.gate import Gate, open_gate
+from vfi_cli.model.gate import Gate
+from vfi_cli.model.intermediate import STRIDE, IntermediateFlow, Start, start_at
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
 from vfi_cli.ops.compose import blend, context_input, fill_holes
-from vfi_cli.ops.splat import average_splat
-
-HEAD_INPUT = 0.1
-"""Standard deviation of the normalised feature that the head reads before training."""
+from vfi_cli.ops.sample import sample_sharp
+from vfi_cli.ops.splat import splat_by
 
 
 class Described(NamedTuple):
@@ -34,16 +35,19 @@ class Described(NamedTuple):
 
     image: Tensor  # (B, 3, H, W) float32
     flow: list[Tensor]  # see the flow source's `describe`
+    features: list[Tensor]  # see `IntermediateFlow.describe`; empty where the flow is not corrected at t
     context: list[Tensor]  # per block (B, context, H, W), where the context is computed before the warp
 
 
 class Aligned(NamedTuple):
-    """Both frames at time t, holes filled from the other one."""
+    """Both frames at time t."""
 
-    image_0: Tensor  # (B, 3, H, W) float32
+    image_0: Tensor  # (B, 3, H, W) float32, holes filled
     image_1: Tensor
     weight_0: Tensor  # (B, 1, H, W) splat weight, 0 in holes
     weight_1: Tensor
+    flow: Tensor  # (B, 4, H, W) that they went along: flow_t0, flow_t1 where it is corrected, else flow_01, flow_10
+    logits: Tensor | None = None  # (B, 4, h, w) of the candidates of the blend, where the flow is corrected
 
 
 Contexts = list[tuple[Tensor, Tensor]]
@@ -60,6 +64,8 @@ class Apr(nn.Module):
         self.context = ContextNet(config)
         self.router = Router(config)
         self.synthesis = SynthesisNet(config)
+        corrected = config.flow == "dis"
+        self.intermediate = IntermediateFlow() if corrected else None
         self.gate = Gate() if config.candidates == 4 else None
         self._start_from_average()
 
@@ -68,18 +74,20 @@ class Apr(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
-        # The head starts at zero and reads small features: the first steps must not throw the average away.
-        nn.init.constant_(self.synthesis.norm.weight, HEAD_INPUT)
         head = self.synthesis.head
         nn.init.zeros_(head.weight)
         assert head.bias is not None
         nn.init.zeros_(head.bias)
         if self.gate is not None:
             self.gate.start_from_average()
+        if self.intermediate is not None:
+            self.intermediate.start_from_source()
 
     def convolutional(self) -> list[nn.Module]:
         """The parts that may run in half precision."""
-        flow = [self.flow.encoder, self.flow.estimator] if isinstance(self.flow, FlowNet) else []
+        flow: list[nn.Module] = [self.flow.encoder, self.flow.estimator] if isinstance(self.flow, FlowNet) else []
+        if self.intermediate is not None:
+            flow += self.intermediate.convolutional()
         return [*flow, self.context, self.router, self.synthesis]
 
     def multiple(self, height: int, width: int) -> int:
@@ -100,12 +108,15 @@ class Apr(nn.Module):
         warped, frames = (aligned.image_0, aligned.image_1), (frame_0, frame_1)
         if self.gate is None:
             return blend(packed, warped, t)
-        logits = self.gate(warped, (aligned.weight_0, aligned.weight_1), frames)
-        return blend(open_gate(packed, logits), (*warped, *frames), t)
+        logits: Tensor = self.gate(warped, (aligned.weight_0, aligned.weight_1), frames)
+        if aligned.logits is not None:
+            logits = resize(logits, aligned.logits.shape[-1] / logits.shape[-1]) + aligned.logits
+        return blend(packed, (*warped, *frames), t, logits)
 
     def describe(self, frame: Tensor) -> Described:
         before_warp = self.config.context_on == "frames"
-        return Described(frame, self.flow.describe(frame), self.context(frame) if before_warp else [])
+        features = [] if self.intermediate is None else self.intermediate.describe(frame)
+        return Described(frame, self.flow.describe(frame), features, self.context(frame) if before_warp else [])
 
     def estimate_flow(self, described_0: Described, described_1: Described) -> Tensor:
         """(B, 4, H, W): flow_01, flow_10 in pixels."""
@@ -115,11 +126,29 @@ class Apr(nn.Module):
     def warp(
         self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
-        """Forward-warp images and context to t (eq. 1): one time, or one per image (B, 1, 1, 1)."""
-        if self.config.context_on == "warped":
-            frame_0, frame_1 = described_0.image, described_1.image
-            aligned = align(frame_0, frame_1, flow, t)
-            return aligned, self.context_of_warped(aligned, frame_0, frame_1)
+        """Images and context at t (eq. 1): one time, or one per image (B, 1, 1, 1)."""
+        if self.intermediate is not None:
+            aligned = self.align(described_0, described_1, start_at(flow, t), t)
+        elif self.config.context_on == "warped":
+            aligned = align(described_0.image, described_1.image, flow, t)
+        else:
+            return self._warp_all(described_0, described_1, flow, t)
+        return aligned, self.context_of_warped(aligned, described_0.image, described_1.image)
+
+    def align(self, described_0: Described, described_1: Described, start: Start, t: float | Tensor) -> Aligned:
+        """Both frames read along the corrected flow: interpolated once, where a splat would blur."""
+        assert self.intermediate is not None
+        corrected = self.intermediate(described_0.features, described_1.features, start, t)
+        flow = STRIDE * resize(corrected.flow_t, STRIDE)
+        images = sample_sharp(described_0.image, flow[:, :2]), sample_sharp(described_1.image, flow[:, 2:])
+        weight_0, weight_1 = (weight.contiguous() for weight in torch.split(resize(start.weight, STRIDE), 1, 1))
+        filled = fill_holes(images, (weight_0, weight_1), (described_0.image, described_1.image), t)
+        return Aligned(*filled, weight_0, weight_1, flow, corrected.logits)
+
+    def _warp_all(
+        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+    ) -> tuple[Aligned, Contexts]:
+        """Images and context that was computed before."""
         # One splat moves image and context together.
         sizes = [3] + [self.config.context] * (1 + DYNAMIC_BLOCKS)
         stacked_0 = torch.cat((described_0.image, *described_0.context), 1)
@@ -132,7 +161,7 @@ class Apr(nn.Module):
         filled = fill_holes((image_0, image_1), (weight_0, weight_1), frames, t)
         dtype = self.context.dtype  # again: beside the image it travelled in float32
         contexts = [(left.to(dtype), right.to(dtype)) for left, right in zip(context_0, context_1, strict=True)]
-        return Aligned(*filled, weight_0, weight_1), contexts
+        return Aligned(*filled, weight_0, weight_1, flow), contexts
 
     def context_of_warped(self, aligned: Aligned, frame_0: Tensor, frame_1: Tensor) -> Contexts:
         """Context of both warped frames, seen beside each other; see `ops.compose.context_input`."""
@@ -141,10 +170,17 @@ class Apr(nn.Module):
         both = self.context(context_input(warped, weights, (frame_0, frame_1), self.context.dtype))
         return [(context[:B], context[B:]) for context in both]
 
-    def route_logits(self, aligned: Aligned, flow: Tensor) -> Tensor:
+    def route_logits(self, aligned: Aligned) -> Tensor:
         """(B, P, d, 2), see `Router`."""
-        logits: Tensor = self.router(aligned.image_0, aligned.image_1, flow)
+        logits: Tensor = self.router(aligned.image_0, aligned.image_1, aligned.flow)
         return logits
+
+    def move(self, image_0: Tensor, image_1: Tensor, aligned: Aligned, t: float) -> tuple[Tensor, Tensor]:
+        """Two more images (B, 3, H, W) where the frames were moved to."""
+        if self.intermediate is None:
+            moved = align(image_0, image_1, aligned.flow, t)
+            return moved.image_0, moved.image_1
+        return sample_sharp(image_0, aligned.flow[:, :2]), sample_sharp(image_1, aligned.flow[:, 2:])
 
 
 def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float | Tensor) -> Aligned:
@@ -152,9 +188,4 @@ def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float | Tensor) -> 
     image_0, weight_0 = splat_by(frame_0, flow[:, :2], t)
     image_1, weight_1 = splat_by(frame_1, flow[:, 2:], 1 - t)
     filled = fill_holes((image_0, image_1), (weight_0, weight_1), (frame_0, frame_1), t)
-    return Aligned(*filled, weight_0, weight_1)
-
-
-def splat_by(x: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
-    """`average_splat` along a share of the flow: one, or one per image (B, 1, 1, 1)."""
-    return average_splat(x, flow * share) if isinstance(share, Tensor) else average_splat(x, flow, share)
+    return Aligned(*filled, weight_0, weight_1, flow)

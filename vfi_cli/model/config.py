@@ -36,7 +36,8 @@ def check_routing(routing: Routing) -> None:
 class AprConfig:
     """Dimensions of an APR-VFI network; a weights file carries them.
 
-    flow: "learned" is the paper's recurrent pyramid, "dis" is OpenCV's DIS optical flow.
+    flow: "learned" is the paper's recurrent pyramid, "dis" is OpenCV's DIS optical flow, corrected
+        at t by `intermediate.IntermediateFlow`.
     context_on: "frames" computes context before the warp (paper), "warped" after it: then nothing but the
         images is splatted, and the context sees the holes.
     stride: the synthesis works on a grid this much coarser than the frame; the first context convolution folds

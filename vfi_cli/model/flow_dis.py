@@ -12,18 +12,11 @@ from vfi_cli.ops.bands_cpu import in_bands
 LUMA = (0.299, 0.587, 0.114)
 
 
-def _create_dis() -> cv2.DISOpticalFlow:
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    dis.setFinestScale(1)
-    dis.setVariationalRefinementIterations(3)
-    return dis
-
-
 class DisFlow(nn.Module):
     """The interface of `flow.FlowNet` without weights; always computed on the CPU.
 
-    Ultrafast preset, but down to half resolution and with three variational iterations: within 0.1 dB of the
-    medium preset on DAVIS 480p in half its time.
+    Medium preset, which ends at half resolution: on held-out training clips 0.1 dB better than the fast one with
+    three variational iterations, and within 0.1 dB of full resolution in a quarter of its time.
     """
 
     def describe(self, frame: Tensor) -> list[Tensor]:
@@ -40,7 +33,7 @@ class DisFlow(nn.Module):
         cv2.setNumThreads(max(1, torch.get_num_threads() // 2))
 
         def work(first: int, last: int) -> None:
-            dis = _create_dis()
+            dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
             for image, back in (divmod(task, 2) for task in range(first, last)):
                 pair = (lumas_1, lumas_0) if back else (lumas_0, lumas_1)
                 start, end = (lumas[image].numpy() for lumas in pair)

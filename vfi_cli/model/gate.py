@@ -50,14 +50,3 @@ class Gate(nn.Module):
             x = F.leaky_relu_(self.conv2(x), 0.1)
             logits: Tensor = self.out(x)
         return logits
-
-
-def open_gate(packed: Tensor, logits: Tensor) -> Tensor:
-    """Add the gate's logits (B, 4, H / 8, W / 8), resized, to those of the head (B, outputs * s * s, H / s, W / s).
-
-    In place: `packed` is returned.
-    """
-    folded = packed.shape[1] // (4 + 3)  # logits and residual, s * s of each
-    resized = F.interpolate(logits, size=packed.shape[-2:], mode="bilinear", align_corners=False)
-    packed[:, : 4 * folded] += resized.to(packed.dtype).repeat_interleave(folded, 1)
-    return packed

@@ -11,6 +11,11 @@ from torch.nn import functional as F
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.ops.patches import from_patches, to_patches
 
+HEAD_INPUT = 0.1
+"""Standard deviation of the normalised feature that the head reads: its first steps must not throw away the average
+that the network starts from. It does not learn: a network that may turn its features down does so while they are still
+noise, and never learns to use them."""
+
 
 class RefineBlock(nn.Module):
     """A small encoder-decoder that refines the carried feature with the context of both frames (eq. 3).
@@ -58,7 +63,7 @@ class SynthesisNet(nn.Module):
         self.patch = config.patch // config.stride
         self.static = RefineBlock(config, first=True)
         self.dynamic = nn.ModuleList(RefineBlock(config, first=False) for _ in range(DYNAMIC_BLOCKS))
-        self.norm = nn.LayerNorm(config.feature)
+        self.norm = nn.LayerNorm(config.feature, elementwise_affine=False)
         outputs = (config.candidates if config.candidates > 2 else 1) + 3
         self.head = nn.Conv2d(config.feature, outputs * config.stride**2, 3, padding=1)
 
@@ -101,5 +106,5 @@ class SynthesisNet(nn.Module):
     def predict(self, total: Tensor) -> Tensor:
         """The sum of the block features (B, feature, h, w), normalised over channels -> what the blend takes."""
         fused = self.norm(total.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        packed: Tensor = self.head(fused)
+        packed: Tensor = self.head(HEAD_INPUT * fused)
         return packed

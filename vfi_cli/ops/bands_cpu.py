@@ -31,11 +31,17 @@ def runs_here(*tensors: Tensor) -> bool:
     return on_cpu and not learning and has_numba()
 
 
-def compile_kernel(function: Callable[..., None], signature: Any = None) -> Callable[..., None]:
-    """Compile for `signature`, or for the types of every first call; cached where a folder can be written."""
+def compile_kernel(
+    function: Callable[..., None], signature: Any = None, *, reorder: bool = False
+) -> Callable[..., None]:
+    """Compile for `signature`, or for the types of every first call; cached where a folder can be written.
+
+    reorder: sums may be taken in any order, many terms at once.
+    """
     import numba
 
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "afn"}}
+    fast = {"contract", "afn", "reassoc"} if reorder else {"contract", "afn"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fast}
     try:
         compiled: Callable[..., None] = numba.njit(signature, cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache can be written

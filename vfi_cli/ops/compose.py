@@ -101,7 +101,7 @@ def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float
     return torch.cat([F.avg_pool2d(part, stride) for part in parts], 1)
 
 
-def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Tensor:
+def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor, logits: Tensor | None = None) -> Tensor:
     """`I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2) -> (B, 3, H, W) float32.
 
     M starts from the time weights: 1 - t and t. With four candidates it is a softmax over all of them.
@@ -110,17 +110,23 @@ def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor) -> Te
         candidates, else one for each.
     candidates: (B, 3, H, W), alternately of the left and of the right frame.
     t: one time, or one per image (B, 1, 1, 1).
+    logits: more of them, for four candidates, from a coarser grid: (B, 4, ., .), resized to that of the head and added.
     """
+    if logits is not None:
+        logits = F.interpolate(logits.float(), size=packed.shape[-2:], mode="bilinear", align_corners=False)
     if len(candidates) == 4 and isinstance(t, float) and len(packed) == 1 and runs_here(packed, *candidates):
         from vfi_cli.ops.compose_cpu import blend_numba
 
-        return blend_numba(packed, candidates, t)
-    prediction = F.pixel_shuffle(packed, candidates[0].shape[-1] // packed.shape[-1])
-    logits, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
+        return blend_numba(packed, candidates, t, logits)
+    stride = candidates[0].shape[-1] // packed.shape[-1]
+    prediction = F.pixel_shuffle(packed, stride)
+    of_head, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
     if len(candidates) == 2:
-        odds = logits.exp() * (1 - t)
+        odds = of_head.exp() * (1 - t)
         return torch.lerp(candidates[1], candidates[0], odds / (odds + t)) + residual
-    share = F.softmax(logits, 1)
+    if logits is not None:
+        of_head = of_head + F.interpolate(logits, scale_factor=stride, mode="nearest")
+    share = F.softmax(of_head, 1)
     shares = [share[:, k : k + 1] * (t if k % 2 else 1 - t) for k in range(len(candidates))]
     mixed = torch.stack([share * frame for share, frame in zip(shares, candidates, strict=True)]).sum(0)
     return mixed / torch.stack(shares).sum(0) + residual

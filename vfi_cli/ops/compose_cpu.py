@@ -196,6 +196,7 @@ def routing_input_numba(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale:
 @compile_kernel
 def _blend_rows(
     packed: Array,  # (h, w, 7 * s * s) bits: uint16 of bfloat16, or uint32 of float32
+    logits: Array,  # (4, h, w), or of no size
     left_warped: Array,  # (H, W, 3)
     right_warped: Array,
     left: Array,
@@ -216,6 +217,11 @@ def _blend_rows(
         flat = packed[coarse_y].reshape(w * channels)
         for k in range(w * channels):
             row_bits[k] = np.uint32(flat[k]) << shift
+        for candidate in range(len(logits)):
+            for coarse_x in range(w):
+                k = coarse_x * channels + candidate * folded
+                for cell in range(folded):
+                    row[k + cell] += logits[candidate, coarse_y, coarse_x]
         for fine_y in range(stride):
             y = coarse_y * stride + fine_y
             for x in range(w * stride):
@@ -231,7 +237,7 @@ def _blend_rows(
                     out[y, x, c] = mixed * scale + row[k + (4 + c) * folded]
 
 
-def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float) -> Tensor:
+def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float, logits: Tensor | None) -> Tensor:
     """`compose.blend` of one image and four candidates."""
     _, _, H, W = candidates[0].shape
     out = torch.empty(1, H, W, 3)
@@ -239,5 +245,6 @@ def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float) -> Tenso
     folded = folded if packed.dtype == torch.bfloat16 else folded.view(np.uint32)
     sources = [rows(candidate) for candidate in candidates]
     shares = np.float32(1 - t), np.float32(t)
-    in_bands(partial(_blend_rows, folded, *sources, *shares, out[0].numpy()), packed.shape[2])
+    more = np.empty((0, 0, 0), np.float32) if logits is None else logits[0].contiguous().numpy()
+    in_bands(partial(_blend_rows, folded, more, *sources, *shares, out[0].numpy()), packed.shape[2])
     return out.permute(0, 3, 1, 2)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from vfi_cli.ops.bands_cpu import runs_here
+
 TILE = 32  # pixels of a row multiplied at once
 
 
@@ -18,6 +20,10 @@ def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
     if f0.ndim != 4 or f0.shape != f1.shape:
         raise ValueError(f"two equal (B, C, H, W) expected: {tuple(f0.shape)}, {tuple(f1.shape)}")
     B, C, H, W = f0.shape
+    if f0.dtype == torch.float32 and runs_here(f0, f1):
+        from vfi_cli.ops.correlation_cpu import cost_volume_numba
+
+        return cost_volume_numba(f0, f1, radius)
     side = 2 * radius + 1
     tiles = -(-W // TILE)
     surplus = tiles * TILE - W

@@ -33,6 +33,11 @@ def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tens
     return out, weight
 
 
+def splat_by(x: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+    """`average_splat` along a share of the flow: one, or one per image (B, 1, 1, 1)."""
+    return average_splat(x, flow * share) if isinstance(share, Tensor) else average_splat(x, flow, share)
+
+
 def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
     """The definition of `average_splat`, on any device."""
     B, C, H, W = x.shape

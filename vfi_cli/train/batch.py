@@ -9,8 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from vfi_cli.model.apr import Aligned
+from vfi_cli.model.intermediate import Start
+
+SHAKEN = 0.7
+"""Share of the samples that `shake` changes."""
 
 
 class Batch(NamedTuple):
@@ -21,31 +25,31 @@ class Batch(NamedTuple):
     truth: Tensor
     t: Tensor
     flow: Tensor | None = None
-    """(B, 4, S, S) in pixels: of DIS with `aligned`, else the true one."""
-    aligned: Aligned | None = None
-    """The frames warped by `flow`, where that was done before training."""
+    """The true one, (B, 4, S, S) in pixels, where it is known."""
+    start: Start | None = None
+    """The flow of the source at t, where that was computed before training."""
+    target: Tensor | None = None
+    """(B, 4, S / 4, S / 4) as `Start.flow_t`: what a teacher sees that is shown the true frame."""
 
 
 def map_batch(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
     """`function` applied to every tensor of the batch."""
-    frame_0, frame_1, truth, t, flow, aligned = batch
+    frame_0, frame_1, truth, t, flow, start, target = batch
     return Batch(
         function(frame_0),
         function(frame_1),
         function(truth),
         function(t),
         None if flow is None else function(flow),
-        None if aligned is None else Aligned(*map(function, aligned)),
+        None if start is None else Start(*map(function, start)),
+        None if target is None else function(target),
     )
 
 
 def map_images(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """`function` applied to every image (B, 3, S, S), warped ones too."""
-    aligned = batch.aligned
-    if aligned is not None:
-        aligned = aligned._replace(image_0=function(aligned.image_0), image_1=function(aligned.image_1))
-    frames = {name: function(getattr(batch, name)) for name in ("frame_0", "frame_1", "truth")}
-    return batch._replace(aligned=aligned, **frames)
+    """`function` applied to every image (B, 3, S, S)."""
+    frame_0, frame_1, truth = map(function, batch[:3])
+    return batch._replace(frame_0=frame_0, frame_1=frame_1, truth=truth)
 
 
 def to_image(codes: NDArray[np.uint8]) -> Tensor:
@@ -78,16 +82,37 @@ def turn(batch: Batch, mirror: bool, upend: bool, transpose: bool, reverse: bool
         batch = map_batch(batch, lambda x: x.transpose(2, 3))
         batch = _with_flow(batch, lambda flow: flow[:, [1, 0, 3, 2]])
     if reverse:
-        aligned = batch.aligned
-        if aligned is not None:
-            aligned = Aligned(aligned.image_1, aligned.image_0, aligned.weight_1, aligned.weight_0)
-        batch = batch._replace(frame_0=batch.frame_1, frame_1=batch.frame_0, t=1 - batch.t, aligned=aligned)
+        start = batch.start
+        if start is not None:
+            start = start._replace(weight=start.weight.flip(1))
+        batch = batch._replace(frame_0=batch.frame_1, frame_1=batch.frame_0, t=1 - batch.t, start=start)
         batch = _with_flow(batch, lambda flow: flow[:, [2, 3, 0, 1]])
     return batch
 
 
 def _with_flow(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    return batch if batch.flow is None else batch._replace(flow=function(batch.flow))
+    """`function` applied to every pair of flows (B, 4, ...)."""
+    flow, start, target = batch.flow, batch.start, batch.target
+    return batch._replace(
+        flow=None if flow is None else function(flow),
+        start=None if start is None else start._replace(flow_t=function(start.flow_t)),
+        target=None if target is None else function(target),
+    )
+
+
+def shake(batch: Batch, dice: np.random.Generator, amount: float) -> Batch:
+    """A smooth error of up to `amount` quarter pixels, or so, in the start of most samples.
+
+    The errors of a good flow source are few and hard to see; these teach an untrained network to look for them.
+    """
+    if batch.start is None or amount <= 0:
+        return batch
+    flow_t = batch.start.flow_t
+    side = int(dice.integers(2, 9))
+    sizes = dice.uniform(0, amount, (len(flow_t), 1, 1, 1)) * (dice.random((len(flow_t), 1, 1, 1)) < SHAKEN)
+    coarse = torch.from_numpy((sizes * dice.standard_normal((len(flow_t), 4, side, side))).astype(np.float32))
+    error = F.interpolate(coarse.to(flow_t.device), flow_t.shape[-2:], mode="bicubic")
+    return batch._replace(start=batch.start._replace(flow_t=flow_t + error))
 
 
 def recolour(batch: Batch, dice: np.random.Generator) -> Batch:

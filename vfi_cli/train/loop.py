@@ -15,11 +15,12 @@ from vfi_cli import weights
 from vfi_cli.engine.device import resolve
 from vfi_cli.errors import UsageError
 from vfi_cli.model.apr import Apr
-from vfi_cli.train.batch import Batch, augment
+from vfi_cli.model.flow import FlowNet
+from vfi_cli.train.batch import Batch, augment, shake
 from vfi_cli.train.data import read_windows
 from vfi_cli.train.interrupt import Interrupt
 from vfi_cli.train.pairs import reach
-from vfi_cli.train.prepared import AlignedCrops
+from vfi_cli.train.prepared import PreparedCrops
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.report import Report, RunFolder, Saved
 from vfi_cli.train.resident import FrameCrops, room_for_frames
@@ -85,7 +86,7 @@ def run(job: TrainJob) -> Outcome:
     windows = large_enough([window for path in job.data for window in read_windows(path)], job.recipe.crop)
     with join(runtime.device) as team:
         # In a function of its own: what the team shares must be gone before the team is.
-        return _go(job, Trainer(job.recipe, model, runtime, team, teacher), team, hold_out(windows), saved)
+        return _go(job, Trainer(job.recipe, model, runtime, team, teacher), team, hold_out(windows), saved, teacher)
 
 
 def _first_model(job: TrainJob) -> Apr:
@@ -99,10 +100,12 @@ def _first_model(job: TrainJob) -> Apr:
     return model
 
 
-def _samples(recipe: Recipe, windows: Sequence[Window], device: torch.device, seed: int) -> Samples:
+def _samples(
+    recipe: Recipe, windows: Sequence[Window], device: torch.device, seed: int, teacher: FlowNet | None
+) -> Samples:
     filmed: Source
     if recipe.config.flow == "dis":
-        filmed = AlignedCrops(
+        filmed = PreparedCrops(
             windows,
             size=recipe.crop,
             pairs=recipe.pairs,
@@ -110,6 +113,7 @@ def _samples(recipe: Recipe, windows: Sequence[Window], device: torch.device, se
             gaps=recipe.gaps,
             seed=seed,
             device=device,
+            teacher=teacher,
         )
     else:
         room = room_for_frames(device)
@@ -119,7 +123,12 @@ def _samples(recipe: Recipe, windows: Sequence[Window], device: torch.device, se
 
 
 def _go(
-    job: TrainJob, trainer: Trainer, team: Team, windows: tuple[list[Window], list[Window]], saved: Saved | None
+    job: TrainJob,
+    trainer: Trainer,
+    team: Team,
+    windows: tuple[list[Window], list[Window]],
+    saved: Saved | None,
+    teacher: FlowNet | None,
 ) -> Outcome:
     """Prepare the samples; then steps until the time is over or a signal comes."""
     training, held_out = windows
@@ -130,7 +139,7 @@ def _go(
     report = None
     if team.leads:
         report = Report(RunFolder(job.out), trainer, validation_set(held_out, job.recipe, trainer.device), saved)
-    samples = _samples(job.recipe, training, trainer.device, job.recipe.seed + team.rank)
+    samples = _samples(job.recipe, training, trainer.device, job.recipe.seed + team.rank, teacher)
 
     began = time.monotonic() - earlier
     with Interrupt() as interrupt:
@@ -161,8 +170,11 @@ def _step(trainer: Trainer, team: Team, samples: Samples, progress: float) -> Me
     torch.manual_seed(int(own.integers(2**62)))  # of the routes
     source = samples.drawn if samples.drawn and common.random() < recipe.synthetic_share else samples.filmed
     draw = common.random()
-    mode: Mode = "whole" if draw < recipe.whole_share else "patches"
-    if draw >= 1 - recipe.routed_share:
+    mode: Mode = "patches"
+    if draw < recipe.whole_share + recipe.unrefined_share:
+        mode = "whole" if draw < recipe.whole_share else "unrefined"
+    elif draw >= 1 - recipe.routed_share:
         mode = "routed"
     batch = source.draw(recipe.batch, own, reach(progress, recipe.curriculum))
-    return trainer.step(augment(batch, own, colour=recipe.colour), mode, progress)
+    batch = shake(augment(batch, own, colour=recipe.colour), own, recipe.shake * (1 - progress))
+    return trainer.step(batch, mode, progress)

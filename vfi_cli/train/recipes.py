@@ -11,7 +11,7 @@ from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 Gaps = tuple[tuple[int, float], ...]
 """(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
 
-Part = Literal["flow", "context", "synthesis", "gate", "router"]
+Part = Literal["flow", "intermediate", "context", "synthesis", "gate", "router"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Recipe:
     trains: parts of the network that learn; the others are frozen.
     whole_share, routed_share: share of the batches that run whole crops (stage 1 of the paper), and that run routed
         patches and train the router (stage 3); the patches of the others run all blocks (stage 2).
+    unrefined_share: share of the batches that train flow and gate alone: where the flow is corrected at t they
+        cost a third, and have the most to learn.
     reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
     census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
     route_target: the patches that should pass are those aligned worst (paper) or those that a block changes most.
@@ -29,7 +31,8 @@ class Recipe:
     curriculum: share of the run in which motion grows from the smallest to all of it.
     colour: whether the samples change colours as well.
     synthetic_share: share of the batches that are drawn rather than filmed.
-    pairs, crops_per_pair: how much is prepared before the clock starts, where the flow does not learn.
+    shake: error that is added to the flow to correct, in quarter pixels; falls to nothing over the run.
+    pairs, crops_per_pair: how much is prepared before the clock starts, where the flow source does not learn.
     """
 
     config: AprConfig
@@ -43,6 +46,7 @@ class Recipe:
     gaps: Gaps
     whole_share: float = 0.0
     routed_share: float = 0.0
+    unrefined_share: float = 0.0
     keep_ratios: tuple[float, ...] = PAPER_KEEP_RATIOS
     reconstruction: Literal["charbonnier", "relative"] = "charbonnier"
     census_weight: float = 0.1
@@ -52,6 +56,7 @@ class Recipe:
     curriculum: float = 0.0
     colour: bool = False
     synthetic_share: float = 0.0
+    shake: float = 0.0
     pairs: int = 4000
     crops_per_pair: int = 4
     warm_up_steps: int = 200
@@ -61,34 +66,58 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop % self.config.patch:
             raise ValueError(f"crop {self.crop} must be a multiple of the patch size {self.config.patch}")
-        if not 0 <= self.whole_share + self.routed_share <= 1:
-            raise ValueError(f"shares of the batches, at most 1 together: {self.whole_share}, {self.routed_share}")
+        shares = (self.whole_share, self.routed_share, self.unrefined_share)
+        if not 0 <= sum(shares) <= 1:
+            raise ValueError(f"shares of the batches, at most 1 together: {shares}")
         if self.config.flow == "dis" and "flow" in self.trains:
             raise ValueError("the flow of DIS does not learn")
 
     @property
     def learns_from_teacher(self) -> bool:
-        """Whether nothing but flow is learned; that of filmed pairs is then the teacher's."""
-        return self.trains == ("flow",)
+        """Whether nothing but flow is learned; what is right for filmed pairs a teacher then says."""
+        return self.trains in (("flow",), ("intermediate",))
 
 
-def lite(minutes: float, seed: int = 0) -> Recipe:
-    """`lite` from zero: stages 2 and 3 of the paper at once, on patches of 64x64; the flow is DIS and does not learn.
+def lite_flow(minutes: float, seed: int = 0) -> Recipe:
+    """Before `lite`: the correction of the flow at t, by a teacher that is shown the true frame (RIFE's distillation).
 
-    A third of the batches is routed by straight-through Gumbel-softmax, the others train the static network. The
-    route loss weighs 0.1: a relative error takes the place of an absolute one, and is larger.
+    Many small crops: what is to be corrected differs from place to place.
     """
     return Recipe(
         config=LITE,
         minutes=minutes,
         seed=seed,
-        trains=("context", "synthesis", "gate", "router"),
+        trains=("intermediate",),
+        learning_rate=1e-3,
+        final_rate=5e-5,
+        crop=128,
+        batch=32,
+        gaps=((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05)),
+        shake=1.5,
+        average_decay=0.995,
+    )
+
+
+def lite(minutes: float, seed: int = 0) -> Recipe:
+    """All of `lite` but DIS: stages 2 and 3 of the paper at once, on patches of 64x64.
+
+    Of the batches that run the synthesis a third is routed by straight-through Gumbel-softmax, the others train the
+    static network. The route loss weighs 0.1: a relative error takes the place of an absolute one, and is larger.
+    """
+    return Recipe(
+        config=LITE,
+        minutes=minutes,
+        seed=seed,
+        trains=("intermediate", "context", "synthesis", "gate", "router"),
         learning_rate=4e-4,
         final_rate=1e-5,
         crop=128,
         batch=16,
-        gaps=((2, 0.6), (3, 0.1), (4, 0.3)),
-        routed_share=0.33,
+        gaps=((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05)),
+        routed_share=0.1,
+        unrefined_share=0.7,
+        shake=0.2,
+        crops_per_pair=6,
         reconstruction="relative",
         census_weight=0.0,
         route_weight=0.1,
@@ -142,6 +171,7 @@ def base_joint(minutes: float, seed: int = 0) -> Recipe:
 
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
+    "lite-flow": lite_flow,
     "lite": lite,
     "base-flow": base_flow,
     "base-static": base_static,

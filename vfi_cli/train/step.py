@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vfi_cli.errors import UsageError
 from vfi_cli.model.alignment import patch_difference
-from vfi_cli.model.apr import Aligned, Apr, Contexts
+from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.router import sample_route
 from vfi_cli.train.batch import Batch
@@ -25,10 +25,14 @@ from vfi_cli.train.losses import (
 )
 from vfi_cli.train.recipes import Recipe
 
-Mode = Literal["whole", "patches", "routed"]
-"""How the synthesis runs: whole crops, patches with all blocks, or routed patches."""
+Mode = Literal["whole", "patches", "routed", "unrefined"]
+"""How the synthesis runs: whole crops, patches with all blocks, routed patches, or not at all."""
 
 Measured = dict[str, Tensor]
+
+AVERAGE_WEIGHT = 0.3
+"""Of the plain average in the loss of an unrefined batch: it asks both frames to fit, where a blend is content with
+one of them."""
 
 
 class SynthesisStep(nn.Module):
@@ -40,17 +44,19 @@ class SynthesisStep(nn.Module):
         self.recipe = recipe
 
     def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+        if mode == "unrefined":
+            return self._unrefined(batch)
         net = self.model.synthesis
-        aligned, contexts, flow = warped(self.model, batch)
+        aligned, contexts = warped(self.model, batch)
         route = None if mode == "whole" else every_patch(self.model, batch)
         if mode == "routed":
-            route = sample_route(self.model.route_logits(aligned, flow))
+            route = sample_route(self.model.route_logits(aligned))
         features = net.features(contexts, route)
         packed = net.fuse(features, *contexts[0][0].shape[-2:])
         output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
+        output, average = where_known(output, aligned, batch), where_known(mean(aligned, batch), aligned, batch)
         loss = self._reconstruction(output, batch.truth)
         with torch.no_grad():
-            average = torch.lerp(aligned.image_0, aligned.image_1, batch.t)
             gain = psnr(output, batch.truth) - psnr(average, batch.truth)
         name = "routed" if mode == "routed" else "static"
         measured = {name: loss.detach(), f"{name}_gain": gain}
@@ -58,6 +64,17 @@ class SynthesisStep(nn.Module):
             extra, of_route = self._routing(route, features, aligned, contexts, batch)
             return loss + extra, measured | of_route
         return loss, measured
+
+    def _unrefined(self, batch: Batch) -> tuple[Tensor, Measured]:
+        """Flow and gate alone: what they make of the frames, and how well both frames fit when plainly averaged."""
+        aligned = aligned_from(self.model, batch)
+        packed = batch.truth.new_zeros(len(batch.t), 4 + 3, *batch.truth.shape[-2:])
+        output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
+        output, average = where_known(output, aligned, batch), where_known(mean(aligned, batch), aligned, batch)
+        of_average = self._reconstruction(average, batch.truth)
+        loss = self._reconstruction(output, batch.truth) + AVERAGE_WEIGHT * of_average
+        gain = psnr(output.detach(), batch.truth) - psnr(average.detach(), batch.truth)
+        return loss, {"average": of_average.detach(), "unrefined_gain": gain}
 
     def _reconstruction(self, output: Tensor, truth: Tensor) -> Tensor:
         loss = (relative_error if self.recipe.reconstruction == "relative" else charbonnier)(output, truth)
@@ -105,12 +122,35 @@ class FlowStep(nn.Module):
         return torch.stack(errors).sum(), {name: errors[-1].detach()}
 
 
-def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisStep | FlowStep:
+class IntermediateStep(nn.Module):
+    """The correction of the flow at t, learned at both its levels from a teacher that was shown the true frame."""
+
+    def __init__(self, model: Apr) -> None:
+        super().__init__()
+        assert model.intermediate is not None
+        self.intermediate = model.intermediate
+
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+        assert batch.start is not None and batch.target is not None
+        target = batch.target
+        features = map(self.intermediate.describe, (batch.frame_0, batch.frame_1))
+        corrected = self.intermediate(*features, batch.start, batch.t)
+        # Beyond the crop there is nothing to compare.
+        inside = within(target).float()
+        levels = (batch.start.flow_t, corrected.coarse, corrected.flow_t)
+        before, coarse, after = (endpoint_error(flow * inside, target * inside) for flow in levels)
+        loss = coarse + after + 0 * corrected.logits.mean()  # a team waits for the gradients of all weights
+        return loss, {"teacher_error": after.detach(), "start_error": before.detach()}
+
+
+def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisStep | FlowStep | IntermediateStep:
     """Raises UsageError where a recipe that learns flow from a teacher has none, or another one has."""
     if recipe.learns_from_teacher and teacher is None:
         raise UsageError("the recipe learns flow from a teacher", remedy="give its weights with --teacher FILE")
     if teacher is not None and not recipe.learns_from_teacher:
         raise UsageError("the recipe learns from no teacher", remedy="leave out --teacher")
+    if recipe.trains == ("intermediate",):
+        return IntermediateStep(model)
     return FlowStep(model, teacher) if recipe.trains == ("flow",) else SynthesisStep(model, recipe)
 
 
@@ -132,14 +172,41 @@ def fused(features: list[Tensor]) -> Tensor:
     return F.layer_norm(total, total.shape[-1:])
 
 
-def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts, Tensor]:
+def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts]:
     """What the synthesis works on; what was prepared is not computed again."""
-    if batch.aligned is not None and batch.flow is not None:
-        contexts = model.context_of_warped(batch.aligned, batch.frame_0, batch.frame_1)
-        return batch.aligned, contexts, batch.flow
+    if batch.start is not None:
+        aligned = aligned_from(model, batch)
+        return aligned, model.context_of_warped(aligned, batch.frame_0, batch.frame_1)
     described_0, described_1 = model.describe(batch.frame_0), model.describe(batch.frame_1)
-    flow = model.estimate_flow(described_0, described_1)
-    return *model.warp(described_0, described_1, flow, batch.t), flow
+    return model.warp(described_0, described_1, model.estimate_flow(described_0, described_1), batch.t)
+
+
+def aligned_from(model: Apr, batch: Batch) -> Aligned:
+    """The frames at t along the flow that was prepared, corrected."""
+    assert model.intermediate is not None and batch.start is not None
+    described = [Described(x, [], model.intermediate.describe(x), []) for x in (batch.frame_0, batch.frame_1)]
+    return model.align(described[0], described[1], batch.start, batch.t)
+
+
+def mean(aligned: Aligned, batch: Batch) -> Tensor:
+    """The plain average of the warped frames, by nearness in time."""
+    return torch.lerp(aligned.image_0, aligned.image_1, batch.t)
+
+
+def where_known(output: Tensor, aligned: Aligned, batch: Batch) -> Tensor:
+    """`output`, but for the pixels that are read from beyond the crop: they are as the truth, and no error."""
+    if batch.start is None:
+        return output
+    return torch.where(within(aligned.flow), output, batch.truth)
+
+
+def within(flow_t: Tensor) -> Tensor:
+    """Where both ends of flow_t (B, 4, h, w), in its own pixels, lie in the picture: (B, 1, h, w)."""
+    height, width = flow_t.shape[-2:]
+    columns = torch.arange(width, device=flow_t.device) + flow_t[:, 0::2]
+    lines = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
+    inside = (columns >= 0) & (columns <= width - 1) & (lines >= 0) & (lines <= height - 1)
+    return inside.all(1, keepdim=True)
 
 
 def every_patch(model: Apr, batch: Batch) -> Tensor:

@@ -21,7 +21,7 @@ from vfi_cli.train.step import every_patch, warped
 from vfi_cli.train.windows import Window
 
 PAIRS = 32
-LARGEST = 256
+LARGEST = 512
 """Pixels, the side of the middle of the frame that is scored."""
 GAPS = (2, 4)
 """By turns, from one end of a pair to the other: the next true frame between, and twice the motion."""
@@ -74,8 +74,8 @@ def validate(
     examples = []
     for batch in batches:
         with torch.autocast(batch.truth.device.type, torch.bfloat16, enabled=half):
-            aligned, contexts, flow = warped(model, batch)
-            logits = model.route_logits(aligned, flow)
+            aligned, contexts = warped(model, batch)
+            logits = model.route_logits(aligned)
             ratios = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
             everything = every_patch(model, batch)
             routes = {"static": None if recipe.whole_share else everything, "routed": ratios.to(everything.dtype)}

@@ -1,0 +1,140 @@
+"""Intermediate flow: where a pixel of the frame at t is to be found in both frames, learned on top of a flow source.
+
+    flow_01, flow_10 --> forward warp to t --> at 1/8: features read there, compared --> correction
+                                               at 1/4: features read there, compared --> correction
+
+The correction of RIFE (Huang et al., ECCV 2022) to the flow that the forward warp has brought to t. B batch, H W full
+size, h w quarter size. `flow_t` is flow_t0 (dx, dy), flow_t1 (dx, dy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vfi_cli.model.flow import resize
+from vfi_cli.ops.compose import HOLE
+from vfi_cli.ops.correlation import cost_volume
+from vfi_cli.ops.sample import sample
+from vfi_cli.ops.splat import splat_by
+
+STRIDE = 4
+"""The flow is corrected on a grid this much coarser than the frame."""
+
+FLOW_SCALE = 1 / 8
+"""Brings flow (quarter pixels) near the range of the features."""
+
+
+class Start(NamedTuple):
+    """The flow of a source at the time t."""
+
+    flow_t: Tensor  # (B, 4, h, w) float32, in pixels of the quarter size
+    weight: Tensor  # (B, 2, h, w) splat weights of flow_t0 and flow_t1, at most 1; 0 where no pixel went
+
+
+class Corrected(NamedTuple):
+    """flow_t as it is used, and what was thought of it on the way."""
+
+    flow_t: Tensor  # (B, 4, h, w) float32
+    coarse: Tensor  # (B, 4, h, w), after the correction at 1/8
+    logits: Tensor  # (B, 4, h, w) of the candidates of the blend, see `Gate`
+
+
+def start_at(flow: Tensor, t: float | Tensor) -> Start:
+    """Forward-warp flow (B, 4, H, W), in pixels, along itself to t: one time, or one per image (B, 1, 1, 1).
+
+    Where nothing of one frame went, its flow is that of the other one, reversed.
+    """
+    quarter = F.avg_pool2d(flow, STRIDE) / STRIDE
+    flow_01, flow_10 = (part.contiguous(memory_format=torch.channels_last) for part in torch.split(quarter, 2, 1))
+    moved_0, weight_0 = splat_by(flow_01, flow_01, t)
+    moved_1, weight_1 = splat_by(flow_10, flow_10, 1 - t)
+    hole_0, hole_1 = weight_0 < HOLE, weight_1 < HOLE
+    flow_t0 = torch.where(hole_0, t * moved_1, -t * moved_0)
+    flow_t1 = torch.where(hole_1, (1 - t) * moved_0, -(1 - t) * moved_1)
+    return Start(torch.cat((flow_t0, flow_t1), 1), torch.cat((weight_0, weight_1), 1).clamp(max=1))
+
+
+class IntermediateFlow(nn.Module):
+    """Features at 1/4 and 1/8, an estimator for each. The corrections start at zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.ModuleList((_convs(3, 16, 1), _convs(16, 32, 3), _convs(32, 48, 2)))
+        self.coarse = Estimator(feature=48, carried=0, radius=3, widths=(96, 80, 64, 48), outputs=4)
+        self.fine = Estimator(feature=32, carried=48, radius=2, widths=(96, 64, 64, 48), outputs=4 + 4)
+
+    def start_from_source(self) -> None:
+        """Before training the flow is left as the source has it."""
+        for estimator in (self.coarse, self.fine):
+            nn.init.zeros_(estimator.out.weight)
+            assert estimator.out.bias is not None
+            nn.init.zeros_(estimator.out.bias)
+
+    def convolutional(self) -> list[nn.Module]:
+        """The parts that may run in half precision."""
+        return [self.encoder, self.coarse.convs, self.fine.convs]
+
+    def describe(self, frame: Tensor) -> list[Tensor]:
+        """A frame (B, 3, H, W) in [0, 1] -> features (B, 32, H / 4, W / 4) and (B, 48, H / 8, W / 8), float32."""
+        dtype = next(self.encoder.parameters()).dtype
+        half, quarter, eighth = self.encoder
+        fine = quarter(half((frame - 0.5).to(dtype)))
+        return [fine.float(), eighth(fine).float()]
+
+    def forward(
+        self, features_0: Sequence[Tensor], features_1: Sequence[Tensor], start: Start, t: float | Tensor
+    ) -> Corrected:
+        """Features of both frames (see `describe`), the flow at t to start from -> the corrected one."""
+        flow_t, weight = start
+        time = torch.as_tensor(t, dtype=flow_t.dtype, device=flow_t.device)
+        begun = F.avg_pool2d(flow_t, 2) / 2
+        correction, carried = self.coarse(features_0[1], features_1[1], begun, F.avg_pool2d(weight, 2), time, None)
+        coarse = flow_t + 2 * resize(correction, 2)
+        answer, _ = self.fine(features_0[0], features_1[0], coarse, weight, time, resize(carried, 2))
+        return Corrected(coarse + answer[:, :4], coarse, answer[:, 4:])
+
+
+class Estimator(nn.Module):
+    """Features read along flow_t, their cost volume, flow and weights -> what to add, and a feature to carry on."""
+
+    def __init__(self, *, feature: int, carried: int, radius: int, widths: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.radius = radius
+        inputs = (2 * radius + 1) ** 2 + 2 * feature + 4 + 2 + 1 + carried
+        layers: list[nn.Module] = []
+        for k, (before, after) in enumerate(pairwise((inputs, *widths))):
+            kernel = 3 if k else 1
+            layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.LeakyReLU(0.1, inplace=True)]
+        self.convs = nn.Sequential(*layers)
+        self.out = nn.Conv2d(widths[-1], outputs, 3, padding=1)
+
+    def forward(
+        self, feature_0: Tensor, feature_1: Tensor, flow_t: Tensor, weight: Tensor, t: Tensor, carried: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Features (B, C, h, w), flow_t (B, 4, h, w) in their pixels -> (B, outputs, h, w), feature; all in float32."""
+        read_0, read_1 = sample(feature_0, flow_t[:, :2]), sample(feature_1, flow_t[:, 2:])
+        volume = F.leaky_relu(cost_volume(read_0, read_1, self.radius), 0.1)
+        times = t.expand(len(flow_t), 1, *flow_t.shape[-2:])
+        parts = [volume, read_0, read_1, FLOW_SCALE * flow_t, weight, times, *([] if carried is None else [carried])]
+        x = torch.cat([part.contiguous(memory_format=torch.channels_last) for part in parts], 1)
+        x = self.convs(x.to(next(self.convs.parameters()).dtype)).float()
+        device = "cpu" if x.is_meta else x.device.type  # autocast does not know "meta"
+        with torch.autocast(device, enabled=False):  # half precision would round the flow itself
+            return self.out(x), x
+
+
+def _convs(inputs: int, width: int, count: int) -> nn.Sequential:
+    """`count` 3x3 convolutions, the first one of stride 2."""
+    layers: list[nn.Module] = []
+    for k in range(count):
+        layers += [
+            nn.Conv2d(width if k else inputs, width, 3, 1 if k else 2, 1),
+            nn.LeakyReLU(0.1, inplace=True),
+        ]
+    return nn.Sequential(*layers)
