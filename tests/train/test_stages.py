@@ -16,7 +16,7 @@ from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.intermediate import Start
 from vfi_cli.train.batch import Batch
 from vfi_cli.train.recipes import RECIPES, Recipe
-from vfi_cli.train.step import Mode
+from vfi_cli.train.step import Mode, SynthesisStep
 from vfi_cli.train.synthetic import Synthetic
 from vfi_cli.train.team import Team
 from vfi_cli.train.trainer import Trainer
@@ -115,6 +115,20 @@ def test_unrefined_batches_teach_flow_and_gate_alone() -> None:
     parts, measured = changed(trainer(recipe), 30, drifting(), "unrefined")
     assert parts == {"intermediate", "gate"}
     assert measured[-1]["average"] < measured[0]["average"] - 0.3
+
+
+@pytest.mark.parametrize("mode", ["unrefined", "patches", "routed"])
+def test_the_steps_of_lite_are_graphs_without_a_break(mode: Mode) -> None:
+    """What torch.compile makes faster on a GPU."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    step = SynthesisStep(Apr(SMALL["lite"]), replace(RECIPES["lite"](1), config=SMALL["lite"], crop=64))
+    captured = torch.compile(step.forward, backend="eager", fullgraph=True)
+    losses = []
+    for forward in (step.forward, captured):
+        torch.manual_seed(0)
+        losses.append(forward(drifting(), mode)[0])
+    torch.testing.assert_close(losses[0], losses[1])
 
 
 @pytest.mark.parametrize(
