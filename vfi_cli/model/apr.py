@@ -64,8 +64,7 @@ class Apr(nn.Module):
         self.context = ContextNet(config)
         self.router = Router(config)
         self.synthesis = SynthesisNet(config)
-        corrected = config.flow == "dis"
-        self.intermediate = IntermediateFlow() if corrected else None
+        self.intermediate = IntermediateFlow() if config.flow == "dis" else None
         self.gate = Gate() if config.candidates == 4 else None
         self._start_from_average()
 
@@ -140,10 +139,9 @@ class Apr(nn.Module):
         assert self.intermediate is not None
         corrected = self.intermediate(described_0.features, described_1.features, start, t)
         flow = STRIDE * resize(corrected.flow_t, STRIDE)
-        images = sample_sharp(described_0.image, flow[:, :2]), sample_sharp(described_1.image, flow[:, 2:])
         weight_0, weight_1 = (weight.contiguous() for weight in torch.split(resize(start.weight, STRIDE), 1, 1))
-        filled = fill_holes(images, (weight_0, weight_1), (described_0.image, described_1.image), t)
-        return Aligned(*filled, weight_0, weight_1, flow, corrected.logits)
+        images = read_along(described_0.image, described_1.image, flow, (weight_0, weight_1), t)
+        return Aligned(*images, weight_0, weight_1, flow, corrected.logits)
 
     def _warp_all(
         self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
@@ -180,7 +178,15 @@ class Apr(nn.Module):
         if self.intermediate is None:
             moved = align(image_0, image_1, aligned.flow, t)
             return moved.image_0, moved.image_1
-        return sample_sharp(image_0, aligned.flow[:, :2]), sample_sharp(image_1, aligned.flow[:, 2:])
+        return read_along(image_0, image_1, aligned.flow, (aligned.weight_0, aligned.weight_1), t)
+
+
+def read_along(
+    image_0: Tensor, image_1: Tensor, flow: Tensor, weights: tuple[Tensor, Tensor], t: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both images (B, 3, H, W) read where flow_t0, flow_t1 (B, 4, H, W) point; holes are filled."""
+    read = sample_sharp(image_0, flow[:, :2]), sample_sharp(image_1, flow[:, 2:])
+    return fill_holes(read, weights, (image_0, image_1), t)
 
 
 def align(frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float | Tensor) -> Aligned:

@@ -64,6 +64,8 @@ class AprConfig:
     def __post_init__(self) -> None:
         if self.flow not in ("learned", "dis") or self.context_on not in ("frames", "warped"):
             raise ValueError(f"unknown flow {self.flow!r} or context_on {self.context_on!r}")
+        if self.flow == "dis" and self.context_on == "frames":
+            raise ValueError("the context of a flow that is corrected at t is computed after the warp")
         if self.candidates not in (2, 4):
             raise ValueError(f"candidates must be 2 or 4, got {self.candidates}")
         if len(self.widths) != 2 or len(self.router) != 2:

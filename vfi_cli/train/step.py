@@ -68,7 +68,8 @@ class SynthesisStep(nn.Module):
     def _unrefined(self, batch: Batch) -> tuple[Tensor, Measured]:
         """Flow and gate alone: what they make of the frames, and how well both frames fit when plainly averaged."""
         aligned = aligned_from(self.model, batch)
-        packed = batch.truth.new_zeros(len(batch.t), 4 + 3, *batch.truth.shape[-2:])
+        stride = self.model.config.stride  # the gate speaks on the grid of the synthesis
+        packed = F.pixel_unshuffle(batch.truth.new_zeros(len(batch.t), 4 + 3, *batch.truth.shape[-2:]), stride)
         output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
         output, average = where_known(output, aligned, batch), where_known(mean(aligned, batch), aligned, batch)
         of_average = self._reconstruction(average, batch.truth)
@@ -139,8 +140,7 @@ class IntermediateStep(nn.Module):
         inside = within(target).float()
         levels = (batch.start.flow_t, corrected.coarse, corrected.flow_t)
         before, coarse, after = (endpoint_error(flow * inside, target * inside) for flow in levels)
-        loss = coarse + after + 0 * corrected.logits.mean()  # a team waits for the gradients of all weights
-        return loss, {"teacher_error": after.detach(), "start_error": before.detach()}
+        return coarse + after, {"teacher_error": after.detach(), "start_error": before.detach()}
 
 
 def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisStep | FlowStep | IntermediateStep:
