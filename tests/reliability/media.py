@@ -172,11 +172,11 @@ def with_tiny_sound(source: Path, target: Path, count: int) -> Path:
 def with_noise_in_sound(path: Path, packets: Sequence[int]) -> Path:
     """An MPEG-TS with some packets of its sound, by their number, overwritten from their start on."""
     data = bytearray(path.read_bytes())
-    place = -1
-    for number in range(max(packets) + 1):
-        place = data.index(b"\xff\xf1", place + 1)  # the start of an ADTS frame
-        if number in packets:
-            data[place : place + 8] = bytes(8)
+    with av.open(str(path)) as container:
+        # Each begins with the sync word of its ADTS frame, after the headers; pictures may hold one by chance.
+        starts = [data.index(b"\xff\xf1", packet.pos) for packet in container.demux(audio=0) if packet.size]
+    for number in packets:
+        data[starts[number] : starts[number] + 8] = bytes(8)
     path.write_bytes(data)
     return path
 
