@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vfi_cli.model.camera import Array, add_motion, camera_motion, carried_back
+from vfi_cli.model.flow_dis import DisFlow
+
+MOTION = np.array([[1.01, 0.02, -5.5], [-0.02, 0.99, 3.25]])
+
+
+def texture(height: int, width: int, seed: int = 3) -> Array:
+    """Smooth random spots, (height, width) uint8."""
+    noise = np.random.default_rng(seed).uniform(0, 255, (height // 4 + 1, width // 4 + 1)).astype(np.float32)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+
+
+def seen_after(luma: Array, motion: Array) -> Array:
+    """The next frame, where the camera moves by `motion`."""
+    return cv2.warpAffine(luma, motion, luma.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def facade(height: int, width: int, period: int) -> Array:
+    """Windows that repeat, each a little brighter or darker than the next."""
+    rng = np.random.default_rng(1)
+    windows = rng.uniform(150, 230, (height // period + 1, width // period + 1)).repeat(period, 0).repeat(period, 1)
+    y, x = np.mgrid[:height, :width] % period
+    return np.where((y < period // 2) & (x < period // 2), 20, windows[:height, :width]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(240, 320), (720, 960)], ids=["as it is", "halved"])
+def test_the_motion_of_the_camera_is_found(size):
+    luma = texture(*size)
+    motion = camera_motion(luma, seen_after(luma, MOTION))
+    assert motion is not None
+    corners = np.array([[0, 0, 1], [size[1], 0, 1], [0, size[0], 1], [size[1], size[0], 1]]).T
+    assert np.abs(motion @ corners - MOTION @ corners).max() < 0.5
+
+
+@pytest.mark.parametrize("pair", ["flat", "still", "unrelated"])
+def test_no_motion_is_claimed_where_none_explains_the_pair(pair):
+    luma = np.full((240, 320), 90, np.uint8) if pair == "flat" else texture(240, 320)
+    other = texture(240, 320, seed=4) if pair == "unrelated" else luma
+    assert camera_motion(luma, other) is None
+
+
+def test_a_few_things_that_move_together_are_no_camera():
+    luma = texture(240, 320)
+    other = texture(240, 320, seed=4)
+    other[:80, :80] = seen_after(luma, MOTION)[:80, :80]
+    assert camera_motion(luma, other) is None
+
+
+def test_what_is_taken_out_of_the_flow_comes_back():
+    flow = np.random.default_rng(0).normal(size=(30, 40, 2)).astype(np.float32)
+    y, x = np.mgrid[:30, :40]
+    places = np.stack((x + flow[..., 0], y + flow[..., 1], np.ones((30, 40))), 2)
+    expected = places @ MOTION.T - np.stack((x, y), 2)
+    np.testing.assert_allclose(add_motion(flow, MOTION), expected, atol=1e-4)
+
+
+def test_the_frame_is_carried_to_where_it_was():
+    luma = texture(240, 320)
+    back = carried_back(seen_after(luma, MOTION), MOTION)
+    assert np.abs(back[20:-20, 20:-20].astype(int) - luma[20:-20, 20:-20]).mean() < 2
+
+
+def test_a_repeated_texture_does_not_lock_in_a_period_off():
+    luma = facade(256, 320, period=12)
+    moved = np.roll(luma, (3, -5), (0, 1))
+    flow = DisFlow()([torch.from_numpy(luma)], [torch.from_numpy(moved)])[0, :, 32:-32, 32:-32]
+    expected = torch.tensor([-5.0, 3, 5, -3])[:, None, None]
+    assert ((flow - expected).abs().amax(0) < 0.5).float().mean() > 0.9
