@@ -17,7 +17,7 @@ def sample(x: Tensor, flow: Tensor) -> Tensor:
     if runs_here(x, flow):
         from vfi_cli.ops.sample_cpu import sample_numba
 
-        return sample_numba(x, flow, taps=2)
+        return sample_numba(x, flow, sharp=False)
     return _read(x, _grid(flow), "bilinear")
 
 
@@ -30,7 +30,7 @@ def sample_sharp(x: Tensor, flow: Tensor) -> Tensor:
     if runs_here(x, flow):
         from vfi_cli.ops.sample_cpu import sample_numba
 
-        return sample_numba(x, flow, taps=4)
+        return sample_numba(x, flow, sharp=True)
     grid = _grid(flow)
     return (_read(x, grid, "bilinear") + _read(x, grid, "bicubic")) / 2
 

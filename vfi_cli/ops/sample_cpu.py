@@ -25,77 +25,109 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @functools.cache
-def _kernel(channels: int, taps: int) -> Callable[..., None]:
-    """The kernel for a number of channels, and of pixels read along each axis: 2 bilinear, 4 the sharp mean."""
-    before = taps // 2 - 1
-    a = float32(SHARPNESS)
-
-    @numba.njit(inline="always")
-    def fill(shares: Array, f: float) -> None:
-        """The weights of the pixels along an axis, where the place is f of the way between the middle two."""
-        one, g = float32(1), float32(1) - f
-        if taps == 2:
-            shares[0], shares[1] = g, f
-        else:
-            shares[0], shares[3] = a * f * g * g, a * g * f * f
-            shares[1] = ((a + float32(2)) * f - (a + float32(3))) * f * f + one
-            shares[2] = ((a + float32(2)) * g - (a + float32(3))) * g * g + one
+def _soft_kernel(channels: int) -> Callable[..., None]:
+    """Bilinear weights, for a number of channels."""
 
     def sample_rows(x: Array, dx: Array, dy: Array, out: Array, first: int, last: int) -> None:
         H, W, _ = x.shape
-        zero, half, one = float32(0), float32(0.5), float32(1)
-        # Far outside the border repeats; nearer coordinates keep the conversion to an integer safe.
-        reach_x, reach_y = float32(W + taps), float32(H + taps)
-        shares_x, shares_y = np.empty(taps, np.float32), np.empty(taps, np.float32)
-        weights = np.empty(taps * taps, np.float32)
+        one = float32(1)
         flat = x.reshape(H * W * channels)
-        scale = half if taps == 4 else one
         for y in range(first, last):
             for column in range(W):
-                at_x, at_y = float32(column) + dx[y, column], float32(y) + dy[y, column]
-                at_x = min(max(at_x, -float32(taps)), reach_x) if at_x == at_x else zero
-                at_y = min(max(at_y, -float32(taps)), reach_y) if at_y == at_y else zero
+                at_x, at_y = _near(float32(column) + dx[y, column], W), _near(float32(y) + dy[y, column], H)
                 left, top = int64(np.floor(at_x)), int64(np.floor(at_y))
                 right_share, bottom_share = at_x - float32(left), at_y - float32(top)
-                fill(shares_x, right_share)
-                fill(shares_y, bottom_share)
-                for row in range(taps):
-                    for k in range(taps):
-                        weights[row * taps + k] = scale * shares_y[row] * shares_x[k]
-                if taps == 4:  # rows and columns 1 and 2 are those that bilinear weights read
-                    weights[5] += scale * (one - bottom_share) * (one - right_share)
-                    weights[6] += scale * (one - bottom_share) * right_share
-                    weights[9] += scale * bottom_share * (one - right_share)
-                    weights[10] += scale * bottom_share * right_share
-                left, top = left - before, top - before
-                if 0 <= left <= W - taps and 0 <= top <= H - taps:
-                    start = uint64((top * W + left) * channels)
-                    for c in range(channels):
-                        value = zero
-                        for row in range(taps):
-                            for k in range(taps):
-                                value += (
-                                    weights[row * taps + k]
-                                    * flat[start + uint64(row * W * channels + k * channels + c)]
-                                )
-                        out[y, column, c] = value
-                    continue
+                line_0, line_1 = _inside(top, H), _inside(top + 1, H)
+                column_0, column_1 = _inside(left, W), _inside(left + 1, W)
+                corner_00 = uint64((line_0 * W + column_0) * channels)
+                corner_01 = uint64((line_0 * W + column_1) * channels)
+                corner_10 = uint64((line_1 * W + column_0) * channels)
+                corner_11 = uint64((line_1 * W + column_1) * channels)
                 for c in range(channels):
-                    value = zero
-                    for row in range(taps):
-                        line = min(max(top + row, 0), H - 1)
-                        for k in range(taps):
-                            value += weights[row * taps + k] * x[line, min(max(left + k, 0), W - 1), c]
-                    out[y, column, c] = value
+                    at = uint64(c)
+                    upper = (one - right_share) * flat[corner_00 + at] + right_share * flat[corner_01 + at]
+                    lower = (one - right_share) * flat[corner_10 + at] + right_share * flat[corner_11 + at]
+                    out[y, column, c] = (one - bottom_share) * upper + bottom_share * lower
 
     return compile_kernel(sample_rows, _signature, reorder=True)
 
 
-def sample_numba(x: Tensor, flow: Tensor, taps: int) -> Tensor:
-    """`sample.sample` with 2 taps, `sample.sample_sharp` with 4; channels_last, and fastest where x is."""
+@functools.cache
+def _sharp_kernel(channels: int) -> Callable[..., None]:
+    """The mean of bilinear and cubic weights: along the columns first, four pixels of a row at once."""
+
+    def sample_rows(x: Array, dx: Array, dy: Array, out: Array, first: int, last: int) -> None:
+        H, W, _ = x.shape
+        half, one = float32(0.5), float32(1)
+        flat = x.reshape(H * W * channels)
+        row = uint64(W * channels)
+        cubic, linear = np.empty(4 * channels, np.float32), np.empty(4 * channels, np.float32)
+        for y in range(first, last):
+            for column in range(W):
+                at_x, at_y = _near(float32(column) + dx[y, column], W), _near(float32(y) + dy[y, column], H)
+                left, top = int64(np.floor(at_x)), int64(np.floor(at_y))
+                right_share, bottom_share = at_x - float32(left), at_y - float32(top)
+                x0, x1, x2, x3 = _keys(right_share)
+                y0, y1, y2, y3 = _keys(bottom_share)
+                left, top = left - 1, top - 1
+                if 0 <= left <= W - 4 and 0 <= top <= H - 4:
+                    start = uint64((top * W + left) * channels)
+                    for k in range(4 * channels):
+                        above = start + uint64(k)
+                        upper, lower = flat[above + row], flat[above + row + row]
+                        linear[k] = (one - bottom_share) * upper + bottom_share * lower
+                        cubic[k] = y0 * flat[above] + y1 * upper + y2 * lower + y3 * flat[above + row + row + row]
+                else:
+                    for k in range(4):
+                        place = _inside(left + k, W)
+                        for c in range(channels):
+                            upper, lower = x[_inside(top + 1, H), place, c], x[_inside(top + 2, H), place, c]
+                            linear[k * channels + c] = (one - bottom_share) * upper + bottom_share * lower
+                            cubic[k * channels + c] = (
+                                y0 * x[_inside(top, H), place, c]
+                                + y1 * upper
+                                + y2 * lower
+                                + y3 * x[_inside(top + 3, H), place, c]
+                            )
+                for c in range(channels):
+                    soft = (one - right_share) * linear[channels + c] + right_share * linear[2 * channels + c]
+                    sharp = (
+                        x0 * cubic[c]
+                        + x1 * cubic[channels + c]
+                        + x2 * cubic[2 * channels + c]
+                        + x3 * cubic[3 * channels + c]
+                    )
+                    out[y, column, c] = half * (soft + sharp)
+
+    return compile_kernel(sample_rows, _signature, reorder=True)
+
+
+@numba.njit(inline="always")
+def _near(place: Any, side: int) -> Any:
+    """A place along an axis, not so far outside that it would overflow: there the border repeats anyway."""
+    bounded = min(max(place, -float32(4)), float32(side + 4))
+    return bounded if place == place else float32(0)
+
+
+@numba.njit(inline="always")
+def _inside(place: Any, side: int) -> Any:
+    return min(max(place, 0), side - 1)
+
+
+@numba.njit(inline="always")
+def _keys(f: Any) -> Any:
+    """Cubic weights of four pixels, where the place is f of the way between the middle two."""
+    a, one, g = float32(SHARPNESS), float32(1), float32(1) - f
+    second = ((a + float32(2)) * f - (a + float32(3))) * f * f + one
+    third = ((a + float32(2)) * g - (a + float32(3))) * g * g + one
+    return a * f * g * g, second, third, a * g * f * f
+
+
+def sample_numba(x: Tensor, flow: Tensor, *, sharp: bool) -> Tensor:
+    """`sample.sample`, or `sample.sample_sharp`; channels_last, and fastest where x is."""
     rows = x.permute(0, 2, 3, 1).contiguous()
     out = torch.empty_like(rows)
-    kernel = _kernel(x.shape[1], taps)
+    kernel = (_sharp_kernel if sharp else _soft_kernel)(x.shape[1])
     for image, (dx, dy), into in zip(rows, flow.float(), out, strict=True):
         in_bands(functools.partial(kernel, image.numpy(), dx.numpy(), dy.numpy(), into.numpy()), len(into))
     return out.permute(0, 3, 1, 2)

@@ -79,7 +79,7 @@ class Recipe:
 
 
 def lite_flow(minutes: float, seed: int = 0) -> Recipe:
-    """Before `lite`: the correction of the flow at t, by a teacher that is shown the true frame (RIFE's distillation).
+    """First of `lite`: the correction of the flow at t, by a teacher that is shown the true frame (RIFE, section 3.4).
 
     Many small crops: what is to be corrected differs from place to place.
     """
@@ -98,28 +98,36 @@ def lite_flow(minutes: float, seed: int = 0) -> Recipe:
     )
 
 
-def lite(minutes: float, seed: int = 0) -> Recipe:
-    """All of `lite` but DIS: stages 2 and 3 of the paper at once, on patches of 64x64.
-
-    Of the batches that run the synthesis a third is routed by straight-through Gumbel-softmax, the others train the
-    static network. The route loss weighs 0.1: a relative error takes the place of an absolute one, and is larger.
-    """
+def lite_patches(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 2 of the paper: the synthesis of `lite`, all blocks on patches of 64x64, the flow is frozen."""
     return Recipe(
         config=LITE,
         minutes=minutes,
         seed=seed,
-        trains=("intermediate", "context", "synthesis", "gate", "router"),
-        learning_rate=4e-4,
+        trains=("context", "synthesis"),
+        learning_rate=1e-3,
         final_rate=1e-5,
         crop=128,
         batch=16,
         gaps=((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05)),
-        routed_share=0.1,
-        unrefined_share=0.7,
-        shake=0.2,
         crops_per_pair=6,
         reconstruction="relative",
         census_weight=0.0,
+    )
+
+
+def lite(minutes: float, seed: int = 0) -> Recipe:
+    """Stage 3: all of `lite` but DIS. One set of weights is to serve every keep ratio, and no synthesis at all.
+
+    The route loss weighs 0.1: a relative error takes the place of an absolute one, and is larger.
+    """
+    return replace(
+        lite_patches(minutes, seed),
+        trains=("intermediate", "context", "synthesis", "gate", "router"),
+        learning_rate=5e-4,
+        routed_share=0.4,
+        unrefined_share=0.2,
+        shake=0.2,
         route_weight=0.1,
     )
 
@@ -172,6 +180,7 @@ def base_joint(minutes: float, seed: int = 0) -> Recipe:
 
 RECIPES: dict[str, Callable[..., Recipe]] = {
     "lite-flow": lite_flow,
+    "lite-patches": lite_patches,
     "lite": lite,
     "base-flow": base_flow,
     "base-static": base_static,
