@@ -34,6 +34,15 @@ def test_where_nothing_of_one_frame_went_the_other_one_says_how_it_moves() -> No
     torch.testing.assert_close(flow_t[:, 0][hole], torch.full_like(flow_t[:, 0][hole], 0.5))  # half of 4, in quarters
 
 
+def test_where_ways_meet_the_one_that_leads_back_counts() -> None:
+    """Four columns claim to run over those that stand still; in frame 1 nothing came from there."""
+    flow = constant(0, 0, 0, 0)
+    flow[:, 0, :, 16:20] = 16
+    flow_t, weight = start_at(flow, 0.5)
+    assert flow_t[0, 0, :, 6].abs().max() < 0.05  # their average is one quarter pixel
+    assert weight[0, 0, :, 6].min() == 1
+
+
 def test_every_pair_of_a_batch_has_its_own_time() -> None:
     flow = 6 * torch.randn(2, 4, 32, 64, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([0.25, 0.75]).view(2, 1, 1, 1)

@@ -26,6 +26,12 @@ from vfi_cli.ops.splat import splat_by
 STRIDE = 4
 """The flow is corrected on a grid this much coarser than the frame."""
 
+MOST_ASTRAY = 6
+"""Quarter pixels that a way there and back may miss its beginning by; beyond, everything counts equally little."""
+
+TINY = 1e-6
+"""Well below the weight of what is most astray: what is divided by it is zero."""
+
 FLOW_SCALE = 1 / 8
 """Brings flow (quarter pixels) near the range of the features."""
 
@@ -48,16 +54,26 @@ class Corrected(NamedTuple):
 def start_at(flow: Tensor, t: float | Tensor) -> Start:
     """Forward-warp flow (B, 4, H, W), in pixels, along itself to t: one time, or one per image (B, 1, 1, 1).
 
-    Where nothing of one frame went, its flow is that of the other one, reversed.
+    Of pixels that meet those count most whose way there and back ends where it began, as in SoftSplat (Niklaus and Liu,
+    CVPR 2020). Where nothing of one frame went, its flow is that of the other one, reversed.
     """
     quarter = F.avg_pool2d(flow, STRIDE) / STRIDE
     flow_01, flow_10 = (part.contiguous(memory_format=torch.channels_last) for part in torch.split(quarter, 2, 1))
-    moved_0, weight_0 = splat_by(flow_01, flow_01, t)
-    moved_1, weight_1 = splat_by(flow_10, flow_10, 1 - t)
+    moved_0, weight_0 = _carried(flow_01, flow_10, t)
+    moved_1, weight_1 = _carried(flow_10, flow_01, 1 - t)
     hole_0, hole_1 = weight_0 < HOLE, weight_1 < HOLE
     flow_t0 = torch.where(hole_0, t * moved_1, -t * moved_0)
     flow_t1 = torch.where(hole_1, (1 - t) * moved_0, -(1 - t) * moved_1)
     return Start(torch.cat((flow_t0, flow_t1), 1), torch.cat((weight_0, weight_1), 1).clamp(max=1))
+
+
+def _carried(there: Tensor, back: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+    """Flow (B, 2, h, w) a share of the way along itself, and its splat weight; 0 where nothing went."""
+    astray = (there + sample(back, there)).square().sum(1, keepdim=True).sqrt()
+    sure = torch.exp(-astray.clamp(max=MOST_ASTRAY))
+    weighted = torch.cat((sure * there, sure), 1).contiguous(memory_format=torch.channels_last)
+    splatted, weight = splat_by(weighted, there, share)
+    return splatted[:, :2] / splatted[:, 2:].clamp(min=TINY), weight
 
 
 class IntermediateFlow(nn.Module):
