@@ -1,4 +1,4 @@
-"""Motion of the camera: one affine map that most of a picture follows."""
+"""Motion of the camera: one affine map that much of a picture follows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import cv2
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+LONG_ENOUGH = 600
+"""Frames are halved until their short side is at most this many pixels."""
 
 CORNERS = 400
 """Points that are tracked, at most."""
@@ -22,40 +25,26 @@ TOLERANCE = 1.0
 SHARE = 0.3
 """Of the points must follow the map."""
 
-LONG_ENOUGH = 600
-"""Frames are halved until their short side is at most this many pixels."""
-
-GAIN = 0.85
-"""The map must bring the difference of the frames down to this share of it."""
+STILL = 0.5
+"""A map that moves no corner of the frame by more pixels is no motion."""
 
 
 def camera_motion(luma_0: Array, luma_1: Array) -> Array | None:
     """The map (2, 3) from places (x, y, 1) in frame 0 to those in frame 1, in pixels; lumas (H, W) uint8.
 
-    None where no map explains the pair: little to be seen, everything moving for itself, or nothing at all.
+    A guess: something large that moves may pass for the camera. None where there is too little to be seen, where
+    everything moves for itself, or nothing does.
     """
     shrink = 2 ** max(0, math.ceil(math.log2(min(luma_0.shape) / LONG_ENOUGH)))
     size = (luma_0.shape[1] // shrink, luma_0.shape[0] // shrink)
-    small_0, small_1 = (cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for luma in (luma_0, luma_1))
-    motion = _affine(small_0, small_1)
-    if motion is None or _difference(small_0, carried_back(small_1, motion)) >= GAIN * _difference(small_0, small_1):
+    motion = _affine(*(cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for luma in (luma_0, luma_1)))
+    if motion is None:
         return None
     centre = (shrink - 1) / 2  # of a small pixel, in large ones
     motion[:, 2] = shrink * motion[:, 2] + centre * (1 - motion[:, :2].sum(1))
-    return motion
-
-
-def _affine(luma_0: Array, luma_1: Array) -> Array | None:
-    """The map that most of the corners follow, if there is one."""
-    corners = cv2.goodFeaturesToTrack(luma_0, CORNERS, 0.01, 8)
-    if corners is None or len(corners) < FEWEST:
-        return None
-    there = _track(luma_0, luma_1, corners)
-    sure = np.abs(_track(luma_1, luma_0, there) - corners).max((1, 2)) < TOLERANCE
-    if sure.sum() < FEWEST:
-        return None
-    motion, followers = cv2.estimateAffine2D(corners[sure], there[sure], ransacReprojThreshold=TOLERANCE)
-    return motion if motion is not None and followers.sum() >= SHARE * len(corners) else None
+    H, W = luma_0.shape
+    corners = np.array([[0, W, 0, W], [0, 0, H, H], [1, 1, 1, 1]])
+    return motion if np.abs(motion @ corners - corners[:2]).max() > STILL else None
 
 
 def carried_back(luma: Array, motion: Array) -> Array:
@@ -76,8 +65,17 @@ def add_motion(flow: Array, motion: Array) -> Array:
     return whole
 
 
-def _difference(luma_0: Array, luma_1: Array) -> float:
-    return cv2.norm(luma_0, luma_1, cv2.NORM_L1)
+def _affine(luma_0: Array, luma_1: Array) -> Array | None:
+    """The map that most of the corners follow, if there is one."""
+    corners = cv2.goodFeaturesToTrack(luma_0, CORNERS, 0.01, 8)
+    if corners is None or len(corners) < FEWEST:
+        return None
+    there = _track(luma_0, luma_1, corners)
+    sure = np.abs(_track(luma_1, luma_0, there) - corners).max((1, 2)) < TOLERANCE
+    if sure.sum() < FEWEST:
+        return None
+    motion, followers = cv2.estimateAffine2D(corners[sure], there[sure], ransacReprojThreshold=TOLERANCE)
+    return motion if motion is not None and followers.sum() >= SHARE * len(corners) else None
 
 
 def _track(luma_0: Array, luma_1: Array, points: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import torch
@@ -13,11 +15,18 @@ from vfi_cli.ops.bands_cpu import in_bands
 LUMA = (0.299, 0.587, 0.114)
 
 
+CELL = 8
+"""Side of the cells that frames are compared by, in pixels."""
+
+WORTHWHILE = 0.02
+"""Share of the cells that the motion of the camera alone must explain better than DIS does, for another search."""
+
+
 class DisFlow(nn.Module):
     """The interface of `flow.FlowNet` without weights; always computed on the CPU.
 
-    What the camera does is found first and taken out: a repeated texture would lock in a period off. On the city of
-    Vid4, seen from the air, that is worth 5 dB of the frame between; elsewhere nothing.
+    On a repeated texture it locks in a period off. Where the motion of the camera explains much better what is seen, it
+    searches again with that motion taken out: worth 5 dB on the city of Vid4, seen from the air.
 
     Medium preset, which ends at half resolution: on held-out training clips 0.1 dB better than the fast one with
     three variational iterations, and within 0.1 dB of full resolution in a quarter of its time.
@@ -51,8 +60,39 @@ class DisFlow(nn.Module):
 
 
 def _search(luma_0: Array, luma_1: Array, motion: Array | None) -> Array:
-    """Flow (H, W, 2) from frame 0 to frame 1; DIS looks for what the motion of the camera leaves over."""
+    """Flow (H, W, 2) from frame 0 to frame 1; where the motion of the camera helps, DIS looks for what it leaves."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    other = luma_1 if motion is None else carried_back(luma_1, motion)
-    flow = dis.calc(luma_0, other, None)  # type: ignore[call-overload]  # None: no flow to start from
-    return flow if motion is None else add_motion(flow, motion)
+
+    def search(other: Array) -> Array:
+        flow: Array = dis.calc(luma_0, other, None)  # type: ignore[call-overload]  # None: no flow to start from
+        return flow
+
+    flow = search(luma_1)
+    if motion is None:
+        return flow
+    carried = carried_back(luma_1, motion)
+    missed = _differences(luma_0, _read(luma_1, flow))
+    if _clearly_less(_differences(luma_0, carried), missed).mean() < WORTHWHILE:
+        return flow
+    other = add_motion(search(carried), motion)
+    better = _clearly_less(_differences(luma_0, _read(luma_1, other)), missed)
+    there = cv2.resize(better.astype(np.uint8), luma_0.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.where(there[..., None], other, flow)
+
+
+def _read(luma: Array, flow: Array) -> Array:
+    """Frame 1 (H, W) where the flow (H, W, 2) points."""
+    H, W = luma.shape
+    x, y = flow[..., 0] + np.arange(W, dtype=np.float32), flow[..., 1] + np.arange(H, dtype=np.float32)[:, None]
+    return cv2.remap(luma, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _differences(luma_0: Array, luma_1: Array) -> Array:
+    """How much two frames differ around every cell, in grey levels."""
+    size = (math.ceil(luma_0.shape[1] / CELL), math.ceil(luma_0.shape[0] / CELL))
+    cells = cv2.resize(cv2.absdiff(luma_0, luma_1), size, interpolation=cv2.INTER_AREA)
+    return cv2.blur(cells.astype(np.float32), (3, 3))
+
+
+def _clearly_less(differences: Array, others: Array) -> Array:
+    return differences < 0.8 * others - 0.5

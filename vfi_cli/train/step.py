@@ -51,7 +51,8 @@ class SynthesisStep(nn.Module):
         route = None if mode == "whole" else every_patch(self.model, batch)
         if mode == "routed":
             route = sample_route(self.model.route_logits(aligned))
-        features = net.features(contexts, route)
+        taken = route.detach() if route is not None and not self.recipe.straight_through else route
+        features = net.features(contexts, taken)
         packed = net.fuse(features, *contexts[0][0].shape[-2:])
         output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
         output, average = where_known(output, aligned, batch), where_known(mean(aligned, batch), aligned, batch)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vfi_cli.engine.routed import as_map, route_from_ratios
 from vfi_cli.model.apr import Apr
+from vfi_cli.model.intermediate import STRIDE
 from vfi_cli.model.router import score
 from vfi_cli.train.batch import Batch, map_batch, to_image
 from vfi_cli.train.losses import psnr
@@ -46,11 +47,14 @@ def validation_set(windows: Sequence[Window], recipe: Recipe, device: torch.devi
     batches = []
     for k, window in enumerate(spread[:PAIRS]):
         gap = min(GAPS[k % len(GAPS)], window.frames - 1)
-        left = (window.frames - 1 - gap) // 2
-        pair = (left, left + gap // 2, left + gap)
+        first = (window.frames - 1 - gap) // 2
+        pair = (first, first + gap // 2, first + gap)
         batch = (prepare if recipe.config.flow == "dis" else _plain)(window.read(), pair)
         height, width = (min(LARGEST, side // patch * patch) for side in (window.height, window.width))
-        batch = crop_to(batch, (window.height - height) // 2, (window.width - width) // 2, height, width)
+        top, left = (
+            (side - kept) // 2 // STRIDE * STRIDE for side, kept in ((window.height, height), (window.width, width))
+        )
+        batch = crop_to(batch, top, left, height, width)
         batches.append(map_batch(batch, lambda x: x.to(device, memory_format=torch.channels_last)))
     return batches
 
