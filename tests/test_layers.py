@@ -5,7 +5,7 @@
 4 engine                                     weights
 3 model        video        scene        measure      (worlds that never import each other)
 2 ops
-1 timeline     grid         errors
+1 timeline     grid         order        errors
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vfi_cli"
 FLOORS = {
-    **dict.fromkeys(("timeline", "cpus", "grid", "errors"), 1),
+    **dict.fromkeys(("timeline", "cpus", "grid", "order", "errors"), 1),
     "ops": 2,
     **dict.fromkeys(("model", "video", "scene", "measure"), 3),
     **dict.fromkeys(("engine", "weights"), 4),

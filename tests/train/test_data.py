@@ -57,6 +57,12 @@ def test_x_train(tmp_path: Path, named: str) -> None:
     np.testing.assert_array_equal(windows[2].read()[3], picture(2, 3 * X_TRAIN_STRIDE))
 
 
+def test_frames_are_counted_not_spelled(tmp_path: Path) -> None:
+    write_images(tmp_path / "002/occ008.320", [f"{k}.png" for k in range(65)])
+    (window,) = read_windows(tmp_path)
+    np.testing.assert_array_equal(window.read()[2], picture(0, 2 * X_TRAIN_STRIDE))
+
+
 def test_clips_are_cut_into_windows_within_their_shots(tmp_path: Path) -> None:
     lights = ((0, 12, 0), (1, 2, 170), (2, 5, 0))  # seed, frames, how bright
     shots = [[picture(seed, k) // 3 + light for k in range(count)] for seed, count, light in lights]

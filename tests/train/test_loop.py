@@ -162,6 +162,25 @@ def test_a_run_that_diverges_ends_with_an_error_and_keeps_its_last_state(pack: P
     assert RunFolder(job.out).state.read_bytes() == before
 
 
+@pytest.mark.usefixtures("stage")
+def test_weights_that_are_numbers_no_more_replace_nothing(pack: Path, tmp_path: Path) -> None:
+    """Between two lines of the log, where no loss is looked at."""
+    job = TrainJob(tiny(0.3), (pack,), tmp_path / "out", device="cpu")
+    run(job)
+    before = [RunFolder(job.out).state.read_bytes(), RunFolder(job.out).weights.read_bytes()]
+
+    def break_down(self: loop.Trainer, *_: object) -> dict[str, torch.Tensor]:
+        next(self.average.parameters()).data.fill_(float("nan"))
+        return {"static": torch.tensor(1.0)}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Trainer, "step", break_down)
+        patch.setattr(report, "STATE_SECONDS", 0)
+        with pytest.raises(ModelError, match="diverged: a weight"):
+            run(replace(job, recipe=replace(job.recipe, minutes=1), resume=True))
+    assert [RunFolder(job.out).state.read_bytes(), RunFolder(job.out).weights.read_bytes()] == before
+
+
 def test_the_stages_of_base_follow_each_other(tmp_path: Path, stage: Stage) -> None:
     """As CONTRIBUTING has them: each begins with the weights of the one before."""
     pack, teacher = write_pack(tmp_path / "pack", size=(64, 64)), tmp_path / "teacher.safetensors"

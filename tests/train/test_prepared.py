@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from vfi_cli.model.flow import FlowNet
+from vfi_cli.model.intermediate import STRIDE
 from vfi_cli.train.batch import flatten
 from vfi_cli.train.prepared import PreparedCrops, crop_to, prepare
-from vfi_cli.train.recipes import Gaps
+from vfi_cli.train.recipes import RECIPES, Gaps
+from vfi_cli.train.validation import validation_set
 from vfi_cli.train.windows import Frames, Window
 
 GAPS: Gaps = ((2, 0.6), (3, 0.1), (4, 0.3))
@@ -94,3 +96,17 @@ def test_a_seed_is_a_set_of_samples(windows: list[Window]) -> None:
 
     assert all(torch.equal(one, other) for one, other in zip(first(1), first(1), strict=True))
     assert not torch.equal(first(1)[0], first(2)[0])
+
+
+@pytest.mark.parametrize(("height", "width"), [(135, 150), (128, 128)])
+def test_what_is_held_out_is_cropped_together_with_its_flow(height: int, width: int) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8)
+    (batch,) = validation_set([window(frames)], RECIPES["lite"](1), torch.device("cpu"))
+    whole = prepare(frames, (0, 1, 2))
+    assert batch.start is not None and whole.start is not None
+    row, column = (side // STRIDE for side in ((height - 128) // 2, (width - 128) // 2))
+    torch.testing.assert_close(
+        batch.start.flow_t, whole.start.flow_t[:, :, row : row + 128 // STRIDE, column : column + 128 // STRIDE]
+    )
+    top, left = STRIDE * row, STRIDE * column
+    torch.testing.assert_close(batch.truth, whole.truth[:, :, top : top + 128, left : left + 128])

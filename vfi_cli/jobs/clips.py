@@ -15,8 +15,8 @@ from torch import Tensor
 from vfi_cli.errors import InputError
 from vfi_cli.jobs.discovery import VIDEOS
 from vfi_cli.jobs.picture import to_rgb
+from vfi_cli.order import natural
 from vfi_cli.video.pictures import is_picture
-from vfi_cli.video.sequence import natural
 from vfi_cli.video.sources import open_source
 
 Frame = NDArray[np.uint8]

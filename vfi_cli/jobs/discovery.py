@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.plan import output_of
-from vfi_cli.video.sequence import natural
+from vfi_cli.order import natural
 
 # fmt: off
 VIDEOS = frozenset({

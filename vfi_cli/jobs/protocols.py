@@ -16,7 +16,7 @@ import numpy as np
 from vfi_cli.errors import InputError
 from vfi_cli.jobs.clips import Clip, Frame
 from vfi_cli.jobs.trials import Fit, HoldOut, Pictures, Span, Trial
-from vfi_cli.video.sequence import natural
+from vfi_cli.order import natural
 
 Reader = Callable[[Path], list[Trial]]
 

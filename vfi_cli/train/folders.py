@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from vfi_cli.errors import InputError
+from vfi_cli.order import natural
 from vfi_cli.train.windows import REMEDY, SHORTEST, Frames, Window
 
 IMAGES = (".png", ".jpg", ".jpeg")
@@ -65,8 +66,8 @@ def read_x_train(clips: Sequence[Path]) -> list[Window]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Its frames, in the order of their names."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+    """Its frames, in the order of their names: 2.png before 10.png."""
+    return sorted((path for path in folder.iterdir() if path.suffix.lower() in IMAGES), key=natural)
 
 
 def read_images(paths: Sequence[Path]) -> Frames:

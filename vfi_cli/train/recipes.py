@@ -71,8 +71,10 @@ class Recipe:
         shares = (self.whole_share, self.routed_share, self.unrefined_share)
         if not 0 <= sum(shares) <= 1:
             raise ValueError(f"shares of the batches, at most 1 together: {shares}")
-        if self.config.flow == "dis" and "flow" in self.trains:
-            raise ValueError("the flow of DIS does not learn")
+        if self.config.flow == "dis" and ("flow" in self.trains or self.synthetic_share):
+            raise ValueError("the flow of DIS does not learn, and is prepared from film")
+        if self.config.flow != "dis" and self.unrefined_share:
+            raise ValueError("without synthesis there is nothing to learn but the correction of DIS")
 
     @property
     def learns_from_teacher(self) -> bool:

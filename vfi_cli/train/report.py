@@ -124,8 +124,10 @@ class Report:
         self._evaluated = time.monotonic()
 
     def keep(self, seconds: float) -> None:
-        """Write the state and the weights."""
+        """Write the state and the weights; raises ModelError, and writes nothing, where they are numbers no more."""
         trainer, recipe = self._trainer, asdict(self._trainer.recipe)
+        if not all(bool(value.isfinite().all()) for value in trainer.average.state_dict().values()):
+            raise self._diverged("a weight")
         about = {"step": trainer.step_number, "seconds": seconds, "recipe": recipe, "scores": self._scores}
         save_state(self._folder.state, trainer.state(), about)
         weights.save(trainer.average, self._folder.weights, recipe=recipe, scores=self._scores)
@@ -135,9 +137,12 @@ class Report:
         """A line of metrics, and of log; raises ModelError where a value is no number any more."""
         step, whole = self._trainer.step_number, 60 * self._trainer.recipe.minutes
         if broken := [name for name, value in values.items() if not math.isfinite(value)]:
-            remedy = "--resume goes on from the last state, --seed makes another run"
-            raise ModelError(f"training diverged: {broken[0]} is not finite at step {step}", remedy=remedy)
+            raise self._diverged(broken[0])
         self._records.add({"step": step, "minutes": seconds / 60, **values})
         share, left = min(100, 100 * seconds / whole), timedelta(seconds=max(0, round(whole - seconds)))
         figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
         log.info("%3.0f %%  eta %s  step %d  %s", share, left, step, figures)
+
+    def _diverged(self, what: str) -> ModelError:
+        remedy = "--resume goes on from the last state, --seed makes another run"
+        return ModelError(f"training diverged: {what} is not finite at step {self._trainer.step_number}", remedy=remedy)

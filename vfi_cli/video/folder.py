@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from vfi_cli.errors import OutputError
-from vfi_cli.video.sequence import natural, number_pattern
+from vfi_cli.order import natural
+from vfi_cli.video.sequence import number_pattern
 
 _SUFFIX = ".part"
 _OLD = ".old"

@@ -11,6 +11,7 @@ from math import floor
 from pathlib import Path
 
 from vfi_cli.errors import InputError
+from vfi_cli.order import natural
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.pictures import DECODERS, is_picture, read_picture
 from vfi_cli.video.pixels import nearest_format, read_color, read_turn
@@ -26,12 +27,6 @@ _NUMBER = re.compile(r"%(0\d+)?d")
 def is_pattern(path: Path) -> bool:
     """Whether the name stands for several files: %d, %04d, or one of * ? [ in it."""
     return bool(_NUMBER.search(path.name) or re.search(r"[*?\[]", path.name))
-
-
-def natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key that counts: 2.png before 10.png."""
-    parts = re.findall(r"(\d+)|(\D+)", path.name)
-    return [(0, int(digits), "") if digits else (1, 0, text) for digits, text in parts]
 
 
 def find_pictures(path: Path) -> list[Path]:
