@@ -39,7 +39,7 @@ def test_where_ways_meet_the_one_that_leads_back_counts() -> None:
     flow = constant(0, 0, 0, 0)
     flow[:, 0, :, 16:20] = 16
     flow_t, weight = start_at(flow, 0.5)
-    assert flow_t[0, 0, :, 6].abs().max() < 0.05  # their average is one quarter pixel
+    assert flow_t[0, 0, :, 6].abs().max() < 0.05  # their average is one
     assert weight[0, 0, :, 6].min() == 1
 
 

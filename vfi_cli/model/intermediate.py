@@ -27,13 +27,13 @@ STRIDE = 4
 """The flow is corrected on a grid this much coarser than the frame."""
 
 MOST_ASTRAY = 6
-"""Quarter pixels that a way there and back may miss its beginning by; beyond, everything counts equally little."""
+"""Pixels of the quarter size that a way there and back may miss its beginning by; beyond, all counts equally little."""
 
 TINY = 1e-6
 """Well below the weight of what is most astray: what is divided by it is zero."""
 
 FLOW_SCALE = 1 / 8
-"""Brings flow (quarter pixels) near the range of the features."""
+"""Brings flow, in pixels of the quarter size, near the range of the features."""
 
 
 class Start(NamedTuple):

@@ -101,7 +101,7 @@ def _with_flow(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
 
 
 def shake(batch: Batch, dice: np.random.Generator, amount: float) -> Batch:
-    """A smooth error of up to `amount` quarter pixels, or so, in the start of most samples.
+    """A smooth error of up to `amount` pixels of the quarter size, or so, in the start of most samples.
 
     The errors of a good flow source are few and hard to see; these teach an untrained network to look for them.
     """

@@ -97,7 +97,7 @@ def prepare(frames: Frames, pair: tuple[int, int, int]) -> Batch:
 
 @torch.no_grad()
 def teach(teacher: FlowNet, crop: Batch) -> Tensor:
-    """The flow from the true frame to both frames, (1, 4, h, w) in quarter pixels: as RIFE's teacher sees it."""
+    """The flow from the true frame to both, (1, 4, h, w) in pixels of the quarter size, as RIFE's teacher sees it."""
     truth = teacher.describe(crop.truth)
     with torch.autocast("cpu", torch.bfloat16):
         flows = [teacher.flows(truth, teacher.describe(frame))[-1] for frame in (crop.frame_0, crop.frame_1)]

@@ -32,7 +32,7 @@ class Recipe:
     curriculum: share of the run in which motion grows from the smallest to all of it.
     colour: whether the samples change colours as well.
     synthetic_share: share of the batches that are drawn rather than filmed.
-    shake: error that is added to the flow to correct, in quarter pixels; falls to nothing over the run.
+    shake: error that is added to the flow to correct, in pixels of the quarter size; falls to nothing over the run.
     pairs, crops_per_pair: how much is prepared before the clock starts, where the flow source does not learn.
     """
 
