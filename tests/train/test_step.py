@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from tests.model.networks import SMALL
 from vfi_cli.errors import ModelError, UsageError
@@ -15,7 +14,7 @@ from vfi_cli.model.config import AprConfig
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.train.batch import Batch
 from vfi_cli.train.recipes import RECIPES
-from vfi_cli.train.step import Mode, SynthesisStep, changes, levels, make_step, warped
+from vfi_cli.train.step import Mode, SynthesisStep, levels, make_step, warped
 from vfi_cli.train.teacher import load_teacher, published_name
 
 BASE = replace(SMALL["base"], feature=8, context=4, widths=(8, 8))
@@ -100,31 +99,6 @@ def test_a_published_network_is_loaded_and_anything_else_refused(tmp_path: Path)
         assert caught.value.remedy
 
 
-def test_changes_are_zero_where_a_block_hands_on_what_it_got() -> None:
-    first = torch.rand(8, 4, 4, 4)
-    second = first.clone()
-    second[3] += 0.5
-    of_blocks = changes([first, second, second], batch=2)
-    assert of_blocks.shape == (2, 4, 2)
-    assert of_blocks.nonzero().tolist() == [[0, 3, 0]] and of_blocks[0, 3, 0].item() == pytest.approx(0.5)
-
-
-def routed(**changed: object) -> tuple[Tensor, dict[str, Tensor], Apr]:
-    recipe = replace(RECIPES["base-joint"](1), config=BASE, crop=32, **changed)  # type: ignore[arg-type]
-    model = network(BASE)
-    torch.manual_seed(0)
-    loss, measured = SynthesisStep(model, recipe)(batch(), "routed")
-    return loss, measured, model
-
-
-def test_the_features_of_the_routed_network_are_pulled_to_those_of_the_static_one() -> None:
-    """SkipVSR's feature distillation."""
-    plain, _, _ = routed()
-    pulled, measured, _ = routed(feature_weight=2.0)
-    assert measured["feature"] > 0
-    torch.testing.assert_close(pulled, plain + 2 * measured["feature"])
-
-
 @pytest.mark.parametrize("straight_through", [True, False])
 def test_the_picture_teaches_the_router_where_it_is_to(straight_through: bool) -> None:
     recipe = replace(RECIPES["base-joint"](1), config=BASE, crop=32, straight_through=straight_through, route_weight=0)
@@ -134,9 +108,3 @@ def test_the_picture_teaches_the_router_where_it_is_to(straight_through: bool) -
     SynthesisStep(model, recipe)(batch(), "routed")[0].backward()
     taught = [bool(p.grad is not None and p.grad.abs().max() > 0) for p in model.router.parameters()]
     assert any(taught) == straight_through
-
-
-def test_the_route_may_follow_what_blocks_change() -> None:
-    """As SkipVSR supervises it: another reference, the same loss otherwise."""
-    by_alignment, by_change = (routed(route_target=target)[1]["route"] for target in ("alignment", "change"))
-    assert by_alignment != by_change

@@ -25,9 +25,7 @@ class Recipe:
         cost a third, and have the most to learn.
     reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
     census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
-    route_target: the patches that should pass are those aligned worst (paper) or those that a block changes most.
     straight_through: whether the reconstruction teaches the router too (paper), or the reference route alone.
-    feature_weight: pulls the features of the routed network to those of the static one (SkipVSR); 0 is off.
     gaps: frames from one end of a pair to the other, and how often; larger gaps are larger motion.
     curriculum: share of the run in which motion grows from the smallest to all of it.
     colour: whether the samples change colours as well.
@@ -52,9 +50,7 @@ class Recipe:
     reconstruction: Literal["charbonnier", "relative"] = "charbonnier"
     census_weight: float = 0.1
     route_weight: float = 0.01
-    route_target: Literal["alignment", "change"] = "alignment"
     straight_through: bool = True
-    feature_weight: float = 0.0
     curriculum: float = 0.0
     colour: bool = False
     synthetic_share: float = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -62,8 +61,8 @@ class SynthesisStep(nn.Module):
         name = "routed" if mode == "routed" else "static"
         measured = {name: loss.detach(), f"{name}_gain": gain}
         if mode == "routed" and route is not None:
-            extra, of_route = self._routing(route, features, aligned, contexts, batch)
-            return loss + extra, measured | of_route
+            mismatch = self._mismatch(route, aligned)
+            return loss + self.recipe.route_weight * mismatch, measured | {"route": mismatch.detach()}
         return loss, measured
 
     def _unrefined(self, batch: Batch) -> tuple[Tensor, Measured]:
@@ -82,23 +81,10 @@ class SynthesisStep(nn.Module):
         loss = (relative_error if self.recipe.reconstruction == "relative" else charbonnier)(output, truth)
         return loss + self.recipe.census_weight * census(output, truth) if self.recipe.census_weight else loss
 
-    def _routing(
-        self, route: Tensor, features: list[Tensor], aligned: Aligned, contexts: Contexts, batch: Batch
-    ) -> tuple[Tensor, Measured]:
-        """How far the route is from its reference, and the features from those of the static network."""
-        recipe, config = self.recipe, self.model.config
-        by_change = recipe.route_target == "change"
-        static = []
-        if by_change or recipe.feature_weight:
-            with torch.no_grad():
-                static = self.model.synthesis.features(contexts, every_patch(self.model, batch))
-        difference = changes(static, len(route)) if by_change else patch_difference(aligned, config.patch)
-        mismatch = (route - reference_route(difference, recipe.keep_ratios)).abs().mean()
-        loss, measured = recipe.route_weight * mismatch, {"route": mismatch.detach()}
-        if recipe.feature_weight:
-            distance = F.l1_loss(fused(features), fused(static))
-            loss, measured = loss + recipe.feature_weight * distance, measured | {"feature": distance.detach()}
-        return loss, measured
+    def _mismatch(self, route: Tensor, aligned: Aligned) -> Tensor:
+        """How far the route is from its reference (eq. 4)."""
+        difference = patch_difference(aligned, self.model.config.patch)
+        return (route - reference_route(difference, self.recipe.keep_ratios)).abs().mean()
 
 
 class FlowStep(nn.Module):
@@ -159,18 +145,6 @@ def levels(flow: Tensor, count: int) -> list[Tensor]:
     """Flow (B, 4, H, W) -> what `FlowNet.flows` gives for it, coarse to fine; edges stay sharp."""
     strides = [4 * 2**level for level in reversed(range(count))]
     return [flow[:, :, stride // 2 :: stride, stride // 2 :: stride] * 4 / stride for stride in strides]
-
-
-def changes(features: list[Tensor], batch: int) -> Tensor:
-    """How much each block changes the feature of each patch, mean absolute difference -> (B, P, d)."""
-    steps = [(after - before).float().abs().mean((1, 2, 3)) for before, after in pairwise(features)]
-    return torch.stack(steps, 1).view(batch, -1, len(steps))
-
-
-def fused(features: list[Tensor]) -> Tensor:
-    """The sum of the block features, normalised over channels as the head reads it: free of any scale."""
-    total = torch.stack(features).sum(0).float().permute(0, 2, 3, 1)
-    return F.layer_norm(total, total.shape[-1:])
 
 
 def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts]:
