@@ -31,7 +31,7 @@ def facade(height: int, width: int, period: int) -> Array:
     return np.where((y < period // 2) & (x < period // 2), 20, windows[:height, :width]).astype(np.uint8)
 
 
-@pytest.mark.parametrize("size", [(240, 320), (720, 960)], ids=["as it is", "halved"])
+@pytest.mark.parametrize("size", [(240, 320), (720, 960)], ids=["as it is", "made smaller"])
 def test_the_motion_of_the_camera_is_found(size):
     luma = texture(*size)
     motion = camera_motion(luma, seen_after(luma, MOTION))

@@ -10,10 +10,10 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-LONG_ENOUGH = 600
+LONG_ENOUGH = 300
 """Frames are halved until their short side is at most this many pixels."""
 
-CORNERS = 400
+CORNERS = 200
 """Points that are tracked, at most."""
 
 FEWEST = 20
@@ -53,16 +53,19 @@ def carried_back(luma: Array, motion: Array) -> Array:
     return cv2.warpAffine(luma, motion, luma.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
+def flow_of(motion: Array, height: int, width: int, step: int = 1) -> Array:
+    """The flow of every `step`-th pixel that follows the camera, (ceil(height / step), ceil(width / step), 2)."""
+    columns, lines = np.arange(0, width, step), np.arange(0, height, step)
+    flow = np.empty((len(lines), len(columns), 2), np.float32)
+    for axis, (along_x, along_y, shift) in enumerate(motion - np.eye(2, 3)):
+        across = (along_y * lines + shift).astype(np.float32)
+        np.add((along_x * columns).astype(np.float32), across[:, None], out=flow[..., axis])
+    return flow
+
+
 def add_motion(flow: Array, motion: Array) -> Array:
     """Flow (H, W, 2) that is left between frame 0 and frame 1 `carried_back` -> the whole flow."""
-    turn, shift = motion[:, :2], motion[:, 2]
-    whole = cv2.transform(flow, turn)
-    H, W, _ = flow.shape
-    for axis in range(2):
-        along_x, along_y = turn[axis] - np.eye(2)[axis]
-        whole[..., axis] += (along_x * np.arange(W)).astype(np.float32)
-        whole[..., axis] += (along_y * np.arange(H) + shift[axis]).astype(np.float32)[:, None]
-    return whole
+    return cv2.transform(flow, motion[:, :2]) + flow_of(motion, *flow.shape[:2])
 
 
 def _affine(luma_0: Array, luma_1: Array) -> Array | None:
