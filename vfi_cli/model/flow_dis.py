@@ -14,7 +14,6 @@ from vfi_cli.ops.bands_cpu import in_bands
 
 LUMA = (0.299, 0.587, 0.114)
 
-
 CELL = 8
 """Side of the cells that frames are compared by, in pixels."""
 
@@ -95,4 +94,5 @@ def _differences(luma_0: Array, luma_1: Array, flow: Array) -> Array:
 
 
 def _clearly_less(differences: Array, others: Array) -> Array:
+    """By a fifth, and by more than noise, in grey levels."""
     return differences < 0.8 * others - 0.5
