@@ -54,8 +54,9 @@ class Corrected(NamedTuple):
 def start_at(flow: Tensor, t: float | Tensor) -> Start:
     """Forward-warp flow (B, 4, H, W), in pixels, along itself to t: one time, or one per image (B, 1, 1, 1).
 
-    Of pixels that meet those count most whose way there and back ends where it began, as in SoftSplat (Niklaus and Liu,
-    CVPR 2020). Where nothing of one frame went, its flow is that of the other one, reversed.
+    Of pixels that meet those count most whose way there and back ends where it began: an importance, as SoftSplat has
+    one (Niklaus and Liu, CVPR 2020), by another measure. Where nothing of one frame went, its flow is that of the
+    other one, reversed.
     """
     quarter = F.avg_pool2d(flow, STRIDE) / STRIDE
     flow_01, flow_10 = (part.contiguous(memory_format=torch.channels_last) for part in torch.split(quarter, 2, 1))

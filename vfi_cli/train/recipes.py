@@ -11,6 +11,8 @@ from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 Gaps = tuple[tuple[int, float], ...]
 """(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
 
+LITE_GAPS: Gaps = ((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05))
+
 Part = Literal["flow", "intermediate", "context", "synthesis", "gate", "router"]
 
 
@@ -79,7 +81,7 @@ class Recipe:
 
 
 def lite_flow(minutes: float, seed: int = 0) -> Recipe:
-    """First of `lite`: the correction of the flow at t, by a teacher that is shown the true frame (RIFE, section 3.4).
+    """First of `lite`: the correction of the flow at t, by a teacher that is shown the true frame, as in RIFE.
 
     Many small crops: what is to be corrected differs from place to place.
     """
@@ -92,7 +94,7 @@ def lite_flow(minutes: float, seed: int = 0) -> Recipe:
         final_rate=5e-5,
         crop=128,
         batch=32,
-        gaps=((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05)),
+        gaps=LITE_GAPS,
         shake=1.5,
         average_decay=0.995,
     )
@@ -109,7 +111,7 @@ def lite_patches(minutes: float, seed: int = 0) -> Recipe:
         final_rate=1e-5,
         crop=128,
         batch=16,
-        gaps=((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05)),
+        gaps=LITE_GAPS,
         crops_per_pair=6,
         reconstruction="relative",
         census_weight=0.0,
@@ -119,8 +121,8 @@ def lite_patches(minutes: float, seed: int = 0) -> Recipe:
 def lite(minutes: float, seed: int = 0) -> Recipe:
     """Stage 3: all of `lite` but DIS. One set of weights is to serve every keep ratio, and no synthesis at all.
 
-    The reference route alone teaches the router: blocks change a relative error by so much that, taught by it too,
-    every patch passes every block within a few hundred steps, whatever the route loss weighs.
+    The reference route alone teaches the router: taught by the picture too, it passed every patch through every block
+    within a few hundred steps, with route losses that weighed 0.1, 1 and 10.
     """
     return replace(
         lite_patches(minutes, seed),
