@@ -52,5 +52,18 @@ def test_refuses_features_of_unequal_size() -> None:
 def test_the_kernel_equals_the_definition(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features = torch.randn(2, 2, 32, 9, 40)
     got = cost_volume(*features, radius)
-    monkeypatch.setattr(correlation, "runs_here", lambda *tensors: False)
+    monkeypatch.setattr(correlation, "has_numba", lambda: False)
     torch.testing.assert_close(got, cost_volume(*features, radius))
+
+
+@pytest.mark.parametrize("radius", [1, 3])
+def test_the_gradients_of_the_kernel_are_those_of_the_definition(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features, weight = torch.randn(2, 2, 8, 9, 40), torch.randn(2, (2 * radius + 1) ** 2, 9, 40)
+
+    def gradients() -> list[torch.Tensor]:
+        leaves = [feature.clone().requires_grad_() for feature in features]
+        return list(torch.autograd.grad((cost_volume(*leaves, radius) * weight).sum(), leaves))
+
+    of_kernel = gradients()
+    monkeypatch.setattr(correlation, "has_numba", lambda: False)
+    torch.testing.assert_close(of_kernel, gradients(), atol=1e-4, rtol=1e-4)

@@ -25,10 +25,13 @@ def has_numba() -> bool:
 
 
 def runs_here(*tensors: Tensor) -> bool:
-    """Whether a CPU kernel may stand in for the torch definition: CPU tensors, no gradients, numba installed."""
+    """Whether a CPU kernel may stand in for the torch definition: CPU tensors, no gradients, numba installed.
+
+    torch.compile cannot look into a kernel: while it traces, the definition is used.
+    """
     on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
     learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return on_cpu and not learning and has_numba()
+    return on_cpu and not learning and not torch.compiler.is_compiling() and has_numba()
 
 
 def compile_kernel(

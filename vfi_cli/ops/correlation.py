@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vfi_cli.ops.bands_cpu import runs_here
+from vfi_cli.ops.bands_cpu import has_numba
 
 TILE = 32  # pixels of a row multiplied at once
 
@@ -20,7 +20,7 @@ def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
     if f0.ndim != 4 or f0.shape != f1.shape:
         raise ValueError(f"two equal (B, C, H, W) expected: {tuple(f0.shape)}, {tuple(f1.shape)}")
     B, C, H, W = f0.shape
-    if f0.dtype == torch.float32 and runs_here(f0, f1):
+    if f0.dtype == f1.dtype == torch.float32 and f0.device.type == f1.device.type == "cpu" and has_numba():
         from vfi_cli.ops.correlation_cpu import cost_volume_numba
 
         return cost_volume_numba(f0, f1, radius)
