@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from render_clip import noise, tinted
 
+from vfi_cli.engine.frames import to_frame, to_tensor
 from vfi_cli.engine.interpolator import build
-from vfi_cli.jobs.clips import to_frame, to_tensor
 
 Image = NDArray[np.float32]
 """(H, W, 3) RGB in [0, 1]."""

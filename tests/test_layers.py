@@ -95,3 +95,10 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str):
     probe = f"{code}; import sys; print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("module", ["jobs.bench", "cli.bench", "train.loop", "cli.train", "engine.interpolator"])
+def test_what_a_gpu_is_wanted_for_needs_no_pyav(module: str):
+    """A machine with a GPU may lack it."""
+    code = f"import sys; sys.modules['av'] = None; import vfi_cli.{module}"
+    subprocess.run([sys.executable, "-c", code], check=True)

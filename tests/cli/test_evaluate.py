@@ -31,7 +31,7 @@ def test_json_has_the_scores_per_clip_and_their_mean(monkeypatch, capsys, folder
         (f"{folder.name}/a.mp4", 2),
         (f"{folder.name}/b.mp4", 2),
     ]
-    assert set(data["clips"][0]) == {"clip", "frames", "psnr", "ssim"}
+    assert set(data["clips"][0]) - {"flip"} == {"clip", "frames", "psnr", "ssim", "sharpness", "flicker"}
     assert data["mean"]["psnr"] == pytest.approx(sum(clip["psnr"] for clip in data["clips"]) / 2)
     assert data["failed"] == []
 

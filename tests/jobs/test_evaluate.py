@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from vfi_cli.engine.frames import Frame
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs import evaluate
-from vfi_cli.jobs.clips import Frame, find_clips
+from vfi_cli.jobs.clips import find_clips
 from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalJob, EvalReport, blend_of, run
 
 

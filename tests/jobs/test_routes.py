@@ -54,7 +54,8 @@ def draw(source: Path, **changes: object) -> RoutesSummary:
 
 def colours(path: Path) -> list[list[int]]:
     """The mean RGB at the right edge of each frame, away from the legend."""
-    from vfi_cli.jobs.clips import to_frame, to_rgb
+    from vfi_cli.engine.frames import to_frame
+    from vfi_cli.jobs.clips import to_rgb
 
     with decode(probe(path)) as decoder:
         return [to_frame(to_rgb(frame))[10:50, 100:].mean((0, 1)).round().tolist() for frame in decoder]

@@ -12,8 +12,8 @@ import pytest
 from tests.jobs.test_evaluate import write_frames
 from tests.model.networks import SMALL, scrambled
 from vfi_cli import weights
+from vfi_cli.engine.frames import Frame
 from vfi_cli.errors import OutputError, UsageError
-from vfi_cli.jobs.clips import Frame
 from vfi_cli.jobs.evaluate import EvalJob
 from vfi_cli.jobs.evaluate import run as evaluate
 from vfi_cli.jobs.study import RULES, Point, RouteMap, StudyJob, StudyReport, run

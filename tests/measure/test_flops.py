@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -39,3 +41,33 @@ def test_counts_half_precision_like_single() -> None:
     layer = nn.Conv2d(3, 8, 3).to(torch.bfloat16, memory_format=torch.channels_last)
     cost = count_cost(lambda: layer(torch.rand(1, 3, 18, 18).bfloat16()))
     assert cost.macs == 16 * 16 * 3 * 8 * 9
+
+
+def test_what_is_compiled_stays_compiled_after_it_was_counted() -> None:
+    runs = 0
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., object]:
+        def forward(*inputs: torch.Tensor) -> object:
+            nonlocal runs
+            runs += 1
+            return graph.forward(*inputs)
+
+        return forward
+
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * self.conv(x)
+
+    torch._dynamo.reset()
+    layer = Doubled()
+    layer.compile(backend=backend)
+    image = torch.rand(1, 3, 32, 48)
+    layer(image)
+    assert count_cost(lambda: layer(image)).macs == 32 * 48 * 3 * 8 * 9
+    assert runs == 1
+    layer(image)
+    assert runs == 2

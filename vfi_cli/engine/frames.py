@@ -1,11 +1,28 @@
-"""Frames in and out of the network: padding, in one place."""
+"""Frames in and out of the network: 8-bit codes, and padding, in one place."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vfi_cli.grid import round_up
+
+Frame = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
+
+def to_tensor(frame: Frame) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1], channels last in memory."""
+    return torch.from_numpy(frame).permute(2, 0, 1).float().div_(255)
+
+
+def to_frame(rgb: Tensor) -> Frame:
+    """(3, H, W) float, nominally in [0, 1] -> (H, W, 3) uint8, rounded and clamped."""
+    codes = rgb.float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    frame: Frame = codes.permute(1, 2, 0).contiguous().cpu().numpy()
+    return frame
 
 
 def pad(rgb: Tensor, multiple: int) -> Tensor:

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import torch
 
+from vfi_cli.engine.frames import Frame, to_tensor
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.clips import Clip, Frame, to_tensor
 from vfi_cli.measure import memory
 from vfi_cli.measure.flops import Cost, count_cost
 from vfi_cli.measure.stages import stage_seconds
@@ -142,6 +142,8 @@ def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
         for size in job.sizes or SIZES:
             yield moving_texture(size, FRAMES)
         return
+    from vfi_cli.jobs.clips import Clip  # needs PyAV, which a machine with a GPU may lack
+
     frames = list(Clip(job.clip.name, job.clip).frames(FRAMES))
     if len(frames) < 2:
         raise InputError("a pair needs at least 2 frames", path=job.clip)

@@ -7,20 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
+from vfi_cli.engine.frames import Frame, to_frame
 from vfi_cli.errors import InputError
 from vfi_cli.jobs.discovery import VIDEOS
 from vfi_cli.jobs.picture import to_rgb
 from vfi_cli.order import natural
 from vfi_cli.video.pictures import is_picture
 from vfi_cli.video.sources import open_source
-
-Frame = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +56,6 @@ def find_clips(paths: Iterable[Path]) -> list[Clip]:
             raise InputError("no clip in this folder", path=path, remedy="give videos, or folders of pictures")
         clips += [Clip(f"{path.resolve().name}/{child.name}", child) for child in children]
     return clips
-
-
-def to_tensor(frame: Frame) -> Tensor:
-    """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1], channels last in memory."""
-    return torch.from_numpy(frame).permute(2, 0, 1).float().div_(255)
-
-
-def to_frame(rgb: Tensor) -> Frame:
-    """(3, H, W) float, nominally in [0, 1] -> (H, W, 3) uint8, rounded and clamped."""
-    codes = rgb.float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    frame: Frame = codes.permute(1, 2, 0).contiguous().cpu().numpy()
-    return frame
 
 
 def _is_clip(path: Path) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
+from vfi_cli.engine.frames import Frame, to_frame, to_tensor
 from vfi_cli.engine.interpolator import Interpolator, Prepared, build
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.clips import Frame, find_clips, to_frame, to_tensor
+from vfi_cli.jobs.clips import find_clips
 from vfi_cli.jobs.protocols import PROTOCOLS
 from vfi_cli.jobs.summary import DAMAGED
 from vfi_cli.jobs.trials import HoldOut, Sample, Trial
+from vfi_cli.measure.detail import flicker, sharpness
+from vfi_cli.measure.flip import flip, has_flip
 from vfi_cli.measure.psnr import psnr
 from vfi_cli.measure.ssim import WINDOW, ssim
 from vfi_cli.model.config import Routing, check_routing
@@ -54,14 +57,29 @@ class EvalJob:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """PSNR in dB and SSIM, each a mean."""
+    """What `measure` says of a frame, or the mean of some frames. `flip` is None where its package is not installed."""
 
     psnr: float
     ssim: float
+    sharpness: float
+    flicker: float
+    flip: float | None
 
     @classmethod
-    def of(cls, frame: Frame, truth: Frame) -> Score:
-        return cls(psnr(frame, truth), ssim(frame, truth))
+    def of(cls, frame: Frame, truth: Frame, left: Frame, right: Frame, time: float) -> Score:
+        """`frame`, generated between two frames at `time` (0 is `left`), against the truth."""
+        return cls(
+            psnr(frame, truth),
+            ssim(frame, truth),
+            sharpness(frame, truth),
+            flicker(frame, left, right, time),
+            flip(frame, truth) if has_flip() else None,
+        )
+
+    def as_dict(self, prefix: str = "") -> dict[str, float]:
+        """The figures that there are, by name."""
+        values: dict[str, float | None] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {prefix + name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +165,10 @@ def score_trial(trial: Trial, interpolator: Interpolator, blend: bool) -> ClipSc
         last = sample.right, right
         made = interpolator.between(left, right, sample.times)
         for time, frame, truth in zip(sample.times, made, sample.truths, strict=True):
-            generated.append(Score.of(to_frame(frame), truth))
+            given = truth, sample.left, sample.right, time
+            generated.append(Score.of(to_frame(frame), *given))
             if blend:
-                blended.append(Score.of(blend_of(sample.left, sample.right, time), truth))
+                blended.append(Score.of(blend_of(sample.left, sample.right, time), *given))
     score = mean_score(generated)
     if score is None:
         raise InputError("hold-out needs at least 3 frames", path=trial.path)
@@ -174,4 +193,6 @@ def mean_score(scores: Sequence[Score]) -> Score | None:
     """None of nothing."""
     if not scores:
         return None
-    return Score(fmean(score.psnr for score in scores), fmean(score.ssim for score in scores))
+    rows = [score.as_dict() for score in scores]
+    means = {name: fmean(row[name] for row in rows) for name in rows[0]}
+    return Score(**{"flip": None, **means})  # type: ignore[arg-type]

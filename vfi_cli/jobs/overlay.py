@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vfi_cli.jobs.clips import Frame
+from vfi_cli.engine.frames import Frame
 
 PALETTE = np.array([[40, 60, 120], [0, 150, 200], [60, 190, 90], [250, 200, 40], [230, 50, 40]], np.uint8)
 """RGB of the depths 0 to 4, cold to hot."""

@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vfi_cli.engine.frames import Frame
 from vfi_cli.errors import InputError
-from vfi_cli.jobs.clips import Clip, Frame
+from vfi_cli.jobs.clips import Clip
 from vfi_cli.jobs.trials import Fit, HoldOut, Pictures, Span, Trial
 from vfi_cli.order import natural
 

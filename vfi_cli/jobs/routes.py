@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vfi_cli.engine.frames import to_frame, to_tensor
 from vfi_cli.engine.interpolator import Interpolator, build
 from vfi_cli.errors import InputError
-from vfi_cli.jobs.clips import to_frame, to_tensor
 from vfi_cli.jobs.overlay import draw_routes
 from vfi_cli.jobs.picture import to_planes, to_rgb
 from vfi_cli.jobs.plan import InterpJob, plan

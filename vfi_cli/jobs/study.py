@@ -10,10 +10,11 @@ from statistics import fmean
 
 from vfi_cli import weights
 from vfi_cli.engine.device import resolve
+from vfi_cli.engine.frames import Frame, to_frame, to_tensor
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.engine.ranking import Ranking, by_chance, by_difference, by_router
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.clips import Frame, find_clips, to_frame, to_tensor
+from vfi_cli.jobs.clips import find_clips
 from vfi_cli.jobs.evaluate import BadClip
 from vfi_cli.jobs.overlay import draw_routes
 from vfi_cli.jobs.summary import DAMAGED

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from vfi_cli.engine.frames import Frame
 from vfi_cli.errors import InputError
-from vfi_cli.jobs.clips import Clip, Frame
+from vfi_cli.jobs.clips import Clip
 
 Fit = Callable[[Frame], Frame]
 """What is done to a picture before it is used."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ def run_counted(work: Callable[[], T]) -> tuple[T, Cost]:
 
     Returns what `work` returned, and its cost.
     """
-    with FlopCounterMode(display=False) as counter:
+    # Eager: a compiled module that runs under a counter is never run compiled again.
+    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         result = work()
     return result, Cost(counter.get_total_flops() // 2)
 

@@ -1,0 +1,27 @@
+"""FLIP: how different two pictures look to somebody who flips between them (Andersson et al., HPG 2020).
+
+Its authors' code, an extra: `pip install 'vfi-cli[metrics]'`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@functools.cache
+def has_flip() -> bool:
+    """Whether the package `flip-evaluator` is installed."""
+    return importlib.util.find_spec("flip_evaluator") is not None
+
+
+def flip(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Mean LDR-FLIP of one frame (H, W, 3) against the truth, from 0 (the same) to 1, at 67 pixels per degree."""
+    import flip_evaluator
+
+    images = (image.astype(np.float32) / 255 for image in (truth, frame))
+    _, mean, _ = flip_evaluator.evaluate(*images, "LDR")
+    return float(mean)
