@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,9 +29,11 @@ def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: p
     for name in ("describe", "estimate_flow", "warp"):
         original = getattr(Apr, name)
 
-        def counted(self: Apr, *args: object, name: str = name, original: object = original) -> object:
+        def counted(
+            self: Apr, *args: object, name: str = name, original: object = original, **options: object
+        ) -> object:
             calls[name] += 1
-            return original(self, *args)  # type: ignore[operator]
+            return original(self, *args, **options)  # type: ignore[operator]
 
         monkeypatch.setattr(Apr, name, counted)
     interpolator = Interpolator(scrambled(config), CPU)
@@ -111,3 +114,18 @@ def test_opacity_moves_with_the_picture_and_leaves_it_as_it_is(config: AprConfig
     with_alpha = interpolator.between(*prepared, [0.5])[0]
     assert torch.equal(with_alpha[:3], plain)
     assert torch.allclose(with_alpha[3:], opaque)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("routing", [None, (0.0, 0.5, 0.5, 1.0)], ids=["static", "routed"])
+def test_lite_on_a_gpu_makes_the_frames_of_the_cpu(routing: Routing) -> None:
+    """Without the search on both, in float32."""
+    config = replace(SMALL["lite"], search=False)
+    frames = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    made = []
+    for device in ("cpu", "cuda"):
+        interpolator = Interpolator(scrambled(config), Runtime(torch.device(device), torch.float32), routing)
+        left, right = (interpolator.prepare(frame) for frame in frames)
+        made.append(interpolator.between(left, right, (0.4,))[0].cpu())
+    assert (made[0] - made[1]).abs().mean() < 1e-3

@@ -10,7 +10,7 @@ import torch
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import BASE, LITE, AprConfig
 
-SMALL = {config.name: replace(config, patch=16 * config.stride) for config in (BASE, LITE)}
+SMALL = {config.name: replace(config, patch=patch) for config, patch in ((BASE, 16), (LITE, 32))}
 """Both members of the family, with patches of a quarter or half the side."""
 
 each_config = pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
@@ -30,6 +30,6 @@ def scrambled(config: AprConfig, seed: int = 0) -> Apr:
     if net.gate is not None:
         torch.nn.init.normal_(net.gate.out.weight, std=0.3)
     if net.intermediate is not None:
-        for estimator in (net.intermediate.coarse, net.intermediate.fine):
-            torch.nn.init.normal_(estimator.out.weight, std=0.02)
+        for layer in (net.flow.to_flow, net.intermediate.coarse.out, net.intermediate.fine.out):
+            torch.nn.init.normal_(layer.weight, std=0.02)
     return net

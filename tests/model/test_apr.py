@@ -3,15 +3,21 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
+from torch.nn import functional as F
 
 from tests.model.networks import SMALL, each_config, scrambled, untrained
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import BASE, LITE, AprConfig
+from vfi_cli.model.intermediate import STRIDE
 
 each_time = pytest.mark.parametrize("t", [0.1, 0.5, 0.8])
 
 SWAP = [2, 3, 0, 1]
 """flow_01, flow_10 -> flow_10, flow_01."""
+
+SWAP_BOTH = [2, 3, 0, 1, 6, 7, 4, 5]
+"""The same of a learned and a searched flow."""
 
 
 @pytest.fixture
@@ -28,9 +34,18 @@ def flow() -> Tensor:
     return torch.nn.functional.interpolate(coarse, (32, 64), mode="bilinear")
 
 
+def as_estimated(flow: Tensor, config: AprConfig) -> Tensor:
+    """A flow in pixels, as the flow network of a config would give it."""
+    return flow if config.flow == "images" else F.avg_pool2d(flow, STRIDE) / STRIDE
+
+
 @torch.inference_mode()
 def between(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Tensor:
-    """`Apr.forward` along a given flow."""
+    """`Apr.forward` along a given flow in pixels."""
+    return along(net, frame_0, frame_1, as_estimated(flow, net.config), t)
+
+
+def along(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Tensor:
     described = net.describe(frame_0), net.describe(frame_1)
     aligned, contexts = net.warp(*described, flow, t)
     return net.blend(net.synthesis(contexts, None), aligned, frame_0, frame_1, t)
@@ -43,7 +58,7 @@ def test_untrained_it_is_the_time_weighted_average_of_the_warped(
 ) -> None:
     net = untrained(config)
     with torch.inference_mode():
-        aligned, _ = net.warp(*(net.describe(frame) for frame in pair), flow, t)
+        aligned, _ = net.warp(*(net.describe(frame) for frame in pair), as_estimated(flow, config), t)
     warped = torch.lerp(aligned.image_0, aligned.image_1, t)
     still = torch.lerp(*pair, t)
     frame = between(net, *pair, flow, t)
@@ -55,12 +70,11 @@ def test_untrained_it_is_the_time_weighted_average_of_the_warped(
         torch.testing.assert_close(frame, torch.lerp(warped, still, share))
 
 
-@each_config
 @each_time
-def test_untrained_and_without_motion_it_is_the_time_weighted_average(
-    config: AprConfig, t: float, pair: tuple[Tensor, Tensor]
+def test_untrained_and_without_motion_the_network_of_the_paper_is_the_time_weighted_average(
+    t: float, pair: tuple[Tensor, Tensor]
 ) -> None:
-    frame = between(untrained(config), *pair, torch.zeros(1, 4, 32, 64), t)
+    frame = between(untrained(SMALL["base"]), *pair, torch.zeros(1, 4, 32, 64), t)
     torch.testing.assert_close(frame, torch.lerp(*pair, t))
 
 
@@ -68,7 +82,7 @@ def test_untrained_and_without_motion_it_is_the_time_weighted_average(
 @each_time
 def test_untrained_a_still_pair_stays_what_it_is(config: AprConfig, t: float, pair: tuple[Tensor, Tensor]) -> None:
     net = untrained(config)
-    if config.flow == "learned":  # an untrained flow network sees motion everywhere
+    if config.flow == "images":  # an untrained flow network sees motion everywhere
         torch.nn.init.zeros_(net.flow.to_flow.weight)
         torch.nn.init.zeros_(net.flow.to_flow.bias)
     with torch.inference_mode():
@@ -95,10 +109,18 @@ def test_close_to_a_frame_in_time_is_close_to_it(config: AprConfig, pair: tuple[
         torch.testing.assert_close(between(net, *pair, flow, t), near, atol=1e-4, rtol=0)
 
 
-def test_dis_flow_is_reversed_with_the_pair(pair: tuple[Tensor, Tensor]) -> None:
-    net = untrained(SMALL["lite"])
+def test_flow_from_features_is_reversed_with_the_pair(pair: tuple[Tensor, Tensor]) -> None:
+    net = scrambled(SMALL["lite"])
     left, right = (net.describe(frame) for frame in pair)
-    assert torch.equal(net.estimate_flow(left, right), net.estimate_flow(right, left)[:, SWAP])
+    torch.testing.assert_close(net.estimate_flow(left, right), net.estimate_flow(right, left)[:, SWAP_BOTH])
+
+
+def test_without_a_search_the_learned_flow_is_all_there_is(pair: tuple[Tensor, Tensor]) -> None:
+    net = scrambled(SMALL["lite"])
+    with torch.inference_mode():
+        both = net.estimate_flow(*(net.describe(frame) for frame in pair))
+        alone = net.estimate_flow(*(net.describe(frame, search=False) for frame in pair))
+    assert both.shape[1] == 8 and torch.equal(alone, both[:, :4])
 
 
 @each_config
@@ -107,8 +129,8 @@ def test_forward_is_its_steps_in_a_row(config: AprConfig, pair: tuple[Tensor, Te
     with torch.inference_mode():
         flow = net.estimate_flow(*(net.describe(frame) for frame in pair))
         frame = net(*pair, 0.4)
-    assert flow.shape == (1, 4, 32, 64)
-    torch.testing.assert_close(frame, between(net, *pair, flow, 0.4))
+        assert flow[:, :4].shape == as_estimated(torch.zeros(1, 4, 32, 64), config).shape
+        torch.testing.assert_close(frame, along(net, *pair, flow, 0.4))
 
 
 @each_config
@@ -124,13 +146,10 @@ def test_each_pair_of_a_batch_is_alone(config: AprConfig, pair: tuple[Tensor, Te
 
 
 @each_config
-def test_every_parameter_but_the_router_shapes_the_frame(
-    config: AprConfig, pair: tuple[Tensor, Tensor], flow: Tensor
-) -> None:
+def test_every_parameter_but_the_router_shapes_the_frame(config: AprConfig, pair: tuple[Tensor, Tensor]) -> None:
     net = scrambled(config).requires_grad_(True)
-    left, right = (net.describe(frame) for frame in pair)
-    if config.flow == "learned":
-        flow = net.estimate_flow(left, right)
+    left, right = (net.describe(frame, search=False) for frame in pair)
+    flow = net.estimate_flow(left, right)
     aligned, contexts = net.warp(left, right, flow, 0.4)
     net.blend(net.synthesis(contexts, None), aligned, *pair, 0.4).square().sum().backward()
     idle = {name for name, parameter in net.named_parameters() if parameter.grad is None or not parameter.grad.any()}
@@ -138,9 +157,24 @@ def test_every_parameter_but_the_router_shapes_the_frame(
 
 
 @pytest.mark.parametrize(
-    ("size", "multiple"), [((1080, 1920), 64), ((2160, 3840), 256), ((256, 448), 64)], ids=["2K", "4K", "training"]
+    ("size", "of_base", "of_lite"),
+    [((1080, 1920), 64, 128), ((2160, 3840), 256, 256), ((256, 448), 64, 64)],
+    ids=["2K", "4K", "training"],
 )
-def test_frames_fit_patches_and_the_coarsest_flow(size: tuple[int, int], multiple: int) -> None:
+def test_frames_fit_patches_and_the_coarsest_flow(size: tuple[int, int], of_base: int, of_lite: int) -> None:
     with torch.device("meta"):
-        assert Apr(BASE).multiple(*size) == multiple
-        assert Apr(LITE).multiple(*size) == 64
+        assert Apr(BASE).multiple(*size) == of_base
+        assert Apr(LITE).multiple(*size) == of_lite
+
+
+def test_a_compiled_correction_of_the_flow_serves_every_time(pair: tuple[Tensor, Tensor]) -> None:
+    """From 25 to 59.94 frames a second there are hundreds of times."""
+    torch._dynamo.reset()
+    net = scrambled(SMALL["lite"])
+    assert net.intermediate is not None
+    counter = CompileCounter()
+    net.intermediate.compile(backend=counter)
+    with torch.inference_mode():
+        for t in (0.5, 0.25, 417 / 1001):
+            net(*pair, t)
+    assert counter.frame_count == 1

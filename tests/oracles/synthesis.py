@@ -19,6 +19,7 @@ def summed_features(net: SynthesisNet, contexts: list[tuple[Tensor, Tensor]], ro
         carried = feature[place]
         for block, passes, (context_0, context_1) in zip(net.dynamic, route[k], contexts[1:], strict=True):
             if passes:
-                carried = block(torch.cat((context_0[place], context_1[place], carried), 1))
+                bounded = carried / (carried.square().mean(1, keepdim=True) + 1).sqrt()
+                carried = carried + block(torch.cat((context_0[place], context_1[place], bounded), 1))
             total[place] += carried
     return total

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from vfi_cli.model.apr import align
-from vfi_cli.model.intermediate import Start, start_at
-from vfi_cli.train.batch import Batch, augment, flatten, map_batch, recolour, shake, turn
+from vfi_cli.train.batch import Batch, augment, flatten, recolour, turn
 
 
 def sample(seed: int = 0) -> Batch:
@@ -17,21 +17,20 @@ def sample(seed: int = 0) -> Batch:
     frame_0, frame_1, truth = torch.rand(3, 1, 3, 32, 32, generator=draw)
     coarse = 5 * torch.randn(1, 4, 3, 3, generator=draw)
     flow = torch.nn.functional.interpolate(coarse, (32, 32), mode="bilinear")
-    return Batch(frame_0, frame_1, truth, torch.full((1, 1, 1, 1), 0.3), flow, start_at(flow, 0.3))
-
-
-def assert_consistent(batch: Batch) -> None:
-    """What was prepared is what would be prepared now, and moves the frames as before."""
-    assert batch.start is not None and batch.flow is not None
-    again = start_at(batch.flow, batch.t.item())
-    assert (again.weight == 0).any()
-    for name in Start._fields:
-        torch.testing.assert_close(getattr(batch.start, name), getattr(again, name), atol=1e-5, rtol=1e-4)
+    target = F.avg_pool2d(flow, 4)
+    return Batch(frame_0, frame_1, truth, torch.full((1, 1, 1, 1), 0.3), target, target[:, :2].abs(), target, flow)
 
 
 @pytest.mark.parametrize("turns", list(itertools.product([False, True], repeat=4)), ids=str)
-def test_turning_what_was_prepared_is_preparing_the_turned(turns: tuple[bool, bool, bool, bool]) -> None:
-    assert_consistent(turn(sample(), *turns))
+def test_targets_turn_with_the_flow(turns: tuple[bool, bool, bool, bool]) -> None:
+    turned = turn(sample(), *turns)
+    assert turned.flow is not None and turned.target is not None and turned.error is not None
+    torch.testing.assert_close(turned.target, F.avg_pool2d(turned.flow, 4))
+    assert turned.searched is not None and torch.equal(turned.searched, turned.target)
+    first, second = (part.abs() for part in torch.split(turned.target, 2, 1))
+    of_frame_0 = second if turns[3] else first
+    same = of_frame_0.flip(1) if turns[2] else of_frame_0  # transposed, dx and dy change places
+    torch.testing.assert_close(turned.error.flip(1) if turns[3] else turned.error, same)
 
 
 @pytest.mark.parametrize("turns", list(itertools.product([False, True], repeat=4)), ids=str)
@@ -44,16 +43,6 @@ def test_flow_and_frames_turn_together(turns: tuple[bool, bool, bool, bool]) -> 
     mean = torch.lerp(moved.image_0, moved.image_1, before.t)
     turned = turn(before._replace(truth=mean), *turns).truth
     torch.testing.assert_close(torch.lerp(again.image_0, again.image_1, after.t), turned, atol=1e-5, rtol=1e-4)
-
-
-def test_shaken_samples_start_from_another_flow_and_aim_at_the_same() -> None:
-    many = map_batch(sample(), lambda x: x.expand(40, -1, -1, -1))
-    shaken = shake(many, np.random.default_rng(0), 1.5)
-    assert shaken.start is not None and many.start is not None
-    error = (shaken.start.flow_t - many.start.flow_t).abs().amax((1, 2, 3))
-    assert 0.4 < (error > 0).float().mean() < 0.95 and 1 < error.max() < 10
-    assert all(torch.equal(one, other) for one, other in zip(shaken[:3], many[:3], strict=True))
-    assert shake(many, np.random.default_rng(0), 0.0) is many
 
 
 def test_colours_change_alike_in_all_images_of_a_sample_and_stay_in_range() -> None:
@@ -81,7 +70,7 @@ def test_time_reversed_twice_is_time() -> None:
 
 
 def test_pairs_without_flow_are_augmented_too() -> None:
-    plain = sample()._replace(flow=None, start=None)
+    plain = sample()._replace(flow=None, target=None, error=None)
     for seed in range(8):
         changed = augment(plain, np.random.default_rng(seed), colour=True)
-        assert changed.flow is None and changed.start is None and changed.truth.shape == plain.truth.shape
+        assert changed.flow is None and changed.target is None and changed.truth.shape == plain.truth.shape

@@ -189,7 +189,7 @@ def test_the_stages_of_base_follow_each_other(tmp_path: Path, stage: Stage) -> N
     start: str | None = None
     for name in ("base-flow", "base-static", "base-patches", "base-joint"):
         recipe = replace(RECIPES[name](0.2 / 60), config=config, crop=64, batch=2)
-        learns = recipe.learns_from_teacher
+        learns = recipe.trains == ("flow",)
         job = TrainJob(recipe, (pack,), tmp_path / name, start, teacher if learns else None, device="cpu")
         assert run(job) == Outcome(1.0, None)
         before, after = (records(job.out)[k] for k in (0, -1))

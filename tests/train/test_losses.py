@@ -19,7 +19,7 @@ from vfi_cli.train.losses import (
 
 def test_a_tenth_less_error_is_worth_the_same_in_every_image() -> None:
     truth = torch.zeros(2, 3, 8, 8)
-    error = torch.tensor([0.5, 0.05]).view(2, 1, 1, 1).expand_as(truth)
+    error = torch.tensor([0.5, 0.1]).view(2, 1, 1, 1).expand_as(truth)
     for image in range(2):
         better = error.clone()
         better[image] *= 0.9

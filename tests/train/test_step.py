@@ -99,12 +99,10 @@ def test_a_published_network_is_loaded_and_anything_else_refused(tmp_path: Path)
         assert caught.value.remedy
 
 
-@pytest.mark.parametrize("straight_through", [True, False])
-def test_the_picture_teaches_the_router_where_it_is_to(straight_through: bool) -> None:
-    recipe = replace(RECIPES["base-joint"](1), config=BASE, crop=32, straight_through=straight_through, route_weight=0)
+def test_the_picture_teaches_the_router() -> None:
+    recipe = replace(RECIPES["base-joint"](1), config=BASE, crop=32, route_weight=0)
     model = network(BASE)
     torch.nn.init.normal_(model.synthesis.head.weight, std=0.1)
     torch.manual_seed(0)
     SynthesisStep(model, recipe)(batch(), "routed")[0].backward()
-    taught = [bool(p.grad is not None and p.grad.abs().max() > 0) for p in model.router.parameters()]
-    assert any(taught) == straight_through
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.router.parameters())

@@ -55,7 +55,7 @@ def test_every_point_is_where_the_exact_flow_says_at_any_time(synthetic: Synthet
 
 def test_a_batch_holds_the_flow_of_both_frames_and_the_frame_between(synthetic: Synthetic) -> None:
     batch = synthetic.draw(8, np.random.default_rng(1), 1.0)
-    assert batch.flow is not None and batch.flow.shape == (8, 4, SIZE, SIZE) and batch.start is None
+    assert batch.flow is not None and batch.flow.shape == (8, 4, SIZE, SIZE)
     assert batch.t.min() > 0 and batch.t.max() < 1 and batch.t.unique().numel() == 8
     flow_01, flow_10 = batch.flow.split(2, 1)
     there_and_back = flow_01 + fetch(flow_10, flow_01)
@@ -63,6 +63,17 @@ def test_a_batch_holds_the_flow_of_both_frames_and_the_frame_between(synthetic: 
     for image in batch[:3]:
         assert image.min() >= 0 and image.max() <= 1
     assert not torch.equal(batch.frame_0, batch.truth)
+
+
+def test_the_target_leads_from_the_frame_between_to_both_ends(synthetic: Synthetic) -> None:
+    batch = synthetic.draw(8, np.random.default_rng(1), 1.0)
+    assert batch.target is not None and batch.error is not None and not batch.error.any()
+    flow_t = F.interpolate(4 * batch.target, scale_factor=4, mode="nearest")
+    flat_truth = flat(batch.truth)
+    for frame, to_frame in ((batch.frame_0, flow_t[:, :2]), (batch.frame_1, flow_t[:, 2:])):
+        error = (fetch(frame, to_frame) - batch.truth).abs().amax(1, keepdim=True)
+        inside = flat_truth & error.isfinite()
+        assert inside.float().mean() > 0.4 and error[inside].median() < 0.01
 
 
 def test_there_is_occlusion_large_motion_and_text_that_stays_put(synthetic: Synthetic) -> None:

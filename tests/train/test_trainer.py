@@ -35,12 +35,16 @@ def test_only_the_parts_of_the_recipe_learn() -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"crop": 48}, "multiple"), ({"routed_share": 1.1}, "shares"), ({"trains": ("flow",)}, "DIS")],
+    [
+        ({"crop": 48}, "multiple"),
+        ({"routed_share": 1.1}, "shares"),
+        ({"unrefined_share": 0.1}, "corrected at t"),
+    ],
     ids=str,
 )
 def test_refuses_a_recipe_that_cannot_be(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        tiny(1, **change)
+        replace(RECIPES["base-joint"](1), **change)  # type: ignore[arg-type]
 
 
 def test_a_step_that_cannot_be_compiled_runs_as_it_is(
@@ -75,7 +79,7 @@ def test_the_compiled_step_on_a_gpu_is_the_step_on_the_cpu(mode: Mode) -> None:
     for device in ("cpu", "cuda"):
         torch.manual_seed(0)
         trainer = Trainer(recipe, Apr(config), Runtime(torch.device(device), torch.float32), Team())
-        batch = sample()._replace(flow=None, start=None)
+        batch = sample()._replace(flow=None, target=None, error=None, searched=None)
         losses.append([trainer.step(batch, mode, 0.5)["static"].item() for _ in range(3)])
         assert trainer._compiled.enabled == (device == "cuda")
     assert losses[1] == pytest.approx(losses[0], rel=2e-3)

@@ -60,6 +60,9 @@ def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise DeviceError(f"there is no {device}: {count} CUDA devices found", remedy="use --device cpu")
+    if chosen.type == "cuda":
+        # What is kept in float32, above all the flow itself, is not to be rounded to the 10 bits of TF32.
+        torch.backends.cudnn.allow_tf32 = False
     if chosen.type == "cpu":
         torch.set_num_threads(available_cpus())
         _keep_freed_memory()

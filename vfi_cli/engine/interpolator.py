@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.profiler import record_function
 
 from vfi_cli import weights
@@ -21,6 +21,7 @@ from vfi_cli.engine.ranking import Ranking, by_router, choose_route
 from vfi_cli.engine.tiling import in_tiles, splits
 from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing, check_routing
+from vfi_cli.model.feature_flow import FeatureFlow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -162,7 +163,9 @@ class Interpolator:
         multiple = self.network.multiple(height, width)
         with record_function("vfi::prepare"):
             image = pad(rgb[:3], multiple)
-            described = self.network.describe(image) if describe else Described(image, [], [], [])
+            # The search runs on the CPU: a GPU would wait for it.
+            search = self.device.type == "cpu"
+            described = self.network.describe(image, search=search) if describe else Described(image, [], [], [], [])
             return Prepared(described, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
 
     def _flow(self, left: Prepared, right: Prepared) -> Tensor:
@@ -206,8 +209,10 @@ def _compile(network: Apr) -> None:
     log.info("compiling the network: the first frame of a size takes up to a minute")
     dynamo.config.suppress_errors = True  # without a C compiler the parts run as they are
     dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, RECOMPILE_LIMIT)
-    parts = [network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]
-    for part in [network.flow if network.intermediate is None else network.intermediate, *parts]:
+    flow: list[nn.Module] = [network.flow]
+    if isinstance(network.flow, FeatureFlow) and network.intermediate is not None:
+        flow += [*network.flow.encoder, network.intermediate]  # its encoder runs outside of its forward
+    for part in [*flow, network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]:
         part.compile()
 
 

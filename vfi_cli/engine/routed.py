@@ -1,6 +1,6 @@
 """Routed execution: gather the patches of a block, refine them, put them back.
 
-Equals `SynthesisNet.forward` for the same route; skipped patches cost nothing.
+Equals `SynthesisNet.forward` for the same route; skipped patches cost no convolution.
 
         context 0, context 1   (image layout)
                  | gather index (K,)
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vfi_cli.model.apr import Contexts
-from vfi_cli.model.refine import SynthesisNet
+from vfi_cli.model.refine import SynthesisNet, bounded
 from vfi_cli.model.router import keep_counts
 from vfi_cli.ops.patches import from_patches, gather_patches, to_patches
 
@@ -77,18 +77,14 @@ def synthesize(net: SynthesisNet, contexts: Contexts, route: Route) -> Tensor:
     first = net.static(torch.cat(contexts[0], 1))
     height, width = first.shape[-2:]
     P = (height // net.patch) * (width // net.patch)
-    feature = first.new_empty(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
+    feature = first.new_zeros(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
     feature[:P] = to_patches(first, net.patch)
     total = feature[:P].clone()
     everything = torch.arange(P, device=first.device)
     for block, pair, index in zip(net.dynamic, contexts[1:], route, strict=True):
-        if index is not None and len(index) == 0:
-            total += feature[:P]
-            continue
-        refined = block(gather_patches(pair, feature, everything if index is None else index))
         if index is None:
-            feature[:P] = refined
-        else:
-            feature[index] = refined
+            feature[:P] += block(gather_patches(pair, bounded(feature), everything))
+        elif len(index) > 0:
+            feature.index_add_(0, index, block(gather_patches(pair, bounded(feature), index)))
         total += feature[:P]
     return from_patches(total, height, width)

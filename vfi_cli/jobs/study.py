@@ -133,7 +133,7 @@ def run(
         ModelError: the model or the device is not to be had.
     """
     trials = [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
-    # Not compiled: every budget has shapes of its own, and arithmetic is only counted in eager mode.
+    # Not compiled: every budget has shapes of its own.
     interpolator = Interpolator(weights.load(job.model), resolve(job.device, job.precision))
     studies: list[ClipStudy] = []
     bad: list[BadClip] = []

@@ -31,7 +31,7 @@ def run_counted(work: Callable[[], T]) -> tuple[T, Cost]:
 
     Counted are the calls that really happen, with their real shapes: routed execution shows its saving.
     Not counted: elementwise maths, bias, splatting, sampling, and whatever does not run in eager torch on the
-    calling thread (OpenCV, numba, CuPy, compiled graphs).
+    calling thread (OpenCV, numba, CuPy). What is compiled runs as it is written.
 
     Returns what `work` returned, and its cost.
     """

@@ -2,7 +2,8 @@
 
     frame 0, frame 1 --> flow --> warp images and context to t --> router --> refine blocks --> blend
 
-`base` learns the flow; `lite` has it from DIS and corrects it at t, see `intermediate`.
+`base` has the flow of the paper; `lite` has it from features that a frame has once and from a search, and corrects it
+at t, see `feature_flow`, `flow_dis` and `intermediate`.
 
 B batch, C channels, H W full size (multiples of `Apr.multiple`), P patches, d = 4 dynamic blocks. Images are RGB
 in [0, 1]; t in (0, 1), 0 is frame 0.
@@ -15,14 +16,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vfi_cli.grid import pyramid_levels
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.model.context import ContextNet
+from vfi_cli.model.feature_flow import FeatureFlow, coarsest_stride
 from vfi_cli.model.flow import FlowNet, resize
 from vfi_cli.model.flow_dis import DisFlow
 from vfi_cli.model.gate import Gate
-from vfi_cli.model.intermediate import STRIDE, IntermediateFlow, Start, start_at
+from vfi_cli.model.intermediate import STRIDE, Corrected, IntermediateFlow, Start, better_start, precise, start_at
 from vfi_cli.model.refine import SynthesisNet
 from vfi_cli.model.router import Router
 from vfi_cli.ops.compose import blend, context_input, fill_holes
@@ -34,9 +37,10 @@ class Described(NamedTuple):
     """A frame and what every pair that it is part of can reuse."""
 
     image: Tensor  # (B, 3, H, W) float32
-    flow: list[Tensor]  # see the flow source's `describe`
+    flow: list[Tensor]  # see `FlowNet.describe` and `FeatureFlow.describe`
     features: list[Tensor]  # see `IntermediateFlow.describe`; empty where the flow is not corrected at t
     context: list[Tensor]  # per block (B, context, H, W), where the context is computed before the warp
+    searched: list[Tensor]  # see `DisFlow.describe`; empty where no flow is searched for
 
 
 class Aligned(NamedTuple):
@@ -60,11 +64,12 @@ class Apr(nn.Module):
     def __init__(self, config: AprConfig) -> None:
         super().__init__()
         self.config = config
-        self.flow = FlowNet() if config.flow == "learned" else DisFlow()
+        self.flow = FlowNet() if config.flow == "images" else FeatureFlow()
+        self.search = DisFlow() if config.search else None
         self.context = ContextNet(config)
         self.router = Router(config)
         self.synthesis = SynthesisNet(config)
-        self.intermediate = IntermediateFlow() if config.flow == "dis" else None
+        self.intermediate = IntermediateFlow() if config.flow == "features" else None
         self.gate = Gate() if config.candidates == 4 else None
         self._start_from_average()
 
@@ -73,26 +78,24 @@ class Apr(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
-        head = self.synthesis.head
-        nn.init.zeros_(head.weight)
-        assert head.bias is not None
-        nn.init.zeros_(head.bias)
+        self.synthesis.start_small()
         if self.gate is not None:
             self.gate.start_from_average()
-        if self.intermediate is not None:
+        if isinstance(self.flow, FeatureFlow) and self.intermediate is not None:
+            self.flow.start_at_rest()
             self.intermediate.start_from_source()
 
     def convolutional(self) -> list[nn.Module]:
         """The parts that may run in half precision."""
-        flow: list[nn.Module] = [self.flow.encoder, self.flow.estimator] if isinstance(self.flow, FlowNet) else []
-        if self.intermediate is not None:
-            flow += self.intermediate.convolutional()
-        return [*flow, self.context, self.router, self.synthesis]
+        flow = [self.flow.encoder, self.flow.estimator]
+        corrected = [] if self.intermediate is None else self.intermediate.convolutional()
+        return [*flow, *corrected, self.context, self.router, self.synthesis]
 
     def multiple(self, height: int, width: int) -> int:
         """Frame sizes must be multiples of this: of the patch, and of the flow pyramid's coarsest grid."""
-        coarsest = 4 * 2 ** (pyramid_levels(height, width) - 1) if self.config.flow == "learned" else 1
-        return math.lcm(self.config.patch, coarsest)
+        if self.config.flow == "images":
+            return math.lcm(self.config.patch, 4 * 2 ** (pyramid_levels(height, width) - 1))
+        return math.lcm(self.config.patch, coarsest_stride(height, width))
 
     def forward(self, frame_0: Tensor, frame_1: Tensor, t: float, route: Tensor | None = None) -> Tensor:
         """Two frames (B, 3, H, W) -> the frame at t; `route` as in `SynthesisNet.forward`."""
@@ -112,36 +115,66 @@ class Apr(nn.Module):
             logits = resize(logits, aligned.logits.shape[-1] / logits.shape[-1]) + aligned.logits
         return blend(packed, (*warped, *frames), t, logits)
 
-    def describe(self, frame: Tensor) -> Described:
-        before_warp = self.config.context_on == "frames"
+    def describe(self, frame: Tensor, *, search: bool = True) -> Described:
+        """A frame (B, 3, H, W). search: whether its pairs get a searched flow, where the config has one."""
+        context = self.context(frame) if self.config.context_on == "frames" else []
         features = [] if self.intermediate is None else self.intermediate.describe(frame)
-        return Described(frame, self.flow.describe(frame), features, self.context(frame) if before_warp else [])
+        searched = self.search.describe(frame) if search and self.search is not None else []
+        return Described(frame, self.flow.describe(frame), features, context, searched)
 
     def estimate_flow(self, described_0: Described, described_1: Described) -> Tensor:
-        """(B, 4, H, W): flow_01, flow_10 in pixels."""
+        """flow_01, flow_10: (B, 4, H, W) in pixels, where it is used as it is.
+
+        Where it is corrected at t, (B, 4, H / 4, W / 4) in pixels of that size, or (B, 8, H / 4, W / 4): the learned
+        flow and the searched one.
+        """
         flow: Tensor = self.flow(described_0.flow, described_1.flow)
-        return flow.to(described_0.image.device)
+        if self.intermediate is None:
+            return flow
+        flow = 2 * resize(flow, 2)
+        if self.search is None or not described_0.searched:
+            return flow
+        searched = F.avg_pool2d(self.search(described_0.searched, described_1.searched), STRIDE) / STRIDE
+        return torch.cat((flow, searched.to(flow.device)), 1)
 
     def warp(
         self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
         """Images and context at t (eq. 1): one time, or one per image (B, 1, 1, 1)."""
         if self.intermediate is not None:
-            aligned = self.align(described_0, described_1, start_at(flow, t), t)
+            aligned = self.align(described_0, described_1, flow, t)
         elif self.config.context_on == "warped":
             aligned = align(described_0.image, described_1.image, flow, t)
         else:
             return self._warp_all(described_0, described_1, flow, t)
         return aligned, self.context_of_warped(aligned, described_0.image, described_1.image)
 
-    def align(self, described_0: Described, described_1: Described, start: Start, t: float | Tensor) -> Aligned:
+    def align(self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor) -> Aligned:
         """Both frames read along the corrected flow: interpolated once, where a splat would blur."""
+        return self.read(described_0, described_1, *self.flow_at(described_0, described_1, flow, t), t)
+
+    def flow_at(
+        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+    ) -> tuple[Start, Corrected]:
+        """The flow of a pair (see `estimate_flow`) at t, before and after its correction."""
         assert self.intermediate is not None
-        corrected = self.intermediate(described_0.features, described_1.features, start, t)
-        flow = STRIDE * resize(corrected.flow_t, STRIDE)
+        luma_0, luma_1 = described_0.flow[0], described_1.flow[0]
+        time = t if isinstance(t, Tensor) else flow.new_full((), t)  # a number would be compiled in
+        learned, *searched = (start_at(part, t) for part in torch.split(flow, 4, 1))
+        start = precise(learned, luma_0, luma_1, time)
+        for other in searched:
+            start = better_start(other, start, luma_0, luma_1)
+        corrected: Corrected = self.intermediate(described_0.features, described_1.features, start, time)
+        return start, corrected
+
+    def read(
+        self, described_0: Described, described_1: Described, start: Start, corrected: Corrected, t: float | Tensor
+    ) -> Aligned:
+        """Both frames along the corrected flow of `flow_at`."""
+        flow_t = STRIDE * resize(corrected.flow_t, STRIDE)
         weight_0, weight_1 = (weight.contiguous() for weight in torch.split(resize(start.weight, STRIDE), 1, 1))
-        images = read_along(described_0.image, described_1.image, flow, (weight_0, weight_1), t)
-        return Aligned(*images, weight_0, weight_1, flow, corrected.logits)
+        images = read_along(described_0.image, described_1.image, flow_t, (weight_0, weight_1), t)
+        return Aligned(*images, weight_0, weight_1, flow_t, corrected.logits)
 
     def _warp_all(
         self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor

@@ -36,8 +36,10 @@ def check_routing(routing: Routing) -> None:
 class AprConfig:
     """Dimensions of an APR-VFI network; a weights file carries them.
 
-    flow: "learned" is the paper's recurrent pyramid, "dis" is OpenCV's DIS optical flow, corrected
-        at t by `intermediate.IntermediateFlow`.
+    flow: "images" is the paper's recurrent pyramid, which warps the images and encodes them at every level; "features"
+        warps the features that a frame has once, and is corrected at t by `intermediate.IntermediateFlow`.
+    search: OpenCV's DIS gives another flow, on the CPU. The network uses it, but for the places of the frame at t where
+        both frames agree clearly better along the learned one.
     context_on: "frames" computes context before the warp (paper), "warped" after it: then nothing but the
         images is splatted, and the context sees the holes.
     stride: the synthesis works on a grid this much coarser than the frame; the first context convolution folds
@@ -49,7 +51,8 @@ class AprConfig:
     """
 
     name: str
-    flow: Literal["learned", "dis"]
+    flow: Literal["images", "features"]
+    search: bool
     context_on: Literal["frames", "warped"]
     stride: int
     candidates: Literal[2, 4]
@@ -62,10 +65,12 @@ class AprConfig:
     patch: int = 64
 
     def __post_init__(self) -> None:
-        if self.flow not in ("learned", "dis") or self.context_on not in ("frames", "warped"):
+        if self.flow not in ("images", "features") or self.context_on not in ("frames", "warped"):
             raise ValueError(f"unknown flow {self.flow!r} or context_on {self.context_on!r}")
-        if self.flow == "dis" and self.context_on == "frames":
+        if self.flow == "features" and self.context_on == "frames":
             raise ValueError("the context of a flow that is corrected at t is computed after the warp")
+        if self.search and self.flow != "features":
+            raise ValueError("only a flow that is corrected at t has another one beside it")
         if self.candidates not in (2, 4):
             raise ValueError(f"candidates must be 2 or 4, got {self.candidates}")
         if len(self.widths) != 2 or len(self.router) != 2:
@@ -90,7 +95,8 @@ class AprConfig:
 
 BASE = AprConfig(
     name="base",
-    flow="learned",
+    flow="images",
+    search=False,
     context_on="frames",
     stride=1,
     candidates=2,
@@ -104,9 +110,10 @@ BASE = AprConfig(
 
 LITE = AprConfig(
     name="lite",
-    flow="dis",
+    flow="features",
+    search=True,
     context_on="warped",
-    stride=2,
+    stride=4,
     candidates=4,
     feature=32,
     context=16,

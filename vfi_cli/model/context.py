@@ -19,7 +19,7 @@ class ContextNet(nn.Module):
         super().__init__()
         width, stride = config.context, config.stride
         inputs = 3 if config.context_on == "frames" else 10  # see `ops.compose.context_input`
-        kernel = 3 if stride == 1 else 2 * stride
+        kernel = 3 if stride == 1 else stride
         first = nn.Conv2d(inputs, width, kernel, stride, padding=(kernel - stride + 1) // 2)
         rest = [nn.Conv2d(width, width, 3, padding=1) for _ in range(DYNAMIC_BLOCKS)]
         self.convs = nn.ModuleList([first, *rest])

@@ -6,13 +6,12 @@ frame 0 lands in frame 1.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vfi_cli.grid import pyramid_levels
+from vfi_cli.model.layers import estimator, stage
 from vfi_cli.ops.correlation import cost_volume
 from vfi_cli.ops.splat import average_splat
 
@@ -31,25 +30,13 @@ def pyramid(frame: Tensor, levels: int) -> list[Tensor]:
     return [frame, *(resize(frame, 0.5**level) for level in range(1, levels))]
 
 
-def _stage(inputs: int, width: int, convs: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for k in range(convs):
-        layers += [nn.Conv2d(width if k else inputs, width, 3, 1 if k else 2, 1), nn.LeakyReLU(0.1)]
-    return nn.Sequential(*layers)
-
-
 class FlowNet(nn.Module):
     """Encoder 3 -> 24 (1/2) -> 48 (1/4); cost volume; estimator of the whole flow at quarter size. 0.63 M."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(_stage(3, 24, 3), _stage(24, 48, 6))
-        widths = ((2 * RADIUS + 1) ** 2 + 2 * 48 + CARRIED + 4, 160, 128, 112, 96, CARRIED)
-        layers: list[nn.Module] = []
-        for k, (inputs, outputs) in enumerate(pairwise(widths)):
-            kernel = 3 if k else 1
-            layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), nn.LeakyReLU(0.1)]
-        self.estimator = nn.Sequential(*layers)
+        self.encoder = nn.Sequential(stage(3, 24, 3), stage(24, 48, 6))
+        self.estimator = estimator(((2 * RADIUS + 1) ** 2 + 2 * 48 + CARRIED + 4, 160, 128, 112, 96, CARRIED))
         self.to_flow = nn.Conv2d(CARRIED, 4, 3, padding=1)
 
     def describe(self, frame: Tensor) -> list[Tensor]:

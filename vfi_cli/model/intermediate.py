@@ -10,16 +10,18 @@ size, h w quarter size. `flow_t` is flow_t0 (dx, dy), flow_t1 (dx, dy).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vfi_cli.model.feature_flow import EIGHTH, QUARTER
 from vfi_cli.model.flow import resize
+from vfi_cli.model.layers import estimator, stage
 from vfi_cli.ops.compose import HOLE
 from vfi_cli.ops.correlation import cost_volume
+from vfi_cli.ops.lucas_kanade import averaged_around, residual_motion
 from vfi_cli.ops.sample import sample
 from vfi_cli.ops.splat import splat_by
 
@@ -51,14 +53,13 @@ class Corrected(NamedTuple):
     logits: Tensor  # (B, 4, h, w) of the candidates of the blend, see `Gate`
 
 
-def start_at(flow: Tensor, t: float | Tensor) -> Start:
-    """Forward-warp flow (B, 4, H, W), in pixels, along itself to t: one time, or one per image (B, 1, 1, 1).
+def start_at(quarter: Tensor, t: float | Tensor) -> Start:
+    """Forward-warp flow (B, 4, h, w) along itself to t: one time, or one per image (B, 1, 1, 1).
 
     Of pixels that meet those count most whose way there and back ends where it began: an importance, as SoftSplat has
     one (Niklaus and Liu, CVPR 2020), by another measure. Where nothing of one frame went, its flow is that of the
     other one, reversed.
     """
-    quarter = F.avg_pool2d(flow, STRIDE) / STRIDE
     flow_01, flow_10 = (part.contiguous(memory_format=torch.channels_last) for part in torch.split(quarter, 2, 1))
     moved_0, weight_0 = _carried(flow_01, flow_10, t)
     moved_1, weight_1 = _carried(flow_10, flow_01, 1 - t)
@@ -68,10 +69,35 @@ def start_at(flow: Tensor, t: float | Tensor) -> Start:
     return Start(torch.cat((flow_t0, flow_t1), 1), torch.cat((weight_0, weight_1), 1).clamp(max=1))
 
 
+def precise(start: Start, luma_0: Tensor, luma_1: Tensor, t: Tensor) -> Start:
+    """A start with the motion that is left between the frames added, see `residual_motion`."""
+    return start._replace(flow_t=start.flow_t + residual_motion(luma_0, luma_1, start.flow_t, t))
+
+
+def better_start(one: Start, other: Start, luma_0: Tensor, luma_1: Tensor) -> Start:
+    """`one`, but for the places where the frames agree clearly better along `other`.
+
+    luma_0, luma_1: of both frames, (B, 1, H / 2, W / 2) in [0, 1].
+    """
+    misfit, of_other = (_misfit(start.flow_t, luma_0, luma_1) for start in (one, other))
+    clearly = of_other < 0.8 * misfit - 0.5 / 255  # by a fifth, and by more than noise
+    return Start(*(torch.where(clearly, second, first) for first, second in zip(one, other, strict=True)))
+
+
+@torch.no_grad()
+def _misfit(flow_t: Tensor, luma_0: Tensor, luma_1: Tensor) -> Tensor:
+    """How far the frames, read along flow_t, are from each other around every place: (B, 1, h, w)."""
+    stride = luma_0.shape[-1] // flow_t.shape[-1]
+    flow = stride * resize(flow_t, stride)
+    difference = (sample(luma_0, flow[:, :2]) - sample(luma_1, flow[:, 2:])).abs()
+    return averaged_around(F.avg_pool2d(difference, stride))
+
+
 def _carried(there: Tensor, back: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
     """Flow (B, 2, h, w) a share of the way along itself, and its splat weight; 0 where nothing went."""
-    astray = (there + sample(back, there)).square().sum(1, keepdim=True).sqrt()
-    sure = torch.exp(-astray.clamp(max=MOST_ASTRAY))
+    with torch.no_grad():  # the distance has no slope at 0, where most pixels are
+        astray = (there + sample(back, there)).square().sum(1, keepdim=True).sqrt()
+        sure = torch.exp(-astray.clamp(max=MOST_ASTRAY))
     weighted = torch.cat((sure * there, sure), 1).contiguous(memory_format=torch.channels_last)
     splatted, weight = splat_by(weighted, there, share)
     return splatted[:, :2] / splatted[:, 2:].clamp(min=TINY), weight
@@ -82,16 +108,16 @@ class IntermediateFlow(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = nn.ModuleList((_convs(3, 16, 1), _convs(16, 32, 3), _convs(32, 48, 2)))
-        self.coarse = Estimator(feature=48, carried=0, radius=3, widths=(96, 80, 64, 48), outputs=4)
-        self.fine = Estimator(feature=32, carried=48, radius=2, widths=(96, 64, 64, 48), outputs=4 + 4)
+        self.encoder = nn.ModuleList((stage(3, 16, 1), stage(16, QUARTER, 3), stage(QUARTER, EIGHTH, 2)))
+        self.coarse = Estimator(feature=EIGHTH, carried=0, radius=3, widths=(96, 80, 64, 48), outputs=4)
+        self.fine = Estimator(feature=QUARTER, carried=48, radius=2, widths=(96, 64, 64, 48), outputs=4 + 4)
 
     def start_from_source(self) -> None:
         """Before training the flow is left as the source has it."""
-        for estimator in (self.coarse, self.fine):
-            nn.init.zeros_(estimator.out.weight)
-            assert estimator.out.bias is not None
-            nn.init.zeros_(estimator.out.bias)
+        for part in (self.coarse, self.fine):
+            nn.init.zeros_(part.out.weight)
+            assert part.out.bias is not None
+            nn.init.zeros_(part.out.bias)
 
     def convolutional(self) -> list[nn.Module]:
         """The parts that may run in half precision."""
@@ -104,16 +130,16 @@ class IntermediateFlow(nn.Module):
         fine = quarter(half((frame - 0.5).to(dtype)))
         return [fine.float(), eighth(fine).float()]
 
-    def forward(
-        self, features_0: Sequence[Tensor], features_1: Sequence[Tensor], start: Start, t: float | Tensor
-    ) -> Corrected:
-        """Features of both frames (see `describe`), the flow at t to start from -> the corrected one."""
+    def forward(self, features_0: Sequence[Tensor], features_1: Sequence[Tensor], start: Start, t: Tensor) -> Corrected:
+        """Features of both frames (see `describe`), the flow at t to start from -> the corrected one.
+
+        t: one time (), or one per image (B, 1, 1, 1).
+        """
         flow_t, weight = start
-        time = torch.as_tensor(t, dtype=flow_t.dtype, device=flow_t.device)
         begun = F.avg_pool2d(flow_t, 2) / 2
-        correction, carried = self.coarse(features_0[1], features_1[1], begun, F.avg_pool2d(weight, 2), time, None)
+        correction, carried = self.coarse(features_0[1], features_1[1], begun, F.avg_pool2d(weight, 2), t, None)
         coarse = flow_t + 2 * resize(correction, 2)
-        answer, _ = self.fine(features_0[0], features_1[0], coarse, weight, time, resize(carried, 2))
+        answer, _ = self.fine(features_0[0], features_1[0], coarse, weight, t, resize(carried, 2))
         return Corrected(coarse + answer[:, :4], coarse, answer[:, 4:])
 
 
@@ -124,11 +150,7 @@ class Estimator(nn.Module):
         super().__init__()
         self.radius = radius
         inputs = (2 * radius + 1) ** 2 + 2 * feature + 4 + 2 + 1 + carried
-        layers: list[nn.Module] = []
-        for k, (before, after) in enumerate(pairwise((inputs, *widths))):
-            kernel = 3 if k else 1
-            layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.LeakyReLU(0.1, inplace=True)]
-        self.convs = nn.Sequential(*layers)
+        self.convs = estimator((inputs, *widths))
         self.out = nn.Conv2d(widths[-1], outputs, 3, padding=1)
 
     def forward(
@@ -144,14 +166,3 @@ class Estimator(nn.Module):
         device = "cpu" if x.is_meta else x.device.type  # autocast does not know "meta"
         with torch.autocast(device, enabled=False):  # half precision would round the flow itself
             return self.out(x), x
-
-
-def _convs(inputs: int, width: int, count: int) -> nn.Sequential:
-    """`count` 3x3 convolutions, the first one of stride 2."""
-    layers: list[nn.Module] = []
-    for k in range(count):
-        layers += [
-            nn.Conv2d(width if k else inputs, width, 3, 1 if k else 2, 1),
-            nn.LeakyReLU(0.1, inplace=True),
-        ]
-    return nn.Sequential(*layers)

@@ -11,10 +11,18 @@ from torch.nn import functional as F
 from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.ops.patches import from_patches, to_patches
 
-HEAD_INPUT = 0.1
-"""Standard deviation of the normalised feature that the head reads: its first steps must not throw away the average
-that the network starts from. It does not learn: a network that may turn its features down does so while they are still
-noise, and never learns to use them."""
+FIRST_STEP = 0.2
+"""Scale of what a dynamic block adds before training, so that four of them together start small."""
+
+
+def bounded(feature: Tensor) -> Tensor:
+    """Feature (N, C, h, w), divided per pixel by sqrt(mean over C of its square + 1): never larger than sqrt(C).
+
+    A small feature stays small, where a LayerNorm would lift the noise of flat areas to full size. The squares are
+    summed in float32, so that half precision does not overflow.
+    """
+    length = torch.linalg.vector_norm(feature, dim=1, keepdim=True, dtype=torch.float32)
+    return feature * torch.rsqrt(length.square() / feature.shape[1] + 1).to(feature.dtype)
 
 
 class RefineBlock(nn.Module):
@@ -56,16 +64,33 @@ class RefineBlock(nn.Module):
 
 
 class SynthesisNet(nn.Module):
-    """Warped context -> what makes the frame: blend logits and a residual."""
+    """Warped context -> what makes the frame: blend logits and a residual.
+
+        feature_0 = static(context_0)
+        feature_k = feature_(k-1) + dynamic_k(context_k, bounded(feature_(k-1)))    a skipped patch keeps feature_(k-1)
+        output    = head(bounded(mean of all features))                             "add & norm" of the paper
+
+    The blocks are residual and what they read is bounded: a chain of plain blocks grows from one to the next.
+    """
 
     def __init__(self, config: AprConfig) -> None:
         super().__init__()
         self.patch = config.patch // config.stride
         self.static = RefineBlock(config, first=True)
         self.dynamic = nn.ModuleList(RefineBlock(config, first=False) for _ in range(DYNAMIC_BLOCKS))
-        self.norm = nn.LayerNorm(config.feature, elementwise_affine=False)
         outputs = (config.candidates if config.candidates > 2 else 1) + 3
-        self.head = nn.Conv2d(config.feature, outputs * config.stride**2, 3, padding=1)
+        kernel = 3 if config.stride == 1 else 1  # a coarse pixel knows all the fine ones that it unfolds to
+        self.head = nn.Conv2d(config.feature, outputs * config.stride**2, kernel, padding=kernel // 2)
+
+    def start_small(self) -> None:
+        """Before training the head gives nothing, and what the dynamic blocks add is small."""
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+        with torch.no_grad():
+            for block in self.dynamic:
+                assert isinstance(block, RefineBlock)
+                block.out.weight *= FIRST_STEP
 
     def forward(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> Tensor:
         """The definition that every faster execution must equal.
@@ -86,12 +111,11 @@ class SynthesisNet(nn.Module):
         for k, block in enumerate(self.dynamic):
             context_0, context_1 = contexts[k + 1]
             if route is None:
-                feature = block(torch.cat((context_0, context_1, feature), 1))
+                feature = feature + block(torch.cat((context_0, context_1, bounded(feature)), 1))
             else:
                 patches = to_patches(torch.cat((context_0, context_1), 1), self.patch)
                 passes = route[..., k].reshape(-1, 1, 1, 1).to(feature.dtype)
-                refined = block(torch.cat((patches, feature), 1))
-                feature = passes * refined + (1 - passes) * feature
+                feature = feature + passes * block(torch.cat((patches, bounded(feature)), 1))
             features.append(feature)
         return features
 
@@ -104,7 +128,6 @@ class SynthesisNet(nn.Module):
         return self.predict(total if whole else from_patches(total, height, width))
 
     def predict(self, total: Tensor) -> Tensor:
-        """The sum of the block features (B, feature, h, w), normalised over channels -> what the blend takes."""
-        fused = self.norm(total.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        packed: Tensor = self.head(HEAD_INPUT * fused)
+        """The sum of the block features (B, feature, h, w) -> what the blend takes."""
+        packed: Tensor = self.head(bounded(total / (1 + DYNAMIC_BLOCKS)))
         return packed

@@ -38,9 +38,10 @@ def sample_sharp(x: Tensor, flow: Tensor) -> Tensor:
 def _grid(flow: Tensor) -> Tensor:
     """Where every pixel reads, in the units of grid_sample, whose image spans -1 to 1: (B, H, W, 2)."""
     _, _, H, W = flow.shape
-    columns = torch.arange(W, device=flow.device) + flow[:, 0]
-    lines = torch.arange(H, device=flow.device)[:, None] + flow[:, 1]
-    return (torch.stack((columns, lines), 3) + 0.5) * flow.new_tensor([2 / W, 2 / H]) - 1
+    columns = torch.arange(0.5, W, device=flow.device) + flow[:, 0]
+    lines = torch.arange(0.5, H, device=flow.device)[:, None] + flow[:, 1]
+    # Python numbers: a tensor of them would be copied from the host, which waits for the device.
+    return torch.stack((columns * (2 / W) - 1, lines * (2 / H) - 1), 3)
 
 
 def _read(x: Tensor, grid: Tensor, mode: str) -> Tensor:

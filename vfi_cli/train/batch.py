@@ -9,12 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
-
-from vfi_cli.model.intermediate import Start
-
-SHAKEN = 0.7
-"""Share of the samples that `shake` changes."""
 
 
 class Batch(NamedTuple):
@@ -24,26 +18,19 @@ class Batch(NamedTuple):
     frame_1: Tensor
     truth: Tensor
     t: Tensor
-    flow: Tensor | None = None
-    """The true one, (B, 4, S, S) in pixels, where it is known."""
-    start: Start | None = None
-    """The flow of the source at t, where that was computed before training."""
     target: Tensor | None = None
-    """(B, 4, S / 4, S / 4) as `Start.flow_t`: what a teacher sees that is shown the true frame."""
+    """Flow to learn, where it is known: flow_t0, flow_t1 (B, 4, S / 4, S / 4) in pixels of that size."""
+    error: Tensor | None = None
+    """How badly the frames fit the true one along `target`: absolute difference (B, 2, S / 4, S / 4), 0 to 1."""
+    searched: Tensor | None = None
+    """flow_01, flow_10 of the search on whole frames, (B, 4, S / 4, S / 4) in pixels of that size."""
+    flow: Tensor | None = None
+    """The true flow_01, flow_10 (B, 4, S, S) in pixels, where it is known."""
 
 
 def map_batch(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
     """`function` applied to every tensor of the batch."""
-    frame_0, frame_1, truth, t, flow, start, target = batch
-    return Batch(
-        function(frame_0),
-        function(frame_1),
-        function(truth),
-        function(t),
-        None if flow is None else function(flow),
-        None if start is None else Start(*map(function, start)),
-        None if target is None else function(target),
-    )
+    return Batch(*(None if x is None else function(x) for x in batch))  # type: ignore[arg-type]
 
 
 def map_images(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
@@ -59,9 +46,7 @@ def to_image(codes: NDArray[np.uint8]) -> Tensor:
 
 def flatten(batch: Batch) -> list[Tensor]:
     """The tensors of a batch, always in the same order."""
-    tensors: list[Tensor] = []
-    map_batch(batch, lambda x: tensors.append(x) or x)  # type: ignore[func-returns-value]
-    return tensors
+    return [x for x in batch if x is not None]
 
 
 def augment(batch: Batch, dice: np.random.Generator, *, colour: bool) -> Batch:
@@ -82,37 +67,16 @@ def turn(batch: Batch, mirror: bool, upend: bool, transpose: bool, reverse: bool
         batch = map_batch(batch, lambda x: x.transpose(2, 3))
         batch = _with_flow(batch, lambda flow: flow[:, [1, 0, 3, 2]])
     if reverse:
-        start = batch.start
-        if start is not None:
-            start = start._replace(weight=start.weight.flip(1))
-        batch = batch._replace(frame_0=batch.frame_1, frame_1=batch.frame_0, t=1 - batch.t, start=start)
+        error = None if batch.error is None else batch.error.flip(1)
+        batch = batch._replace(frame_0=batch.frame_1, frame_1=batch.frame_0, t=1 - batch.t, error=error)
         batch = _with_flow(batch, lambda flow: flow[:, [2, 3, 0, 1]])
     return batch
 
 
 def _with_flow(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
     """`function` applied to every pair of flows (B, 4, ...)."""
-    flow, start, target = batch.flow, batch.start, batch.target
-    return batch._replace(
-        flow=None if flow is None else function(flow),
-        start=None if start is None else start._replace(flow_t=function(start.flow_t)),
-        target=None if target is None else function(target),
-    )
-
-
-def shake(batch: Batch, dice: np.random.Generator, amount: float) -> Batch:
-    """A smooth error of up to `amount` pixels of the quarter size, or so, in the start of most samples.
-
-    The errors of a good flow source are few and hard to see; these teach an untrained network to look for them.
-    """
-    if batch.start is None or amount <= 0:
-        return batch
-    flow_t = batch.start.flow_t
-    side = int(dice.integers(2, 9))
-    sizes = dice.uniform(0, amount, (len(flow_t), 1, 1, 1)) * (dice.random((len(flow_t), 1, 1, 1)) < SHAKEN)
-    coarse = torch.from_numpy((sizes * dice.standard_normal((len(flow_t), 4, side, side))).astype(np.float32))
-    error = F.interpolate(coarse.to(flow_t.device), flow_t.shape[-2:], mode="bicubic")
-    return batch._replace(start=batch.start._replace(flow_t=flow_t + error))
+    target, searched, flow = (None if x is None else function(x) for x in (batch.target, batch.searched, batch.flow))
+    return batch._replace(target=target, searched=searched, flow=flow)
 
 
 def recolour(batch: Batch, dice: np.random.Generator) -> Batch:

@@ -16,7 +16,7 @@ from vfi_cli.engine.device import resolve
 from vfi_cli.errors import UsageError
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.flow import FlowNet
-from vfi_cli.train.batch import Batch, augment, shake
+from vfi_cli.train.batch import Batch, augment
 from vfi_cli.train.data import read_windows
 from vfi_cli.train.interrupt import Interrupt
 from vfi_cli.train.pairs import reach
@@ -104,7 +104,7 @@ def _samples(
     recipe: Recipe, windows: Sequence[Window], device: torch.device, seed: int, teacher: FlowNet | None
 ) -> Samples:
     filmed: Source
-    if recipe.config.flow == "dis":
+    if recipe.config.flow == "features":
         filmed = PreparedCrops(
             windows,
             size=recipe.crop,
@@ -176,5 +176,7 @@ def _step(trainer: Trainer, team: Team, samples: Samples, progress: float) -> Me
     elif draw >= 1 - recipe.routed_share:
         mode = "routed"
     batch = source.draw(recipe.batch, own, reach(progress, recipe.curriculum))
-    batch = shake(augment(batch, own, colour=recipe.colour), own, recipe.shake * (1 - progress))
+    batch = augment(batch, own, colour=recipe.colour)
+    if common.random() >= recipe.searched_share:
+        batch = batch._replace(searched=None)
     return trainer.step(batch, mode, progress)

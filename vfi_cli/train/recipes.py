@@ -11,7 +11,7 @@ from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 Gaps = tuple[tuple[int, float], ...]
 """(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
 
-LITE_GAPS: Gaps = ((2, 0.45), (3, 0.1), (4, 0.3), (6, 0.1), (8, 0.05))
+LITE_GAPS: Gaps = ((2, 0.4), (3, 0.05), (4, 0.3), (6, 0.15), (8, 0.1))
 
 Part = Literal["flow", "intermediate", "context", "synthesis", "gate", "router"]
 
@@ -23,17 +23,17 @@ class Recipe:
     trains: parts of the network that learn; the others are frozen.
     whole_share, routed_share: share of the batches that run whole crops (stage 1 of the paper), and that run routed
         patches and train the router (stage 3); the patches of the others run all blocks (stage 2).
-    unrefined_share: share of the batches that train flow and gate alone: where the flow is corrected at t they
-        cost a third, and have the most to learn.
+    unrefined_share: share of the batches that train flow and gate without synthesis, see `step.MotionStep`.
     reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
     census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
-    straight_through: whether the reconstruction teaches the router too (paper), or the reference route alone.
     gaps: frames from one end of a pair to the other, and how often; larger gaps are larger motion.
     curriculum: share of the run in which motion grows from the smallest to all of it.
     colour: whether the samples change colours as well.
+    searched_share: share of the batches that have a searched flow beside the learned one.
     synthetic_share: share of the batches that are drawn rather than filmed.
-    shake: error that is added to the flow to correct, in pixels of the quarter size; falls to nothing over the run.
-    pairs, crops_per_pair: how much is prepared before the clock starts, where the flow source does not learn.
+    target_weight: of the error of the flow against its targets, beside the loss of the picture.
+    prefix_weight: of the loss of the picture that a random number of blocks makes; each is to better the one before.
+    pairs, crops_per_pair: how much is prepared before the clock starts, where there is a search.
     """
 
     config: AprConfig
@@ -52,11 +52,12 @@ class Recipe:
     reconstruction: Literal["charbonnier", "relative"] = "charbonnier"
     census_weight: float = 0.1
     route_weight: float = 0.01
-    straight_through: bool = True
     curriculum: float = 0.0
     colour: bool = False
+    searched_share: float = 1.0
     synthetic_share: float = 0.0
-    shake: float = 0.0
+    target_weight: float = 1.0
+    prefix_weight: float = 0.0
     pairs: int = 4000
     crops_per_pair: int = 4
     warm_up_steps: int = 200
@@ -69,34 +70,28 @@ class Recipe:
         shares = (self.whole_share, self.routed_share, self.unrefined_share)
         if not 0 <= sum(shares) <= 1:
             raise ValueError(f"shares of the batches, at most 1 together: {shares}")
-        if self.config.flow == "dis" and ("flow" in self.trains or self.synthetic_share):
-            raise ValueError("the flow of DIS does not learn, and is prepared from film")
-        if self.config.flow != "dis" and self.unrefined_share:
-            raise ValueError("without synthesis there is nothing to learn but the correction of DIS")
-
-    @property
-    def learns_from_teacher(self) -> bool:
-        """Whether nothing but flow is learned; what is right for filmed pairs a teacher then says."""
-        return self.trains in (("flow",), ("intermediate",))
+        if self.config.flow != "features" and self.unrefined_share:
+            raise ValueError("only a flow that is corrected at t is used without synthesis")
 
 
 def lite_flow(minutes: float, seed: int = 0) -> Recipe:
-    """First of `lite`: the correction of the flow at t, by a teacher that is shown the true frame, as in RIFE.
-
-    Many small crops: what is to be corrected differs from place to place.
-    """
+    """First of `lite`: flow of the pair and at t, and the gate, from targets and the picture."""
     return Recipe(
         config=LITE,
         minutes=minutes,
         seed=seed,
-        trains=("intermediate",),
+        trains=("flow", "intermediate", "gate"),
+        unrefined_share=1.0,
         learning_rate=1e-3,
-        final_rate=5e-5,
-        crop=128,
-        batch=32,
+        final_rate=2e-5,
+        crop=192,
+        batch=8,
         gaps=LITE_GAPS,
-        shake=1.5,
-        average_decay=0.995,
+        reconstruction="relative",
+        census_weight=0.0,
+        target_weight=0.3,
+        searched_share=0.6,
+        synthetic_share=0.15,
     )
 
 
@@ -109,30 +104,29 @@ def lite_patches(minutes: float, seed: int = 0) -> Recipe:
         trains=("context", "synthesis"),
         learning_rate=1e-3,
         final_rate=1e-5,
-        crop=128,
-        batch=16,
+        crop=192,
+        batch=8,
         gaps=LITE_GAPS,
-        crops_per_pair=6,
         reconstruction="relative",
         census_weight=0.0,
+        prefix_weight=0.3,
     )
 
 
 def lite(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 3: all of `lite` but DIS. One set of weights is to serve every keep ratio, and no synthesis at all.
+    """Stage 3: all of `lite`. One set of weights is to serve every keep ratio, and no synthesis at all.
 
-    The reference route alone teaches the router: taught by the picture too, it passed every patch through every block
-    within a few hundred steps, with route losses that weighed 0.1, 1 and 10.
+    The picture teaches the router too, as in the paper. With the plain blocks of before, that made it pass everything.
     """
     return replace(
         lite_patches(minutes, seed),
-        trains=("intermediate", "context", "synthesis", "gate", "router"),
-        learning_rate=5e-4,
-        routed_share=0.4,
-        unrefined_share=0.2,
-        shake=0.2,
+        trains=("flow", "intermediate", "context", "synthesis", "gate", "router"),
+        learning_rate=3e-4,
+        routed_share=0.25,
+        unrefined_share=0.35,
+        target_weight=0.05,
+        searched_share=0.9,
         route_weight=0.1,
-        straight_through=False,
     )
 
 

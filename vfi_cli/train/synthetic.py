@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from vfi_cli.model.intermediate import STRIDE
 from vfi_cli.train.batch import Batch
 from vfi_cli.train.windows import Frames, Window
 
@@ -62,8 +63,11 @@ class Synthetic:
         t = torch.from_numpy(dice.uniform(0.1, 0.9, count)).float().to(self._device).view(-1, 1, 1, 1)
         frame_0, flow_01 = render(layers, torch.zeros_like(t))
         frame_1, flow_10 = render(layers, torch.ones_like(t))
-        truth, _ = render(layers, t)
-        return Batch(frame_0, frame_1, truth, t, torch.cat((flow_01, flow_10), 1))
+        truth, whole = render(layers, t)
+        quarter = whole[:, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] / STRIDE
+        target = torch.cat((-t * quarter, (1 - t) * quarter), 1)
+        error = torch.zeros_like(target[:, :2])
+        return Batch(frame_0, frame_1, truth, t, target, error, flow=torch.cat((flow_01, flow_10), 1))
 
     def _layers(self, B: int, dice: np.random.Generator, reach: float) -> Layers:
         L = OBJECTS + 2

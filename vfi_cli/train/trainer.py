@@ -22,8 +22,10 @@ from vfi_cli.train.team import Team
 
 log = logging.getLogger(__name__)
 
-GATE_PACE = 8.0
-"""Learning rate of the gate over that of the rest: it is small and reads ready-made statistics."""
+FAST = ("gate.", "synthesis.head.")
+PACE = 8.0
+"""Learning rate of these parts over that of the rest. The gate is small and reads ready-made statistics; the head reads
+small features, and what it makes of them are logits."""
 
 
 COMPILE_MINUTES = 6
@@ -100,9 +102,11 @@ class Trainer:
 
 
 def _groups(model: Apr) -> list[dict[str, Any]]:
-    parts = [(name.startswith("gate."), value) for name, value in model.named_parameters() if value.requires_grad]
-    rest, gate = ([value for of_gate, value in parts if of_gate == wanted] for wanted in (False, True))
-    groups = [{"params": rest, "pace": 1.0}, {"params": gate, "pace": GATE_PACE}]
+    parts = [(name.startswith(FAST), value) for name, value in model.named_parameters() if value.requires_grad]
+    groups = [
+        {"params": [value for is_fast, value in parts if is_fast == fast], "pace": PACE if fast else 1.0}
+        for fast in (False, True)
+    ]
     return [group for group in groups if group["params"]]
 
 

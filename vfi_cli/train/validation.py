@@ -16,7 +16,7 @@ from vfi_cli.model.intermediate import STRIDE
 from vfi_cli.model.router import score
 from vfi_cli.train.batch import Batch, map_batch, to_image
 from vfi_cli.train.losses import psnr
-from vfi_cli.train.prepared import crop_to, prepare
+from vfi_cli.train.prepared import crop_to, searched_flow
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.step import every_patch, warped
 from vfi_cli.train.windows import Window
@@ -49,7 +49,9 @@ def validation_set(windows: Sequence[Window], recipe: Recipe, device: torch.devi
         gap = min(GAPS[k % len(GAPS)], window.frames - 1)
         first = (window.frames - 1 - gap) // 2
         pair = (first, first + gap // 2, first + gap)
-        batch = (prepare if recipe.config.flow == "dis" else _plain)(window.read(), pair)
+        batch = _plain(window.read(), pair)
+        if recipe.config.search:
+            batch = batch._replace(searched=searched_flow(batch.frame_0, batch.frame_1))
         height, width = (min(LARGEST, side // patch * patch) for side in (window.height, window.width))
         top, left = (
             (side - kept) // 2 // STRIDE * STRIDE for side, kept in ((window.height, height), (window.width, width))

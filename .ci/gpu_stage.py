@@ -1,0 +1,53 @@
+"""A stage of training for `.ci/gpu`: RECIPE FOLDER SECONDS PACK...; with --rehearse as small as can be, on the CPU."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from vfi_cli.train.loop import TrainJob, run
+from vfi_cli.train.recipes import RECIPES, Recipe
+
+OVERHEAD = {"base": 25, "lite": 60}
+"""Seconds until the first step: imports, decoding, for `lite` its prepared crops. They are no part of the minutes."""
+
+LITE_BATCH, LITE_PAIRS = 32, 1500
+"""Crops a step: with the few of a CPU recipe a GPU would wait for its own launches. Pairs: as many as 16 cores prepare
+in half a minute."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", choices=RECIPES)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("packs", type=Path, nargs="+")
+    parser.add_argument("--start")
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--rehearse", action="store_true")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    overhead = 0 if options.rehearse else OVERHEAD[options.recipe.partition("-")[0]]
+    recipe = RECIPES[options.recipe](max(1.0, options.seconds - overhead) / 60)
+    recipe = rehearsed(recipe) if options.rehearse else widened(recipe)
+    device = "cpu" if options.rehearse else "cuda"
+    job = TrainJob(recipe, tuple(options.packs), options.folder, options.start, options.teacher, device)
+    return 0 if run(job).signal is None else 1
+
+
+def widened(recipe: Recipe) -> Recipe:
+    """For a GPU: more crops a step for `lite`, whose recipes are for a CPU; a rate that fits them."""
+    if recipe.config.name != "lite":
+        return recipe
+    return replace(recipe, batch=LITE_BATCH, pairs=LITE_PAIRS, learning_rate=1.5 * recipe.learning_rate)
+
+
+def rehearsed(recipe: Recipe) -> Recipe:
+    return replace(recipe, crop=recipe.config.patch, batch=1, pairs=4, crops_per_pair=1, warm_up_steps=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The motion that is left between two aligned images (Lucas and Kanade, 1981): precise where it is below a pixel.
+
+r = w0 - w1,   g = t grad w0 + (1 - t) grad w1,   v = (sum g g' + noise)^-1 sum g r      sums around every place
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vfi_cli.ops.sample import sample
+
+NOISE = 1e-4
+"""Squared gradient, of images in [0, 1], that is as likely noise as texture: where there is less, nothing moves."""
+
+MOST = 1.0
+"""Pixels: the images are linear in the motion no further than this."""
+
+BLUR = 2
+"""Times that the sums are averaged with their neighbours."""
+
+
+@torch.no_grad()
+def residual_motion(image_0: Tensor, image_1: Tensor, flow_t: Tensor, t: Tensor) -> Tensor:
+    """What to add to flow_t so that both images agree better at t. A measurement: no gradient goes through it.
+
+    image_0, image_1: grey (B, 1, H, W) in [0, 1]. flow_t: flow_t0, flow_t1 (B, 4, h, w) in pixels of that size, a whole
+    multiple smaller than the images. t: one time (), or one per image (B, 1, 1, 1).
+    Returns (B, 4, h, w): a motion v of up to `MOST` pixels of the images, as -t v and (1 - t) v.
+    """
+    stride = image_0.shape[-1] // flow_t.shape[-1]
+    flow = stride * F.interpolate(flow_t, scale_factor=stride, mode="bilinear", align_corners=False)
+    warped_0, warped_1 = sample(image_0, flow[:, :2]), sample(image_1, flow[:, 2:])
+    mixed = torch.lerp(warped_1, warped_0, t)  # its gradient is t times that of w0 and 1 - t times that of w1
+    padded = F.pad(mixed, (1, 1, 1, 1), mode="replicate")
+    right = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    rest = warped_0 - warped_1
+    products = (right * right, right * down, down * down, right * rest, down * rest)
+    sums = averaged_around(F.avg_pool2d(torch.cat(products, 1), stride))
+    xx, xy, yy, x, y = torch.split(sums, 1, 1)
+    xx, yy = xx + NOISE, yy + NOISE
+    motion = torch.cat((yy * x - xy * y, xx * y - xy * x), 1) / (xx * yy - xy * xy)
+    length = motion.square().sum(1, keepdim=True).sqrt()
+    motion = motion * (MOST / length.clamp(min=MOST)) / stride
+    return torch.cat((-t * motion, (1 - t) * motion), 1)
+
+
+def averaged_around(x: Tensor) -> Tensor:
+    """(B, C, h, w), `BLUR` times averaged with its neighbours."""
+    for _ in range(BLUR):
+        x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return x
