@@ -42,10 +42,10 @@ def small_memory(pixels: str) -> None:
 
     describe = Apr.describe
 
-    def limited(self: Apr, image: Any) -> Any:
+    def limited(self: Apr, image: Any, **options: bool) -> Any:
         if image.shape[-2] * image.shape[-1] > int(pixels):
             raise _torch().OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return describe(self, image)
+        return describe(self, image, **options)
 
     Apr.describe = limited  # type: ignore[method-assign]
 
