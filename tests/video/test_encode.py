@@ -136,6 +136,14 @@ def test_a_slide_show_passes_its_check(clip, tmp_path, name):
         assert probe(path).duration == 153
 
 
+def test_slots_a_tick_apart_never_share_one_wherever_the_clip_starts(clip, tmp_path):
+    for start in (Fraction(1, 120), Fraction(1, 240), Fraction(7, 180), Fraction(0)):
+        late = replace(clip, start=start, origin=Fraction(0), average_rate=Fraction(24))
+        plan = replace(plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(60)), time_base=Fraction(1, 60))
+        ticks = [plan.tick(late.start + Fraction(k, 60)) for k in range(20)]
+        assert [b - a for a, b in pairwise(ticks)] == [1] * 19
+
+
 def test_every_time_between_two_frames_is_a_tick(clip):
     for base, rate in ((Fraction(1, 1000), Fraction(24)), (Fraction(1, 90000), Fraction(30000, 1001))):
         info = replace(clip, time_base=base, average_rate=rate)

@@ -125,6 +125,48 @@ def test_uncompressed_sound_is_kept_in_mov(tmp_path):
     assert audio_packets(copy(clip, tmp_path / "o.mov"))
 
 
+@pytest.mark.parametrize("target", ["o.mkv", "o.mp4", "o.mov"])
+def test_packets_of_one_time_all_come_along(tmp_path, target):
+    """Matroska counts milliseconds, and a packet of TrueHD lasts 5/6 of one."""
+    clip = make_clip(tmp_path / "a.mkv", 10, audio="ac3")
+    short = tmp_path / "b.mkv"
+    with av.open(str(clip)) as source, av.open(str(short), "w") as sink:
+        copies = [sink.add_stream_from_template(stream) for stream in source.streams]
+        count = 0
+        for packet in source.demux():
+            if packet.size:
+                if packet.stream.type == "audio":
+                    packet.pts = packet.dts = count * 5 // 6
+                    packet.duration = 1
+                    count += 1
+                packet.stream = copies[packet.stream_index]
+                sink.mux(packet)
+    times = [time for time, _ in audio_packets(short)]
+    assert len(set(times)) < len(times)
+    out = copy(short, tmp_path / target)
+    assert [data for _, data in audio_packets(out)] == [data for _, data in audio_packets(clip)]
+    gaps = {abs(a - b) for (a, _), b in zip(audio_packets(out), times, strict=True)}
+    assert max(gaps) <= Fraction(1, 500)
+
+
+def test_a_packet_that_is_there_twice_comes_along_once(tmp_path):
+    clip = make_clip(tmp_path / "a.mkv", 10, audio="ac3")
+    twice = tmp_path / "b.mkv"
+    with av.open(str(clip)) as source, av.open(str(twice), "w") as sink:
+        copies = [sink.add_stream_from_template(stream) for stream in source.streams]
+        for number, packet in enumerate(packet for packet in source.demux() if packet.size):
+            data, stream = bytes(packet), copies[packet.stream_index]
+            packet.stream = stream
+            again = av.Packet(data)
+            again.stream, again.pts, again.dts, again.time_base = stream, packet.pts, packet.dts, packet.time_base
+            sink.mux(packet)
+            if number % 9 == 0 and stream.type == "audio":
+                sink.mux(again)
+    assert len(audio_packets(twice)) > len(audio_packets(clip))
+    out = copy(twice, tmp_path / "o.mkv")
+    assert [data for _, data in audio_packets(out)] == [data for _, data in audio_packets(clip)]
+
+
 def test_sound_whose_clock_jumps_back_is_carried_on(tmp_path):
     first = make_clip(tmp_path / "a.ts", 20, audio="ac3", format="mpegts")
     joined = tmp_path / "joined.ts"

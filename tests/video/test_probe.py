@@ -11,6 +11,7 @@ import pytest
 from tests.media import make_clip, truncated
 from tests.streams import COVER
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.decode import decode
 from vfi_cli.video.probe import probe, snap_rate
 
 
@@ -222,6 +223,25 @@ def test_uneven_spacing_is_seen_and_the_mean_rate_is_true(tmp_path):
     info = probe(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)))
     assert info.vfr is True
     assert abs(info.average_rate - len(times) / times[-1]) < Fraction(1, 2)
+
+
+def test_the_first_frame_that_can_be_shown_starts_the_clock(tmp_path):
+    """A recording begins between two key frames."""
+    whole = make_clip(tmp_path / "a.ts", 40, options={"bf": "0", "g": "12", "sc_threshold": "0"}, format="mpegts")
+    with av.open(str(whole)) as container:
+        packets = [(packet.pos, packet.pts, packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
+    key = next(pts for _, pts, is_key in packets[1:] if is_key)
+    for first in (3, 6, 9):
+        cut = tmp_path / f"{first}.ts"
+        cut.write_bytes(whole.read_bytes()[packets[first][0] :])
+        info = probe(cut)
+        assert info.start == Fraction(key, 90_000)
+        assert any("cannot be decoded" in note for note in info.notes)
+        with decode(info) as decoder:
+            frames = list(decoder)
+        assert (frames[0].pts, len(frames), decoder.damaged) == (info.start, 28, 0)
+        with decode(info, stop=Fraction(1, 2)) as decoder:
+            assert len(list(decoder)) == 5
 
 
 def test_a_late_start_is_kept(tmp_path):

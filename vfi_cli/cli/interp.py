@@ -78,6 +78,8 @@ def describe(summary: Summary) -> Iterator[str]:
     made = f"{s.generated} generated, {s.copied} copied{kept}{replaced}{damaged}"
     yield f"  frames    {s.frames_in} in, {s.frames_out} out: {made}"
     yield f"  cuts      {s.cuts}"
+    for repair in s.repairs:
+        yield f"  repaired  {repair}"
     yield f"  duration  {float(s.duration_in):.3f} s in, {float(s.duration_out):.3f} s out"
     yield f"  time      {console.clock(s.seconds)}, {(s.frames_out - s.kept) / s.seconds:.1f} fps"
     yield f"  stages    {rates}; bottleneck: {s.bottleneck}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,7 @@ def run(
     begin = time.perf_counter()
     settled = plan(job)
     with reserve(settled.encode, source=job.source, overwrite=job.overwrite) as target:
-        for warning in settled.warnings():
-            log.warning("%s: %s", job.source, warning)
+        _warn(job, settled.warnings())
         if isinstance(target, Target) and is_video(settled.encode) and job.source != PIPE:
             work = _in_pieces(settled, target, interpolator, report)
         else:
@@ -82,6 +81,7 @@ def run(
         replaced=tally.replaced,
         cuts=tally.cuts,
         damaged=work.damaged,
+        repairs=(*settled.clip.offsets.notes, *work.repairs),
         duration_in=tally.duration_in,
         duration_out=tally.duration_out,
         seconds=time.perf_counter() - begin,
@@ -98,6 +98,7 @@ class _Work:
     tally: Tally
     stages: tuple[StageTime, ...]
     damaged: int
+    repairs: tuple[str, ...]
 
 
 Report = Callable[[Progress], None]
@@ -108,7 +109,7 @@ def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Re
     copies = _copy(settled)
     with open_writer(place.part, settled.encode, copies) as writer:
         work = _stream(settled, given or _build(settled.job), writer.write, report)
-    work = replace(work, damaged=work.damaged + _damage_beside(settled, copies))
+    work = _with_copies(work, settled, copies)
     writer.verify()
     place.commit()
     return work
@@ -131,7 +132,7 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
             work = _stream(settled, interpolator, writer.write, report, writer.is_kept)
         copies = _copy(settled)
         join(target.part, encode, copies, target.folder, writer.segments)
-        work = replace(work, damaged=work.damaged + _damage_beside(settled, copies))
+        work = _with_copies(work, settled, copies)
         target.commit()
     return work
 
@@ -165,13 +166,25 @@ def _stream(
             seconds = time.perf_counter() - begin
             shares = interpolator.route_shares
             report(Progress(tally.read, tally.written, settled.frames, seconds, shares, tally.kept))
-    for note in decoder.notes:
-        log.warning("%s: %s", job.source, note)
+    repairs = tuple(decoder.notes)
+    _warn(job, repairs)
     if decoder.damaged and job.strict:
         raise InputError(
             f"{decoder.damaged} frames are damaged", path=job.source, remedy="without --strict they are made up for"
         )
-    return _Work(interpolator, weaver.tally, stages.times, decoder.damaged)
+    return _Work(interpolator, weaver.tally, stages.times, decoder.damaged, repairs)
+
+
+def _warn(job: InterpJob, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        log.warning("%s: %s", job.source, sentence)
+
+
+def _with_copies(work: _Work, settled: Plan, copies: StreamCopy | None) -> _Work:
+    """`work`, with what happened to the streams that were copied. Raises InputError, see `_damage_beside`."""
+    repairs = tuple(copies.notes) if copies else ()
+    _warn(settled.job, repairs)
+    return replace(work, damaged=work.damaged + _damage_beside(settled, copies), repairs=work.repairs + repairs)
 
 
 def _damage_beside(settled: Plan, copies: StreamCopy | None) -> int:

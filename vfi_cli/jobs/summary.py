@@ -38,6 +38,7 @@ class Summary:
         replaced: repeated frames of the source that generated ones took the place of.
         cuts: scene cuts that would have had to be bridged.
         damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
+        repairs: one sentence each for what had to be repaired.
         duration_in, duration_out: seconds.
         seconds: of wall time.
         stages: the work of each stage; their rates bound that of the whole.
@@ -56,6 +57,7 @@ class Summary:
     replaced: int
     cuts: int
     damaged: int
+    repairs: tuple[str, ...]
     duration_in: Fraction
     duration_out: Fraction
     seconds: float
@@ -86,6 +88,7 @@ class Summary:
             "replaced": self.replaced,
             "cuts": self.cuts,
             "damaged": self.damaged,
+            "repairs": list(self.repairs),
             "duration_in": float(self.duration_in),
             "duration_out": float(self.duration_out),
             "seconds": self.seconds,

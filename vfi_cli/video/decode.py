@@ -22,6 +22,7 @@ from vfi_cli.errors import InputError, UsageError, VfiError
 from vfi_cli.video.deinterlace import Timed, deinterlace
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.reader import Reader, StreamReader
+from vfi_cli.video.truncation import is_truncated
 from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
 
 # swscale's own numbers: its names for the matrices are not those of H.273.
@@ -182,6 +183,9 @@ class Decoder:
         missing = round((stated - end) * info.average_rate)
         if missing <= 2:  # MP4 tells the duration of the last frame by that of the clip
             return max(end, stated)
+        if is_truncated(info.path, info.container) is False:
+            self._notes.append(f"the last frame is shown for {float(stated - end):.2f} s more, as the file states it")
+            return stated
         self._lost += missing
         self._notes.append(f"the video ends {float(stated - end):.2f} s early: the file is incomplete")
         return end

@@ -63,8 +63,11 @@ class EncodePlan:
     notes: tuple[str, ...] = ()
 
     def tick(self, time: Fraction) -> int:
-        """The tick of the output that `time`, in seconds on the clock of the frames, falls on."""
-        return round((time - self.origin) / self.time_base)
+        """The tick of the output that `time`, in seconds on the clock of the frames, falls on.
+
+        Halves are always rounded up: times that are a tick apart never share one.
+        """
+        return math.floor((time - self.origin) / self.time_base + Fraction(1, 2))
 
 
 def plan_encode(

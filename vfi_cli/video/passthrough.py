@@ -10,10 +10,12 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
+from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
 from vfi_cli.video.probe import open_input
@@ -68,6 +70,8 @@ class StreamCopy:
         self._covers: list[Packet[Stream]] = []
         self._written: set[int] = set()  # streams of which packets were copied
         self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
+        self._corrector = Corrector(info.offsets)
+        self._ticks: dict[int, int] = {}  # of the last packet of each stream of the output
         self.damaged = 0
         self._packets = self._timed()
         self._next: _Timed | None = None
@@ -131,8 +135,32 @@ class StreamCopy:
     def copy(self, output: OutputContainer, until: Fraction | None = None) -> None:
         """Write the packets that start before `until` seconds of the output; all that are left if None."""
         while self._next is not None and (until is None or self._next[0] < until):
-            self.damaged += not put(output, self._next[1])
+            packet = self._next[1]
+            if Flags.ts_nonstrict not in Flags(output.format.flags):
+                self._separate(packet)
+            self.damaged += not put(output, packet)
             self._next = next(self._packets, None)
+
+    def _separate(self, packet: Packet[Stream]) -> None:
+        """Give the packet a tick of its own, where the container of the clip has put it on that of the one before."""
+        stream = packet.stream
+        assert packet.dts is not None and stream.time_base is not None
+        ticks = round(packet.dts * packet.time_base / stream.time_base)
+        late = self._ticks.get(stream.index, ticks - 1) + 1 - ticks
+        if late > 0:
+            ahead = (packet.pts - packet.dts) * packet.time_base if packet.pts is not None else 0
+            packet.duration = round((packet.duration or 0) * packet.time_base / stream.time_base)
+            packet.time_base, packet.dts = Fraction(stream.time_base), ticks + late
+            packet.pts = packet.dts + round(ahead / stream.time_base)
+        self._ticks[stream.index] = ticks + max(late, 0)
+
+    @property
+    def notes(self) -> list[str]:
+        """What had to be repaired; final after the last copy."""
+        left_out = self._corrector.dropped + self._clock.repeats
+        if not left_out:
+            return []
+        return [f"{left_out} packets of sound were left out: they repeat others, or lie where another part begins"]
 
     def close(self) -> None:
         """Release the file."""
@@ -161,9 +189,14 @@ class StreamCopy:
                 stream.discard = Discard.all
         if self._start is not None:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
-            self._container.seek(int(max(self._start - lead, self._info.origin) * av.time_base))
+            begin = max(self._start - lead, self._info.origin)
+            if self._info.offsets.count:
+                self._info.offsets.seek(self._container, begin)
+            else:
+                self._container.seek(int(begin * av.time_base))
         over: set[int] = set()
-        for packet in self._container.demux([self._container.streams[index] for index in read]):
+        packets = self._container.demux([self._container.streams[index] for index in read])
+        for packet in self._corrector.correct(packets):
             if not packet.size or packet.dts is None:
                 continue
             time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
@@ -192,7 +225,7 @@ class StreamCopy:
             time, lasts = time + late, lasts - late
         if self._stop is not None and not sound:
             lasts = min(lasts, self._stop - time - ahead)
-        placed = self._clock.place(index, time, lasts, sound)
+        placed = self._clock.place(index, time, lasts, hash(bytes(packet)) if sound else None)
         if placed is None:
             return
         begin = placed * self._stretch - self._origin
@@ -220,20 +253,27 @@ class _Clock:
     def __init__(self, leader: int | None) -> None:
         self._leader = leader
         self._shifts: dict[int, Fraction] = {}
-        self._lasts: dict[int, tuple[Fraction, Fraction]] = {}  # start and end of the last packet of each stream
+        self._lasts: dict[int, tuple[Fraction, Fraction, int | None]] = {}  # start, end, content of the last packets
+        self.repeats = 0  # packets of sound that were there already
 
-    def place(self, index: int, time: Fraction, lasts: Fraction, sound: bool) -> Fraction | None:
-        """`time`, in seconds, of a packet as it should be; None for sound that is there already."""
+    def place(self, index: int, time: Fraction, lasts: Fraction, content: int | None) -> Fraction | None:
+        """`time`, in seconds, of a packet as it should be; None for sound that is there already.
+
+        content: a hash of the data of sound; None for other streams. Packets of one time are no repeats: Matroska
+        counts milliseconds, and a packet of TrueHD is shorter.
+        """
+        sound = content is not None
         owner = index if sound or self._leader is None else self._leader
         time += self._shifts.get(owner, 0)
-        begin, end = self._lasts.get(index, (None, time))
-        if begin is not None and (time < begin or (sound and time == begin)):
+        begin, end, last = self._lasts.get(index, (time, time, None))
+        if time < begin or (time == begin and sound and content == last):
             if begin - time >= _JUMP and owner == index:
                 self._shifts[index] = self._shifts.get(index, 0) + end - time
                 time = end
             elif sound:
+                self.repeats += 1
                 return None
             else:
                 time = begin
-        self._lasts[index] = time, time + lasts
+        self._lasts[index] = time, time + lasts, content
         return time

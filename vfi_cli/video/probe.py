@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
+from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.types import ClipInfo
 
@@ -25,7 +26,6 @@ MAX_PIXELS = 8_192 * 8_192
 # The spacing of frames is judged by the head of the file.
 SCAN_PACKETS = 2_000
 SCAN_BYTES = 32 * 2**20
-SCAN_DECODED = 64  # packets given to the decoder for the first frame, which alone carries the rotation
 
 # Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
@@ -93,13 +93,21 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
     notes: list[str] = []
     color = read_color(context, stored, notes, path)
     base = stream.time_base or Fraction(1, 90_000)
-    head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
+    whole = _scan(path, stream.index) if may_leap(container) and not live else None
+    head = _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, Fraction(0), 0, False, None)
     notes += losses(stream, stored, head.first)
     rotation, mirrored = read_turn(head.first)
     rate, vfr = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
-    stated = _stated_duration(container, stream, start)
+    offsets = whole.offsets(1 / rate) if whole is not None else Offsets()
+    stated = _stated_duration(container, stream, start) if whole is None else None
     duration = stated or _estimated_duration(container, head, rate)
+    count = head.count if head.complete else stream.frames or max(1, round(duration * rate))
+    if whole is not None and whole.frames:
+        duration, count = max(whole.end(offsets) - start, 1 / rate), whole.frames - head.hidden
+    notes += offsets.notes
+    if head.hidden:
+        notes.append(f"the first {head.hidden} frames cannot be decoded: the recording begins between two key frames")
     return ClipInfo(
         path=path,
         container=container.format.name,
@@ -117,8 +125,9 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         origin=_origin(container, start),
         duration=duration,
         declared=stated is not None,
-        frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
+        frame_count=count,
         vfr=vfr,
+        offsets=offsets,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
@@ -161,15 +170,25 @@ def check_size(width: int, height: int, path: Path) -> None:
 class _Head:
     """What the first packets tell."""
 
-    times: list[Fraction]  # in display order, without gaps that later packets fill
+    times: list[Fraction]  # of the first frame that is shown and those after it, without gaps that later packets fill
     count: int  # frames that are shown
-    spans: Fraction  # sum of their stated durations
+    hidden: int  # frames before the first one that can be decoded
+    spans: Fraction  # sum of the stated durations
     size: int  # bytes
     complete: bool  # that was the whole stream
     first: av.VideoFrame | None
 
 
-def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _Head:
+def _scan(path: Path, index: int) -> Scan:
+    with open_input(path) as container:  # the other one stays at its start
+        stream = container.streams[index]
+        assert isinstance(stream, VideoStream)
+        return Scan(container, stream)
+
+
+def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:
+    """Read the first packets, up to the first discontinuity that the scan of the whole file has found."""
+    end = whole.first_leap if whole is not None else None
     times: list[Fraction] = []
     count = size = 0
     spans = Fraction(0)
@@ -178,8 +197,11 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux(stream):
+            if end is not None and (not packet.size or (packet.pos or 0) >= end):
+                complete = False
+                break
             size += packet.size
-            if first is None and count < SCAN_DECODED:
+            if first is None:
                 with suppress(av.FFmpegError):
                     first = next(iter(packet.decode()), None)
             if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
@@ -196,7 +218,10 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
     certain = [time for time in times if seen is None or time <= seen]  # not those still missing a neighbour
     if len(certain) > 2:
         times = certain
-    return _Head(times, count, spans, size, complete, first)
+    begin = first.pts * base if first is not None and first.pts is not None else None
+    shown = [time for time in times if begin is None or time >= begin]
+    hidden = len(times) - len(shown)
+    return _Head(shown, count - hidden, hidden, spans, size, complete, first)
 
 
 def snap_rate(rate: Fraction) -> Fraction:
@@ -229,13 +254,14 @@ def _stated_duration(container: InputContainer, stream: VideoStream, start: Frac
     """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
     if stream.duration is not None and stream.time_base:
         return stream.duration * stream.time_base or None
-    tags = (value for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
-    tag = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", next(tags, ""))
-    if tag:  # Matroska, DURATION or DURATION-eng: the time at which the stream ends
-        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3]) - start or None
-    if container.duration and len(container.streams) == 1:
-        return Fraction(container.duration, av.time_base)
-    return None
+    whole = Fraction(container.duration, av.time_base) if container.duration else None
+    # Matroska: the time at which the stream ends. Programs that cut a file keep old tags, some with a language.
+    tags = sorted((key, value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
+    tag = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tags[0][1] if tags else "")
+    if tag:
+        end = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+        return (min(end, whole) if whole is not None else end) - start or None
+    return whole if len(container.streams) == 1 else None
 
 
 def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) -> Fraction:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError
+from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.types import ClipInfo
 
@@ -80,6 +81,7 @@ class StreamReader:
         assert isinstance(stream, VideoStream)
         self._stream = stream
         self._codec = _decoder(stream, info)
+        self._corrector = Corrector(info.offsets)
         # AVI knows no times of reordered frames, only the order of decoding.
         self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
@@ -112,13 +114,16 @@ class StreamReader:
         self.damaged = self.count = self.unstamped = 0
 
     def _jump(self, time: Fraction) -> None:
-        self._container.seek(int(time / self._info.time_base), stream=self._stream)
+        if self._info.offsets.count:
+            self._info.offsets.seek(self._container, time)
+        else:
+            self._container.seek(int(time / self._info.time_base), stream=self._stream)
         if self._codec.is_open:
             self._codec.flush_buffers()
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._container.demux(self._stream)
+            yield from self._corrector.correct(self._container.demux(self._stream))
         except av.FFmpegError:
             self.damaged += 1
 

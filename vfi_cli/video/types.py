@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vfi_cli.video.discontinuities import Offsets
 from vfi_cli.video.hdr import StaticHdr
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
@@ -242,12 +243,13 @@ class ClipInfo:
         pix_fmt: as stored; `format` is what `decode` yields.
         average_rate: frames per second, NTSC rates exact; the mean for variable rate.
         time_base: seconds per tick of the timestamps.
-        start: seconds, time of the first frame.
+        start: seconds, time of the first frame that is shown.
         origin: seconds, time of whatever starts first, sound or picture; becomes 0 in the output.
         duration: seconds from the first frame to the end of the last one, as far as it is known.
         declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
+        offsets: what makes one clock of those in the file; times are on that one.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
@@ -277,6 +279,7 @@ class ClipInfo:
     declared: bool
     frame_count: int
     vfr: bool | None
+    offsets: Offsets = field(default_factory=Offsets)
     live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)

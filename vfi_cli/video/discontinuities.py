@@ -1,0 +1,315 @@
+"""Timestamp discontinuities: recordings that were joined, and clocks that restart or run ahead.
+
+    file       |0 .. 3 s|0 .. 3 s|300 .. 303 s|        picture and sound alike
+    offset      0        +3       -294
+    corrected  |0 .. 3 s|3 .. 6 s|6 .. 9 s    |
+
+All streams of a part get the same offset, so that picture and sound stay together. The picture of a part begins where
+that of the part before ends. If the sound of the part before is longer, the last frame is held until the sound is over.
+What encoders pad the sound with does not count: it is dropped where it overlaps.
+
+Only some containers can hold several clocks. Such a file is read from end to end once, before it is decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+LEAP = 10
+"""Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
+
+_PADDING = Fraction(1, 20)
+"""Seconds of sound at the end of a part that are not worth a pause of the picture."""
+
+_ROUNDING = Fraction(1, 500)
+"""Seconds by which packets overlap where times are rounded."""
+
+_NEAR = 5
+"""Seconds: by so much, at most, the sound leaps earlier, later, further or less far than the picture."""
+
+_REORDERED = 32
+"""Packets after a leap, one of which is shown first."""
+
+_ENTRY_SPACING = 1
+"""Seconds between two key frames that are noted, at least."""
+
+_UNMARKED = ("flv", "asf", "nut", "rm")
+"""Demuxers of containers that can hold several clocks, beside those that FFmpeg marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From the byte `position` on, packets are moved by `offset` seconds, and dropped if they are past `until` then."""
+
+    position: int
+    offset: Fraction
+    until: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """How the clocks of a file become one.
+
+    Args:
+        count: discontinuities.
+        changes: of each stream of picture and sound, by its index, in order of position.
+        others: of all other streams.
+        entries: (seconds on the corrected clock, byte position) of key frames.
+    """
+
+    count: int = 0
+    changes: dict[int, tuple[Change, ...]] = field(default_factory=dict)
+    others: tuple[Change, ...] = ()
+    entries: tuple[tuple[Fraction, int], ...] = field(default=(), repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        if not self.count:
+            return ()
+        return (f"the clock of the file leaps {self.count} times: the parts follow each other, with their sound",)
+
+    def seek(self, container: InputContainer, time: Fraction) -> None:
+        """Move `container` to a key frame that is shown at or before `time`, in seconds on the corrected clock."""
+        earlier = [position for shown, position in self.entries if shown <= time]
+        container.seek(earlier[-1] if earlier else 0, unsupported_byte_offset=True)
+
+
+class Corrector:
+    """Corrects the packets of one reader of the file.
+
+    Attributes:
+        dropped: packets of sound that the next part overlaps.
+    """
+
+    def __init__(self, offsets: Offsets) -> None:
+        self._offsets = offsets
+        self._positions: dict[int, int] = {}  # of the last packet of each stream that has one
+        self.dropped = 0
+
+    def correct(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+        """The packets, in the order of the file, without those that are dropped."""
+        for packet in packets:
+            if not self._offsets.count or not packet.size or self._moved(packet):
+                yield packet
+            else:
+                self.dropped += 1
+
+    def _moved(self, packet: Packet[Stream]) -> bool:
+        """Move the packet to the corrected clock; False if it is past the end of its part."""
+        index = packet.stream_index
+        position = packet.pos if packet.pos is not None else self._positions.get(index, 0)
+        self._positions[index] = position
+        change = _change_at(self._offsets.changes.get(index, self._offsets.others), position)
+        if change is None:
+            return True
+        ticks = round(change.offset / packet.time_base)
+        if packet.pts is not None:
+            packet.pts += ticks
+        if packet.dts is None:
+            return True
+        packet.dts += ticks
+        return change.until is None or packet.dts * packet.time_base < change.until
+
+
+def _change_at(changes: tuple[Change, ...], position: int) -> Change | None:
+    number = bisect_right(changes, position, key=lambda change: change.position) - 1
+    return changes[number] if number >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """Where the times of a stream do not follow each other.
+
+    Args:
+        before: byte position of the last packet in order; `position`: of the first one out of order.
+        end: seconds on the clock of the file, when the packets before end; `start`: when those after begin.
+        leap: the clock runs back, or ahead by more than LEAP; else it is a gap.
+    """
+
+    before: int
+    position: int
+    end: Fraction
+    start: Fraction
+    leap: bool
+
+    @property
+    def step(self) -> Fraction:
+        return self.start - self.end
+
+
+class _Watch:
+    """Follows the times of one stream.
+
+    gaps: take note of gaps, not only of leaps.
+    """
+
+    def __init__(self, stream: Stream, *, gaps: bool) -> None:
+        assert stream.time_base is not None
+        self.index, self.base = stream.index, Fraction(stream.time_base)
+        self.events: list[_Event] = []
+        self.count = 0
+        self.first = self.position = 0
+        self.end = 0  # ticks
+        self._gaps = gaps
+        self._last: int | None = None  # ticks
+        self._span = 0  # of the last packet, in ticks
+        self._suspect: tuple[int, int, int, int] | None = None
+        self._leap = round(LEAP / self.base)
+        self._since = 0  # packets since the last leap
+
+    def feed(self, packet: Packet[Stream]) -> None:
+        """The next packet of the stream, which has a decoding time."""
+        assert packet.dts is not None
+        position = packet.pos if packet.pos is not None else self.position
+        shown = packet.pts if packet.pts is not None else packet.dts
+        item = (packet.dts, shown, packet.duration or 0, position)
+        if self._suspect is not None:
+            suspect, self._suspect = self._suspect, None
+            # One packet with a wrong time is no leap: the next one tells.
+            if self._is_off(item) and suspect[0] <= item[0] < suspect[0] + self._leap:
+                self._accept(suspect, leap=True)
+        if self._is_off(item):
+            self._suspect = item
+        else:
+            self._accept(item, leap=False)
+
+    def _is_off(self, item: tuple[int, int, int, int]) -> bool:
+        return self._last is not None and not self._last <= item[0] <= self._last + self._span + self._leap
+
+    def _accept(self, item: tuple[int, int, int, int], *, leap: bool) -> None:
+        time, shown, span, position = item
+        if self._last is None:
+            self.first = position
+        else:
+            step = time - self._last - self._span
+            if leap or (self._gaps and abs(step) > self._span + _ROUNDING / self.base):
+                self.events.append(_Event(self.position, position, self.end * self.base, shown * self.base, leap))
+            if leap:
+                self.end, self._since = shown, 0
+            elif self.events and self.events[-1].leap and self._since < _REORDERED:
+                started = min(self.events[-1].start, shown * self.base)
+                self.events[-1] = replace(self.events[-1], start=started)
+        self._last, self._span, self.position = time, span, position
+        self.end = max(self.end, shown + span) if self.count else shown + span
+        self.count += 1
+        self._since += 1
+
+
+class Scan:
+    """What a whole file tells of its clocks.
+
+    Attributes:
+        frames: packets of the picture.
+        first_leap: byte position at which the clock leaps for the first time, if it does.
+    """
+
+    def __init__(self, container: InputContainer, video: VideoStream) -> None:
+        """Read `container`, which is open at its start, to its end."""
+        self._picture = _Watch(video, gaps=False)
+        self._sounds = [_Watch(stream, gaps=True) for stream in container.streams.audio]
+        self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
+        watches = {watch.index: watch for watch in (self._picture, *self._sounds)}
+        with suppress(av.FFmpegError):  # damage is for the decoder to report
+            for packet in container.demux([video, *container.streams.audio]):
+                if packet.size and packet.dts is not None:
+                    watches[packet.stream_index].feed(packet)
+                    if packet.is_keyframe and packet.stream_index == video.index:
+                        self._note_key(packet)
+        self._leaps = [event for event in self._picture.events if event.step < 0 or self._is_shared(event)]
+        self.frames = self._picture.count
+        self.first_leap = self._leaps[0].position if self._leaps else None
+
+    def _note_key(self, packet: Packet[Any]) -> None:
+        ticks = packet.pts if packet.pts is not None else packet.dts
+        if packet.pos is not None and ticks is not None:
+            spacing = _ENTRY_SPACING / self._picture.base
+            if not self._keys or not 0 <= ticks - self._keys[-1][0] < spacing:
+                self._keys.append((ticks, packet.pos))
+
+    def _is_shared(self, leap: _Event) -> bool:
+        """Whether no sound goes on while the clock of the picture runs ahead."""
+        over = (sound for sound in self._sounds if sound.count and sound.first < leap.position < sound.position)
+        return all(_partner(leap, sound) is not None for sound in over)
+
+    def offsets(self, interval: Fraction) -> Offsets:
+        """How the clocks become one; `interval`: seconds from frame to frame."""
+        changes = {watch.index: [Change(0, Fraction(0))] for watch in (self._picture, *self._sounds)}
+        others = [Change(0, Fraction(0))]
+        matched: list[_Event] = []
+        offset = Fraction(0)
+        for leap in self._leaps:
+            partners = {sound.index: _partner(leap, sound) for sound in self._sounds}
+            offset = self._next_offset(leap, [event for event in partners.values() if event], offset, interval)
+            changes[self._picture.index].append(Change(leap.position, offset))
+            positions = [leap.position]
+            for index, event in partners.items():
+                position = leap.position
+                if event is not None:
+                    matched.append(event)
+                    position = event.position
+                    changes[index][-1] = replace(changes[index][-1], until=event.start + offset)
+                changes[index].append(Change(position, offset))
+                positions.append(position)
+            others.append(Change(min(positions), offset))
+        count = len(self._leaps)
+        for sound in self._sounds:  # those whose clock leaps while that of the picture does not
+            own = changes[sound.index]
+            for event in sound.events:
+                if event.leap and event.step < 0 and event not in matched:
+                    before = _change_at(tuple(own), event.position - 1) or own[0]
+                    own.append(Change(event.position, before.offset - event.step))
+                    own.sort(key=lambda change: change.position)
+                    count += 1
+        if not count:
+            return Offsets()
+        base, picture = self._picture.base, tuple(changes[self._picture.index])
+        entries = [(ticks * base, position, _change_at(picture, position)) for ticks, position in self._keys]
+        return Offsets(
+            count,
+            {index: tuple(own) for index, own in changes.items()},
+            tuple(others),
+            tuple((time + change.offset, position) for time, position, change in entries if change is not None),
+        )
+
+    def _next_offset(self, leap: _Event, sounds: list[_Event], offset: Fraction, interval: Fraction) -> Fraction:
+        """The offset of the part after `leap`; `offset` is that of the part before."""
+        following = offset - leap.step
+        longer = max((offset - event.step - following for event in sounds), default=Fraction(0))
+        if longer > max(interval, _PADDING):
+            following += math.ceil((longer - _ROUNDING) / interval) * interval
+        return round(following / self._picture.base) * self._picture.base
+
+    def end(self, offsets: Offsets) -> Fraction:
+        """When the picture ends, in seconds on the corrected clock."""
+        changes = offsets.changes.get(self._picture.index, ())
+        return self._picture.end * self._picture.base + (changes[-1].offset if changes else 0)
+
+
+def _partner(leap: _Event, sound: _Watch) -> _Event | None:
+    """The event of `sound` that belongs to a `leap` of the picture."""
+    near = [event for event in sound.events if abs(event.start - leap.start) <= _NEAR]
+    leaps = [event for event in near if event.leap and abs(event.step - leap.step) <= _NEAR]
+    if leaps:
+        return min(leaps, key=lambda event: abs(event.position - leap.position))
+    # Parts that overlap in time, the first with less sound: its clock does not run back, but has a gap.
+    gaps = [event for event in near if event.position > leap.before and abs(event.step - leap.step) <= _NEAR]
+    return min(gaps, key=lambda event: abs(event.position - leap.position)) if leap.step < 0 and gaps else None
+
+
+def may_leap(container: InputContainer) -> bool:
+    """Whether a file of this kind can hold several clocks."""
+    return Flags.ts_discont in Flags(container.format.flags) or container.format.name in _UNMARKED
