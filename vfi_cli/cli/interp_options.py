@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 import typer
 
 from vfi_cli.cli.options import (
+    Deinterlace,
     Device,
     Fps,
     InputFps,
@@ -21,6 +22,7 @@ from vfi_cli.cli.options import (
     Multi,
     Overwrite,
     Precision,
+    Progressive,
     Slowmo,
     Start,
     Static,
@@ -78,9 +80,8 @@ class InterpOptions:
     mask: Annotated[
         Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
     ] = None
-    deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")
-    ] = False
+    deinterlace: Deinterlace = False
+    progressive: Progressive = False
     start: Start = None
     stop: Stop = None
     duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
@@ -152,6 +153,7 @@ class InterpOptions:
             dedup=dedup,
             mask=self.mask,
             deinterlace=self.deinterlace,
+            progressive=self.progressive,
             codec=self.codec,
             crf=self.crf,
             preset=self.preset,

@@ -33,6 +33,10 @@ KeepRatio = Annotated[
     ),
 ]
 Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
+Deinterlace = Annotated[bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")]
+Progressive = Annotated[
+    bool, typer.Option("--progressive", help="The pictures are whole, though the file marks them as fields.")
+]
 Start = Annotated[str | None, typer.Option("--ss", metavar="TIME", help="Start: 12.5 or 00:01:02.5.")]
 Stop = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, on the clock of --ss.")]
 Overwrite = Annotated[bool, typer.Option("-y", help="Replace the output if it exists.")]

@@ -47,6 +47,7 @@ class InterpJob:
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
         mask: a picture of the size of the clip, white where it stays put whatever moves.
         deinterlace: make whole pictures out of fields, where there are any.
+        progressive: read what is marked as fields as whole pictures; excludes `deinterlace`.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
@@ -73,6 +74,7 @@ class InterpJob:
     dedup: Deduplication | None = None
     mask: Path | None = None
     deinterlace: bool = False
+    progressive: bool = False
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
@@ -97,6 +99,8 @@ class InterpJob:
                 raise UsageError(f"{option} {value} is not from 2 to {MAX_MULTIPLE}")
         if self.scene_threshold is not None and not 0 <= self.scene_threshold <= 1:
             raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
+        if self.deinterlace and self.progressive:
+            raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the end of the part to use does not lie after its start")
         check_routing(self.routing)
@@ -184,8 +188,8 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
         OutputError: the container of the output takes sound, but not that of the source.
     """
     source = open_source(job.source, job.input_rate)
-    clip = replace(source.probe(), deinterlace=job.deinterlace)
-    refuse_interlaced(clip)
+    clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
+    refuse_interlaced(clip, job.start, job.stop)
     settled = settle(job, source, clip, multiple)
     settled.streams.refuse_silence(job.source, settled.target)
     return settled

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
-from vfi_cli.errors import InputError
+from vfi_cli.errors import FieldsError, InputError
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.types import ClipInfo
 
@@ -165,14 +165,13 @@ def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
 
 
 def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
-    """Raises InputError unless the picture is as the clip says."""
-    remedy = "cut the clip there"
+    """Raises InputError unless the picture is as the clip says; FieldsError if it is made of fields."""
+    if frame.interlaced_frame and not info.takes_fields:
+        raise FieldsError(f"the picture changes to interlaced {where}", path=info.path)
     if (frame.width, frame.height) != (info.width, info.height):
         change = f"size {where}: {info.width}x{info.height} to {frame.width}x{frame.height}"
     elif frame.format.name != info.pix_fmt:
         change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
-    elif frame.interlaced_frame and not info.deinterlace:
-        change, remedy = f"to interlaced {where}", "vfi interp --deinterlace makes it whole pictures"
     else:
         return
-    raise InputError(f"the picture changes {change}", path=info.path, remedy=remedy)
+    raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")

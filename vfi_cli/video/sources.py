@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from vfi_cli.errors import UsageError
 from vfi_cli.video.decode import Decoder, decode
+from vfi_cli.video.fields import find_fields
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.pictures import is_picture
 from vfi_cli.video.pipe import PipeInput
@@ -64,7 +66,8 @@ class VideoFile:
         self.path = self.beside = path
 
     def probe(self) -> ClipInfo:
-        return probe(self.path)
+        info = probe(self.path)
+        return replace(info, fields_at=find_fields(info))
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         return decode(info, start, stop)

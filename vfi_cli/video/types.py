@@ -253,7 +253,10 @@ class ClipInfo:
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
         mirrored: a player then mirrors it, left to right.
-        interlaced: made of fields. deinterlace: not learned but asked for: they are read as whole pictures.
+        interlaced: made of fields.
+        fields_at: where, in seconds after the first frame, pictures are made of fields that are not so at the start.
+        deinterlace: not learned but asked for: fields are made whole pictures.
+        progressive: not learned but asked for: whatever is marked as fields is read as whole pictures.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
         others: every stream but the video that is read, and those that only repeat chapters or the timecode.
@@ -283,7 +286,9 @@ class ClipInfo:
     rotation: int = 0
     mirrored: bool = False
     interlaced: bool = False
+    fields_at: Fraction | None = None
     deinterlace: bool = False
+    progressive: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     timecode: str = ""
@@ -297,6 +302,11 @@ class ClipInfo:
             raise ValueError(f"average_rate: got {self.average_rate}, expected > 0")
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"size: got {self.width}x{self.height}, expected at least 1x1")
+
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it was said what to do with pictures that are marked as fields."""
+        return self.deinterlace or self.progressive
 
     @property
     def audio(self) -> tuple[StreamInfo, ...]:
