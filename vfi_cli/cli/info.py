@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vfi_cli.cli import console
-from vfi_cli.cli.options import Debug, Deinterlace, Fps, Json, Multi, Progressive, Slowmo
-from vfi_cli.timeline import parse_multiple
+from vfi_cli.cli.options import Debug, Deinterlace, Fps, InputFps, Json, Multi, Progressive, Slowmo, VideoStream
+from vfi_cli.timeline import parse_multiple, parse_rate
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.plan import Plan
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def info_command(
     source: Annotated[Path, typer.Argument(help="Video file.")],
     fps: Fps = None,
+    input_fps: InputFps = None,
+    video_stream: VideoStream = None,
     multi: Multi = None,
     slowmo: Slowmo = None,
     deinterlace: Deinterlace = False,
@@ -33,13 +35,15 @@ def info_command(
 
     job = InterpJob(
         source=source,
+        input_rate=parse_rate(input_fps, None, "--input-fps") if input_fps is not None else None,
+        video_stream=video_stream,
         fps=fps,
         multi=parse_multiple(multi, "-m") if multi is not None else None,
         slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
         deinterlace=deinterlace,
         progressive=progressive,
     )
-    opened = open_source(source, job.input_rate)
+    opened = open_source(source, job.input_rate, job.video_stream)
     clip = replace(opened.probe(), deinterlace=deinterlace, progressive=progressive)
     settled = settle(job, opened, clip)
     if as_json:

@@ -27,6 +27,7 @@ from vfi_cli.cli.options import (
     Start,
     Static,
     Stop,
+    VideoStream,
     routing_of,
 )
 from vfi_cli.errors import UsageError
@@ -51,6 +52,7 @@ class InterpOptions:
 
     fps: Fps = None
     input_fps: InputFps = None
+    video_stream: VideoStream = None
     multi: Multi = None
     slowmo: Slowmo = None
     model: Model = "lite"
@@ -139,6 +141,7 @@ class InterpOptions:
             source=source,
             target=target,
             input_rate=parse_rate(self.input_fps, None, "--input-fps") if self.input_fps is not None else None,
+            video_stream=self.video_stream,
             fps=self.fps,
             multi=times,
             slowmo=slower,

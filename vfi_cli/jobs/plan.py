@@ -34,7 +34,8 @@ class InterpJob:
     Args:
         source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
         target: None puts it beside the source, named after what is done; see `forms.find_form` for what is no video.
-        input_rate: frames per second of pictures.
+        input_rate: frames per second of the source, in place of what it says itself.
+        video_stream: which of the video streams to use, counted from 0; None: see `choose.choose_video`.
         fps: rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
         slowmo: how many times longer the output lasts, at the rate of the source and without sound.
@@ -60,6 +61,7 @@ class InterpJob:
     source: Path
     target: Path | None = None
     input_rate: Fraction | None = None
+    video_stream: int | None = None
     fps: str | None = None
     multi: int | None = None
     slowmo: int | None = None
@@ -187,7 +189,7 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
         InputError: the source cannot be read, or is of a kind that is not supported.
         OutputError: the container of the output takes sound, but not that of the source.
     """
-    source = open_source(job.source, job.input_rate)
+    source = open_source(job.source, job.input_rate, job.video_stream)
     clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
     refuse_interlaced(clip, job.start, job.stop)
     settled = settle(job, source, clip, multiple)

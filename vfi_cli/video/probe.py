@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.types import ClipInfo
@@ -30,7 +31,7 @@ SCAN_DECODED = 64  # packets given to the decoder for the first frame, which alo
 # Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
-    "h264,hevc,obu,vc1,m4v,rm,wtv"
+    "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
 PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
@@ -68,21 +69,24 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def probe(path: str | Path) -> ClipInfo:
+def probe(path: str | Path, video: int | None = None) -> ClipInfo:
     """What the file at `path` holds.
+
+    video: the number of the video stream that is read, from 0; None: see `choose.choose_video`.
 
     Raises:
         InputError: unreadable, no video in it, or colours of a kind that is not supported.
         LimitError: the picture is larger than MAX_SIDE or MAX_PIXELS.
+        UsageError: there is no such video stream.
     """
     path = Path(path)
     with open_input(path) as container:
-        return examine(container, path)
+        return examine(container, path, video=video)
 
 
-def examine(container: InputContainer, path: Path, *, live: bool = False) -> ClipInfo:
+def examine(container: InputContainer, path: Path, *, live: bool = False, video: int | None = None) -> ClipInfo:
     """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read."""
-    stream = _video_stream(container, path)
+    stream = choose_video(container, path, video, partial(open_input, path))
     context = stream.codec_context
     check_size(context.width, context.height, path)
     stored = stored_format(stream)
@@ -132,17 +136,6 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         metadata=dict(container.metadata),
         notes=tuple(notes),
     )
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first moving picture: the cover of an album is a video stream too, for FFmpeg."""
-    for stream in container.streams.video:
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-            if stream.codec_context is None:
-                raise InputError("the video codec is unknown", path=path)
-            return stream
-    what = "the only picture is a cover image" if container.streams.video else "no video stream"
-    raise InputError(what, path=path, remedy="give a file with moving pictures")
 
 
 def check_size(width: int, height: int, path: Path) -> None:

@@ -85,7 +85,7 @@ class StreamReader:
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
-        if start is not None and exact:
+        if start is not None and exact and not info.retimed:  # from the first one on, frames can be counted
             self._seek(start)
 
     @property
@@ -145,6 +145,10 @@ class StreamReader:
 
     def _ticks(self, frame: av.VideoFrame) -> int | None:
         """The time of a frame, if the file tells."""
+        info = self._info
+        if info.retimed:
+            frame.duration = step = int(1 / info.average_rate / info.time_base)
+            return int(info.start / info.time_base) + self.count * step
         if not self._by_dts:
             return frame.pts
         if frame.dts is None:  # the last ones, which come out when no packet goes in any more

@@ -256,6 +256,7 @@ class ClipInfo:
         interlaced: made of fields.
         fields_at: where, in seconds after the first frame, pictures are made of fields that are not so at the start.
         deinterlace: not learned but asked for: fields are made whole pictures.
+        retimed: not learned but asked for: frames come at `average_rate`, their own times are ignored.
         progressive: not learned but asked for: whatever is marked as fields is read as whole pictures.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
@@ -289,6 +290,7 @@ class ClipInfo:
     fields_at: Fraction | None = None
     deinterlace: bool = False
     progressive: bool = False
+    retimed: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     timecode: str = ""
