@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
+from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.types import ClipInfo
 
@@ -89,6 +90,9 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     stream = choose_video(container, path, video, partial(open_input, path))
     context = stream.codec_context
     check_size(context.width, context.height, path)
+    base = stream.time_base or Fraction(1, 90_000)
+    head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
+    refuse_encrypted(container, stream, head.encrypted, path)
     stored = stored_format(stream)
     if stored is None:
         raise InputError(
@@ -96,8 +100,6 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         )
     notes: list[str] = []
     color = read_color(context, stored, notes, path)
-    base = stream.time_base or Fraction(1, 90_000)
-    head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
     notes += losses(stream, stored, head.first)
     rotation, mirrored = read_turn(head.first)
     rate, vfr = _rate(stream, head, base)
@@ -160,18 +162,20 @@ class _Head:
     size: int  # bytes
     complete: bool  # that was the whole stream
     first: av.VideoFrame | None
+    encrypted: bool = False
 
 
 def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _Head:
     times: list[Fraction] = []
     count = size = 0
     spans = Fraction(0)
-    complete = True
+    complete, encrypted = True, False
     first: av.VideoFrame | None = None
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux(stream):
             size += packet.size
+            encrypted = encrypted or is_encrypted(packet)
             if first is None and count < SCAN_DECODED:
                 with suppress(av.FFmpegError):
                     first = next(iter(packet.decode()), None)
@@ -189,7 +193,7 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
     certain = [time for time in times if seen is None or time <= seen]  # not those still missing a neighbour
     if len(certain) > 2:
         times = certain
-    return _Head(times, count, spans, size, complete, first)
+    return _Head(times, count, spans, size, complete, first, encrypted)
 
 
 def snap_rate(rate: Fraction) -> Fraction:
