@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.programmes import strangers
+from vfi_cli.video.types import ClipInfo, StreamInfo
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 8_192 * 8_192
@@ -106,6 +107,10 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     start = head.times[0] if head.times else Fraction(0)
     stated = _stated_duration(container, stream, start)
     duration = stated or _estimated_duration(container, head, rate)
+    others = list_others(container, stream)
+    if container.format.name == "mpegts":
+        foreign = strangers(path, {other.index: other.id for other in container.streams}, stream.index)
+        others = tuple(replace(other, stranger=other.index in foreign) for other in others)
     return ClipInfo(
         path=path,
         container=container.format.name,
@@ -120,7 +125,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         average_rate=rate,
         time_base=base,
         start=start,
-        origin=_origin(container, start),
+        origin=_origin(container, start, others),
         duration=duration,
         declared=stated is not None,
         frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
@@ -133,7 +138,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         tags=dict(stream.metadata),
         flags=flags_of(stream),
         timecode=read_timecode(container, stream),
-        others=list_others(container, stream),
+        others=others,
         chapters=read_chapters(container),
         metadata=dict(container.metadata),
         notes=tuple(notes),
@@ -243,11 +248,12 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
     return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
-def _origin(container: InputContainer, start: Fraction) -> Fraction:
+def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...]) -> Fraction:
     """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
+    foreign = {other.index for other in others if other.stranger}
     sounds = (
         Fraction(other.start_time * other.time_base)
         for other in container.streams.audio
-        if other.start_time is not None and other.time_base
+        if other.index not in foreign and other.start_time is not None and other.time_base
     )
     return min((start, *sounds))

@@ -204,6 +204,7 @@ class StreamInfo:
         codec: FFmpeg's name, empty where it has none.
         title: as the file states it; the name of an attached file.
         flags: what FFmpeg calls dispositions: "default", "forced", "attached_pic", ...
+        stranger: it belongs to another programme of the file than the picture.
     """
 
     index: int
@@ -212,6 +213,7 @@ class StreamInfo:
     language: str = ""
     title: str = ""
     flags: tuple[str, ...] = ()
+    stranger: bool = False
 
     @property
     def cover(self) -> bool:
