@@ -3,6 +3,7 @@
     VfiError            1  a bug of ours, if nothing more specific
     |- UsageError       2  the request makes no sense
     |- InputError       3  the input cannot be read, or is of a kind we do not read
+    |  `- FieldsError   3  for it is interlaced, and nobody has said what to do about that
     |- OutputError      4  the output cannot be written
     |  |- FullError     4  for want of room
     |  `- PlaceError    4  although it is finished
@@ -47,6 +48,14 @@ class InputError(VfiError):
     """The input is missing, unreadable, or of a kind that is not supported."""
 
     exit_code = 3
+
+
+class FieldsError(InputError):
+    """The picture is interlaced, or becomes so; an option tells what to do about it."""
+
+    def __init__(self, what: str, *, path: str | Path | None = None) -> None:
+        remedy = "add --deinterlace, or --progressive if its pictures are whole and only marked as fields"
+        super().__init__(what, path=path, remedy=remedy)
 
 
 class OutputError(VfiError):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.test_app import run
+from tests.fields import make_mixed
 from tests.media import make_clip
 from tests.streams import make_rich
 
@@ -60,3 +61,14 @@ def test_info_of_interlaced_video_says_that_it_would_be_refused(monkeypatch, cap
     code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--json")
     data = json.loads(out)
     assert (code, data["interlaced"], data["output"]) == (0, True, None)
+    code, out, _ = run(monkeypatch, capsys, "info", str(clip), "--progressive")
+    assert code == 0 and "interlaced" in out and "output    50 fps" in out
+
+
+def test_info_names_fields_in_a_later_part(monkeypatch, capsys, tmp_path: Path):
+    clip = make_mixed(tmp_path)
+    _, out, _ = run(monkeypatch, capsys, "info", str(clip))
+    assert "interlaced before 1." in out and "unless vfi interp is given --deinterlace or --progressive" in out
+    _, out, _ = run(monkeypatch, capsys, "info", str(clip), "--deinterlace", "--json")
+    data = json.loads(out)
+    assert 0.9 < data["interlaced_before"] < 1.3 and data["output"] is not None

@@ -139,6 +139,13 @@ def test_a_list_names_files_in_its_own_order_once(tmp_path: Path):
     assert [one.problem for one in found] == ["", "", "no such file"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])  # UTF-16: as PowerShell writes it
+def test_a_list_that_windows_wrote_is_read(tmp_path: Path, encoding: str):
+    names = tmp_path / "names.txt"
+    names.write_bytes("a.mp4\r\nfilm \u00e9.mkv\r\n\r\n".encode(encoding))
+    assert read_list(names) == ["a.mp4", "film \u00e9.mkv"]
+
+
 @pytest.mark.parametrize("name", ["../a.mp4", "x/../../a.mp4", "/etc/a.mp4"])
 def test_a_list_does_not_lead_out_of_the_folder(tmp_path: Path, name: str):
     with pytest.raises(UsageError, match="leads out"):

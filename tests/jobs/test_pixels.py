@@ -11,7 +11,7 @@ import torch
 
 from tests.blend import Blend
 from tests.media import make_clip
-from vfi_cli.errors import InputError
+from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.interp import run
 from vfi_cli.jobs.picture import to_rgb
 from vfi_cli.jobs.plan import InterpJob
@@ -137,9 +137,21 @@ def test_hdr10_goes_through_a_job(tmp_path):
     assert (after.codec, after.format, after.color, after.hdr) == ("hevc", before.format, before.color, before.hdr)
 
 
-def test_interlaced_video_is_refused_unless_it_is_to_be_deinterlaced(tmp_path):
+def test_interlaced_video_is_refused_unless_it_is_said_how_to_read_it(tmp_path):
     source = make_clip(tmp_path / "a.ts", 6, codec="mpeg2video", rate=25, interlaced=True)
     with pytest.raises(InputError, match="--deinterlace"):
         interpolated(source, tmp_path / "o.mp4")
     info, frames = interpolated(source, tmp_path / "o.mp4", deinterlace=True)
     assert len(frames) == 12 and not info.interlaced
+    info, frames = interpolated(source, tmp_path / "p.mkv", progressive=True, codec="ffv1")
+    assert len(frames) == 12 and not info.interlaced
+    with av.open(str(source)) as container:
+        stored = [frame.to_ndarray() for frame in container.decode(video=0)]
+    with av.open(str(tmp_path / "p.mkv")) as container:
+        written = [frame.to_ndarray() for frame in container.decode(video=0)]
+    assert all(np.array_equal(a, b) for a, b in zip(stored, written[::2], strict=True))
+
+
+def test_fields_cannot_be_whole_pictures_and_be_made_so(tmp_path):
+    with pytest.raises(UsageError, match="--deinterlace and --progressive"):
+        InterpJob(source=tmp_path / "a.ts", deinterlace=True, progressive=True)

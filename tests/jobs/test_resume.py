@@ -21,16 +21,18 @@ import pytest
 import torch
 
 from tests.blend import Blend
+from tests.fields import make_mixed
 from tests.jobs import victim
 from tests.media import audio_packets, make_clip, video_times
 from tests.model.networks import SMALL, untrained
 from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.interpolator import Interpolator
-from vfi_cli.errors import DeviceError, InputError, ModelError, OutputError
+from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, OutputError
 from vfi_cli.jobs import interp
 from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.interp import InterpJob, run
 from vfi_cli.jobs.summary import Progress, Summary
+from vfi_cli.video import sources
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.mux import Muxer
@@ -478,3 +480,26 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(clip: Path, tmp_path:
     code, err = finish(child(clip, tmp_path / "out.mp4", preexec_fn=limited(1000)))
     assert code == 4 and "too large" in err, err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("choice", ["deinterlace", "progressive"])
+def test_fields_that_turn_up_late_keep_what_is_finished_for_a_run_that_is_told_about_them(
+    tmp_path: Path, monkeypatch, choice: str
+):
+    monkeypatch.setattr(sources, "find_fields", lambda info: None)  # a change that the look ahead misses
+    clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
+    with pytest.raises(FieldsError, match="interlaced at frame 24") as caught:
+        do(clip, target)
+    assert "frames are finished: the same command with one of these options goes on" in caught.value.__notes__[0]
+    assert len(pieces(target)) >= 3
+    summary = do(clip, target, **{choice: True})
+    fresh = do(clip, tmp_path / "fresh.mp4", **{choice: True})
+    assert summary.kept >= 3 * PIECE and summary.frames_in == fresh.frames_in == 49
+    assert contents_of_any(target) == contents_of_any(tmp_path / "fresh.mp4")
+
+
+def test_pieces_with_fields_read_in_one_way_are_not_continued_in_another(tmp_path: Path):
+    clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
+    interrupt(clip, target, 90, deinterlace=True)
+    with pytest.raises(OutputError, match="fields was deinterlaced, now read as whole pictures"):
+        do(clip, target, progressive=True)

@@ -17,6 +17,7 @@ from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.join import join, rehearse
+from vfi_cli.video.mux import codec_tag
 from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.segments import SegmentWriter
@@ -400,3 +401,11 @@ def test_the_lead_of_the_sound_counts_only_where_it_is_copied(clip, tmp_path):
     info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
     origins = [plan_encode(info, tmp_path / "o.mp4", sound=sound).origin for sound in (True, False)]
     assert origins == [info.origin, info.start]
+
+
+def test_every_encoder_of_hevc_makes_what_quicktime_plays():
+    present = [name for name in ("libx265", "hevc_nvenc", "hevc_qsv", "hevc_amf") if name in av.codecs_available]
+    assert "libx265" in present
+    for container, tag in (("mp4", "hvc1"), ("mov", "hvc1"), ("matroska", None)):
+        assert {codec_tag(container, name) for name in present} == {tag}
+    assert codec_tag("mp4", "libx264") is None

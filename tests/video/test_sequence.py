@@ -9,7 +9,7 @@ import pytest
 
 from tests.media import number_of
 from tests.pictures import header_bomb, make_folder, write_number, write_picture
-from vfi_cli.errors import InputError, LimitError, UsageError
+from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.sequence import PictureSequence, positions
 from vfi_cli.video.sources import VideoFile, open_source
 
@@ -54,12 +54,6 @@ def test_without_a_rate_pictures_come_at_25_per_second_and_the_user_is_told(tmp_
     info = PictureSequence(make_folder(tmp_path / "a", 5)).probe()
     assert (info.average_rate, info.duration, info.frame_count) == (25, Fraction(1, 5), 5)
     assert any("--input-fps" in note for note in info.notes)
-
-
-def test_a_rate_for_a_video_is_refused(tmp_path):
-    (tmp_path / "a.mp4").touch()
-    with pytest.raises(UsageError, match="--input-fps"):
-        open_source(tmp_path / "a.mp4", Fraction(24))
 
 
 def test_trimming_reads_no_picture_before_the_start(tmp_path):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vfi_cli.cli import console
-from vfi_cli.cli.options import Debug, Fps, Json, Multi, Slowmo
-from vfi_cli.timeline import parse_multiple
+from vfi_cli.cli.options import Debug, Deinterlace, Fps, InputFps, Json, Multi, Progressive, Slowmo, VideoStream
+from vfi_cli.timeline import parse_multiple, parse_rate
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.plan import Plan
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 def info_command(
     source: Annotated[Path, typer.Argument(help="Video file.")],
     fps: Fps = None,
+    input_fps: InputFps = None,
+    video_stream: VideoStream = None,
     multi: Multi = None,
     slowmo: Slowmo = None,
+    deinterlace: Deinterlace = False,
+    progressive: Progressive = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -30,12 +35,17 @@ def info_command(
 
     job = InterpJob(
         source=source,
+        input_rate=parse_rate(input_fps, None, "--input-fps") if input_fps is not None else None,
+        video_stream=video_stream,
         fps=fps,
         multi=parse_multiple(multi, "-m") if multi is not None else None,
         slowmo=parse_multiple(slowmo, "--slowmo") if slowmo is not None else None,
+        deinterlace=deinterlace,
+        progressive=progressive,
     )
-    opened = open_source(source, job.input_rate)
-    settled = settle(job, opened, opened.probe())
+    opened = open_source(source, job.input_rate, job.video_stream)
+    clip = replace(opened.probe(), deinterlace=deinterlace, progressive=progressive)
+    settled = settle(job, opened, clip)
     if as_json:
         console.print_data(_as_dict(settled))
     else:
@@ -50,7 +60,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     turned = f", rotated by {clip.rotation} degrees" if clip.rotation else ""
     turned += ", mirrored" if clip.mirrored else ""
     aspect = f", sample aspect {clip.sar.numerator}:{clip.sar.denominator}" if clip.sar != 1 else ""
-    yield f"  video     {clip.codec}, {clip.width}x{clip.height}, {clip.pix_fmt}, {clip.color}{aspect}{turned}"
+    fields = ", interlaced" if clip.interlaced else ""
+    if clip.fields_at is not None:
+        fields = f", interlaced before {float(clip.fields_at):.1f} s"
+    yield f"  video     {clip.codec}, {clip.width}x{clip.height}, {clip.pix_fmt}, {clip.color}{fields}{aspect}{turned}"
     yield f"  timing    {_rate(clip.average_rate)}, {spacing}, about {clip.frame_count} frames"
     left_out = {stream.info: f", left out of the output: {stream.reason}" for stream in plan.streams.left_out}
     become = {stream.info: f", becomes {stream.codec}" for stream in plan.streams.kept if stream.codec}
@@ -70,8 +83,9 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _needed(plan: Plan) -> str:
     """The option without which `vfi interp` refuses the clip, if there is one."""
-    if plan.clip.interlaced:
-        return "--deinterlace"
+    clip = plan.clip
+    if (clip.interlaced or clip.fields_at is not None) and not clip.takes_fields:
+        return "--deinterlace or --progressive"
     return "-an, or -o with a name in .mkv" if plan.streams.refused_sound is not None else ""
 
 
@@ -96,6 +110,7 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         "rotation": clip.rotation,
         "mirrored": clip.mirrored,
         "interlaced": clip.interlaced,
+        "interlaced_before": float(clip.fields_at) if clip.fields_at is not None else None,
         "rate": str(clip.average_rate),
         "variable_rate": clip.vfr,
         "start": float(clip.start),

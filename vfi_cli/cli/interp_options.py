@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 import typer
 
 from vfi_cli.cli.options import (
+    Deinterlace,
     Device,
     Fps,
     InputFps,
@@ -21,10 +22,12 @@ from vfi_cli.cli.options import (
     Multi,
     Overwrite,
     Precision,
+    Progressive,
     Slowmo,
     Start,
     Static,
     Stop,
+    VideoStream,
     routing_of,
 )
 from vfi_cli.errors import UsageError
@@ -49,6 +52,7 @@ class InterpOptions:
 
     fps: Fps = None
     input_fps: InputFps = None
+    video_stream: VideoStream = None
     multi: Multi = None
     slowmo: Slowmo = None
     model: Model = "lite"
@@ -78,9 +82,8 @@ class InterpOptions:
     mask: Annotated[
         Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
     ] = None
-    deinterlace: Annotated[
-        bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")
-    ] = False
+    deinterlace: Deinterlace = False
+    progressive: Progressive = False
     start: Start = None
     stop: Stop = None
     duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
@@ -138,6 +141,7 @@ class InterpOptions:
             source=source,
             target=target,
             input_rate=parse_rate(self.input_fps, None, "--input-fps") if self.input_fps is not None else None,
+            video_stream=self.video_stream,
             fps=self.fps,
             multi=times,
             slowmo=slower,
@@ -152,6 +156,7 @@ class InterpOptions:
             dedup=dedup,
             mask=self.mask,
             deinterlace=self.deinterlace,
+            progressive=self.progressive,
             codec=self.codec,
             crf=self.crf,
             preset=self.preset,

@@ -10,7 +10,24 @@ from vfi_cli.errors import UsageError
 from vfi_cli.model.config import Routing, check_routing
 
 Fps = Annotated[str | None, typer.Option("--fps", metavar="R", help="Output rate: 60, 59.94, 60000/1001, 2.5x.")]
-InputFps = Annotated[str | None, typer.Option("--input-fps", metavar="R", help="Rate of pictures that are the input.")]
+InputFps = Annotated[
+    str | None,
+    typer.Option(
+        "--input-fps",
+        metavar="R",
+        help="Rate of the input: its frames come at this rate, whatever times the file has; the sound stays as it is.",
+        show_default="its own; 25 for pictures",
+    ),
+]
+VideoStream = Annotated[
+    int | None,
+    typer.Option(
+        "--video-stream",
+        metavar="N",
+        min=0,
+        help="Video stream to use, from 0 on, as FFmpeg's 0:v:N counts.",
+    ),
+]
 Multi = Annotated[
     str | None,
     typer.Option("-m", "--multi", metavar="N", help="Frames per source frame.", show_default="2"),
@@ -33,6 +50,10 @@ KeepRatio = Annotated[
     ),
 ]
 Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
+Deinterlace = Annotated[bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")]
+Progressive = Annotated[
+    bool, typer.Option("--progressive", help="The pictures are whole, though the file marks them as fields.")
+]
 Start = Annotated[str | None, typer.Option("--ss", metavar="TIME", help="Start: 12.5 or 00:01:02.5.")]
 Stop = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, on the clock of --ss.")]
 Overwrite = Annotated[bool, typer.Option("-y", help="Replace the output if it exists.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +16,9 @@ from vfi_cli.order import natural
 
 # fmt: off
 VIDEOS = frozenset({
-    ".3gp", ".asf", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4",
-    ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    ".264", ".265", ".3gp", ".asf", ".avi", ".dv", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2ts", ".m2v",
+    ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogv", ".ts",
+    ".vob", ".webm", ".wmv", ".y4m",
 })
 # fmt: on
 _KINDS = (
@@ -117,10 +119,17 @@ def read_list(path: Path) -> list[str]:
         InputError: it cannot be read.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = _in_utf8(path.read_bytes()).splitlines()
     except OSError as error:
         raise InputError(f"the list cannot be read: {error.strerror}", path=path) from error
     return [os.fsdecode(line) for line in lines if line.strip()]
+
+
+def _in_utf8(data: bytes) -> bytes:
+    """The text of a list without its byte order mark, which Windows puts there."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def problem_of(path: Path) -> str:

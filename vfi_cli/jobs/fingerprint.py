@@ -15,10 +15,23 @@ from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.video.sequence import find_pictures
 
+REFUSED = "refused"
+"""Of fields, by a run whose pieces hold none: what is said about them does not change these pieces."""
 _ENDS = 1 << 20  # bytes at either end of a file that tell it from others
 
 # What these say is told by other entries, or changes nothing about the frames.
-_ELSEWHERE = {"source", "target", "model", "device", "precision", "overwrite", "strict", "restart"}
+_ELSEWHERE = {
+    "source",
+    "target",
+    "model",
+    "device",
+    "precision",
+    "overwrite",
+    "strict",
+    "restart",
+    "deinterlace",
+    "progressive",
+}
 
 
 def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:
@@ -35,6 +48,7 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
         "input": identity(job.source),
         "model": f"{job.model} ({_network(interpolator)})",
         "device": interpolator.runtime.label,
+        "fields": "deinterlaced" if job.deinterlace else "read as whole pictures" if job.progressive else REFUSED,
         **{name: identity(value) if isinstance(value, Path) else str(value) for name, value in options.items()},
         "piece": f"{length} frames",
         "encoder": _digest(extradata or b""),

@@ -15,7 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vfi_cli.errors import DeviceError, FullError, OutputError, PlaceError, VfiError, cannot_write
+from vfi_cli.errors import DeviceError, FieldsError, FullError, OutputError, PlaceError, VfiError, cannot_write
+from vfi_cli.jobs.fingerprint import REFUSED
 from vfi_cli.video.segments import Segment
 from vfi_cli.video.target import Target
 
@@ -67,10 +68,12 @@ class Journal:
         try:
             yield
         except BaseException as error:
-            may_go_on = not isinstance(error, VfiError) or isinstance(error, FullError | PlaceError | DeviceError)
+            passing = FullError | PlaceError | DeviceError | FieldsError
+            may_go_on = not isinstance(error, VfiError) or isinstance(error, passing)
             self._target.kept = may_go_on and bool(self.segments)
             if self._target.kept:
-                error.add_note(f"{self.frames} frames are finished: the same command goes on from there")
+                option = " with one of these options" if isinstance(error, FieldsError) else ""
+                error.add_note(f"{self.frames} frames are finished: the same command{option} goes on from there")
             elif may_go_on:
                 error.add_note("nothing was kept")
             raise
@@ -81,8 +84,10 @@ class Journal:
             segment = Segment(**{**entry, "spans": tuple(map(tuple, entry["spans"]))})
             if segment.is_intact(self._target.folder):
                 self.segments[segment.number] = segment
-        if self.segments and old != job:
-            names = [name for name in {**old, **job} if old.get(name) != job.get(name)]
+        names = [name for name in {**old, **job} if old.get(name) != job.get(name)]
+        if names == ["fields"] and old["fields"] == REFUSED:
+            names = []
+        if self.segments and names:
             changes = (f"{name} was {old.get(name)}, now {job.get(name)}" for name in names)
             raise OutputError(
                 f"job differs from the interrupted one: {'; '.join(changes)}",

@@ -34,7 +34,8 @@ class InterpJob:
     Args:
         source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
         target: None puts it beside the source, named after what is done; see `forms.find_form` for what is no video.
-        input_rate: frames per second of pictures.
+        input_rate: frames per second of the source, in place of what it says itself.
+        video_stream: which of the video streams to use, counted from 0; None: see `choose.choose_video`.
         fps: rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
         slowmo: how many times longer the output lasts, at the rate of the source and without sound.
@@ -47,6 +48,7 @@ class InterpJob:
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
         mask: a picture of the size of the clip, white where it stays put whatever moves.
         deinterlace: make whole pictures out of fields, where there are any.
+        progressive: read what is marked as fields as whole pictures; excludes `deinterlace`.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
@@ -59,6 +61,7 @@ class InterpJob:
     source: Path
     target: Path | None = None
     input_rate: Fraction | None = None
+    video_stream: int | None = None
     fps: str | None = None
     multi: int | None = None
     slowmo: int | None = None
@@ -73,6 +76,7 @@ class InterpJob:
     dedup: Deduplication | None = None
     mask: Path | None = None
     deinterlace: bool = False
+    progressive: bool = False
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
@@ -97,6 +101,8 @@ class InterpJob:
                 raise UsageError(f"{option} {value} is not from 2 to {MAX_MULTIPLE}")
         if self.scene_threshold is not None and not 0 <= self.scene_threshold <= 1:
             raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
+        if self.deinterlace and self.progressive:
+            raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the end of the part to use does not lie after its start")
         check_routing(self.routing)
@@ -183,9 +189,9 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
         InputError: the source cannot be read, or is of a kind that is not supported.
         OutputError: the container of the output takes sound, but not that of the source.
     """
-    source = open_source(job.source, job.input_rate)
-    clip = replace(source.probe(), deinterlace=job.deinterlace)
-    refuse_interlaced(clip)
+    source = open_source(job.source, job.input_rate, job.video_stream)
+    clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
+    refuse_interlaced(clip, job.start, job.stop)
     settled = settle(job, source, clip, multiple)
     settled.streams.refuse_silence(job.source, settled.target)
     return settled

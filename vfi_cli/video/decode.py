@@ -1,7 +1,7 @@
 """A clip as a stream of planar frames with exact, strictly increasing times.
 
 Reader --> _timed       (a clock that never stands still or runs back)
-       --> deinterlace  (if that was asked for)
+       --> as_whole     (if it was said what to do with fields)
        --> _trimmed     (durations, start and stop)
        --> VideoFrame
 """
@@ -18,8 +18,8 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from vfi_cli.errors import InputError, UsageError, VfiError
-from vfi_cli.video.deinterlace import Timed, deinterlace
+from vfi_cli.errors import FieldsError, InputError, UsageError, VfiError
+from vfi_cli.video.deinterlace import Timed, as_whole
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.truncation import is_truncated
@@ -37,20 +37,21 @@ _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL
 def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
     """The frames of the file with start <= time < stop, both in seconds after its first frame.
 
-    Raises InputError if the file cannot be read or is interlaced.
+    Raises InputError if the file cannot be read, FieldsError if it is interlaced.
     """
-    refuse_interlaced(info)
+    refuse_interlaced(info, start, stop)
     return Decoder(info, StreamReader(info, open_input(info.path), info.start + start if start else None), start, stop)
 
 
-def refuse_interlaced(info: ClipInfo) -> None:
-    """Raises InputError if the clip is made of fields, and deinterlacing was not asked for."""
-    if info.interlaced and not info.deinterlace:
-        raise InputError(
-            "interlaced video is not supported as it is",
-            path=info.path,
-            remedy="vfi interp --deinterlace makes it whole pictures",
-        )
+def refuse_interlaced(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
+    """Raises FieldsError if the part from `start` to `stop` is made of fields, and nobody has said how to read them."""
+    if info.takes_fields:
+        return
+    if info.interlaced:
+        raise FieldsError("interlaced video is not supported as it is", path=info.path)
+    place = info.fields_at
+    if place is not None and (start or 0) <= place and (stop is None or place < stop):
+        raise FieldsError(f"the picture changes to interlaced before {float(place):.1f} s", path=info.path)
 
 
 class Decoder:
@@ -147,7 +148,7 @@ class Decoder:
         pts = end = Fraction(0)
         begun = False
         timed = self._timed()
-        for frame, time, span in deinterlace(timed, info) if info.deinterlace else timed:
+        for frame, time, span in as_whole(timed, info) if info.takes_fields else timed:
             if self._start is not None and time < self._start:
                 self._reader.damaged = self._lost = 0  # nobody sees these
                 continue

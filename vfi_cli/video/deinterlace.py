@@ -1,4 +1,4 @@
-"""Fields into whole pictures, one for each pair of fields."""
+"""Pictures that are marked as fields become whole ones, one for each pair of fields."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ Timed = tuple[av.VideoFrame, Fraction, Fraction]
 """A decoded frame, its time, its stated duration."""
 
 
-def deinterlace(pictures: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
-    """The pictures of a clip, deinterlaced by FFmpeg's bwdif; their times stay.
+def as_whole(pictures: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
+    """The pictures of a clip as whole ones; their times stay.
 
-    Of a clip that calls itself interlaced all are, of another one those that say so.
+    If it is to be deinterlaced, FFmpeg's bwdif does so: to all pictures of a clip that calls itself interlaced, in
+    another one to those that say so. Otherwise they only lose their marks, for chroma is converted by fields where
+    there is one.
     """
     graph: Graph | None = None
     waiting: list[Timed] = []  # in the filter: it gives one for each, in order, one behind
@@ -39,8 +41,12 @@ def _graph(first: av.VideoFrame, info: ClipInfo) -> Graph:
     graph = Graph()
     graph.threads = available_cpus()
     source = graph.add_buffer(width=info.width, height=info.height, format=first.format, time_base=Fraction(1))
-    deint = "all" if info.interlaced else "interlaced"
-    graph.link_nodes(source, graph.add("bwdif", f"mode=send_frame:parity=auto:deint={deint}"), graph.add("buffersink"))
+    if info.deinterlace:
+        deint = "all" if info.interlaced else "interlaced"
+        change = graph.add("bwdif", f"mode=send_frame:parity=auto:deint={deint}")
+    else:
+        change = graph.add("setfield", "mode=prog")
+    graph.link_nodes(source, change, graph.add("buffersink"))
     graph.configure()
     return graph
 

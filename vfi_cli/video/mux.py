@@ -111,8 +111,8 @@ class Muxer(Closing):
         context.color_primaries = plan.color.primaries
         context.color_trc = plan.color.transfer
         context.color_range = ColorRange.JPEG if rgb or plan.color.full_range else ColorRange.MPEG
-        if plan.container in APPLE and plan.codec == "libx265":
-            context.codec_tag = "hvc1"  # QuickTime refuses hev1
+        if (tag := codec_tag(plan.container, plan.codec)) is not None:
+            context.codec_tag = tag
         try:
             context.open()
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -215,6 +215,12 @@ class Muxer(Closing):
                 f"{float(expected):.3f} s, {streams.total()} streams",
                 path=self.plan.target,
             )
+
+
+def codec_tag(container: str, codec: str) -> str | None:
+    """How the container is to call what the encoder `codec` makes; None leaves that to FFmpeg."""
+    # QuickTime refuses hev1, which is FFmpeg's choice.
+    return "hvc1" if container in APPLE and find_encoder(codec).canonical_name == "hevc" else None
 
 
 def _muxing(plan: EncodePlan) -> dict[str, str]:

@@ -23,6 +23,7 @@ from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.probe import PICTURE_LIMIT, examine
 from vfi_cli.video.reader import Stamped, StreamReader
+from vfi_cli.video.retime import at_rate
 from vfi_cli.video.types import ClipInfo, VideoFrame
 from vfi_cli.video.wire import to_picture
 
@@ -37,13 +38,16 @@ class PipeInput:
     """A pipe as a clip. A `sources.Source`.
 
     It can be read once: `probe` reads the header, `decode` all that follows.
+
+    rate: in frames per second, in place of that in the header.
     """
 
     path = Path("standard input")
     beside = PIPE
 
-    def __init__(self, pipe: BinaryIO | None = None) -> None:
+    def __init__(self, pipe: BinaryIO | None = None, rate: Fraction | None = None) -> None:
         self._pipe = pipe
+        self._rate = rate
         self._counter: _Counter | None = None
         self._container: InputContainer | None = None
 
@@ -56,7 +60,8 @@ class PipeInput:
             raise InputError(
                 "holds no YUV4MPEG2 video", path=self.path, remedy="ffmpeg writes it with -f yuv4mpegpipe"
             ) from error
-        return examine(self._container, self.path, live=True)
+        info = examine(self._container, self.path, live=True)
+        return info if self._rate is None else at_rate(info, self._rate)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         """See `decode.decode`; what lies before `start` is read and dropped."""

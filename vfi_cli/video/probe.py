@@ -6,20 +6,23 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
+from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.programmes import strangers
+from vfi_cli.video.types import ClipInfo, StreamInfo
 
 MAX_SIDE = 16_384
 MAX_PIXELS = 8_192 * 8_192
@@ -30,7 +33,7 @@ SCAN_BYTES = 32 * 2**20
 # Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
-    "h264,hevc,obu,vc1,m4v,rm,wtv"
+    "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
 PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
@@ -68,23 +71,30 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def probe(path: str | Path) -> ClipInfo:
+def probe(path: str | Path, video: int | None = None) -> ClipInfo:
     """What the file at `path` holds.
+
+    video: the number of the video stream that is read, from 0; None: see `choose.choose_video`.
 
     Raises:
         InputError: unreadable, no video in it, or colours of a kind that is not supported.
         LimitError: the picture is larger than MAX_SIDE or MAX_PIXELS.
+        UsageError: there is no such video stream.
     """
     path = Path(path)
     with open_input(path) as container:
-        return examine(container, path)
+        return examine(container, path, video=video)
 
 
-def examine(container: InputContainer, path: Path, *, live: bool = False) -> ClipInfo:
+def examine(container: InputContainer, path: Path, *, live: bool = False, video: int | None = None) -> ClipInfo:
     """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read."""
-    stream = _video_stream(container, path)
+    stream = choose_video(container, path, video, partial(open_input, path))
     context = stream.codec_context
     check_size(context.width, context.height, path)
+    base = stream.time_base or Fraction(1, 90_000)
+    whole = _scan(path, stream.index) if may_leap(container) and not live else None
+    head = _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, Fraction(0), 0, False, None)
+    refuse_encrypted(container, stream, head.encrypted, path)
     stored = stored_format(stream)
     if stored is None:
         raise InputError(
@@ -92,9 +102,6 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         )
     notes: list[str] = []
     color = read_color(context, stored, notes, path)
-    base = stream.time_base or Fraction(1, 90_000)
-    whole = _scan(path, stream.index) if may_leap(container) and not live else None
-    head = _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, Fraction(0), 0, False, None)
     notes += losses(stream, stored, head.first)
     rotation, mirrored = read_turn(head.first)
     rate, vfr = _rate(stream, head, base)
@@ -108,6 +115,10 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
     notes += offsets.notes
     if head.hidden:
         notes.append(f"the first {head.hidden} frames cannot be decoded: the recording begins between two key frames")
+    others = list_others(container, stream)
+    if container.format.name == "mpegts":
+        foreign = strangers(path, {other.index: other.id for other in container.streams}, stream.index)
+        others = tuple(replace(other, stranger=other.index in foreign) for other in others)
     return ClipInfo(
         path=path,
         container=container.format.name,
@@ -122,7 +133,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         average_rate=rate,
         time_base=base,
         start=start,
-        origin=_origin(container, start),
+        origin=_origin(container, start, others),
         duration=duration,
         declared=stated is not None,
         frame_count=count,
@@ -136,22 +147,11 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         tags=dict(stream.metadata),
         flags=flags_of(stream),
         timecode=read_timecode(container, stream),
-        others=list_others(container, stream),
+        others=others,
         chapters=read_chapters(container),
         metadata=dict(container.metadata),
         notes=tuple(notes),
     )
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first moving picture: the cover of an album is a video stream too, for FFmpeg."""
-    for stream in container.streams.video:
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-            if stream.codec_context is None:
-                raise InputError("the video codec is unknown", path=path)
-            return stream
-    what = "the only picture is a cover image" if container.streams.video else "no video stream"
-    raise InputError(what, path=path, remedy="give a file with moving pictures")
 
 
 def check_size(width: int, height: int, path: Path) -> None:
@@ -177,6 +177,7 @@ class _Head:
     size: int  # bytes
     complete: bool  # that was the whole stream
     first: av.VideoFrame | None
+    encrypted: bool = False
 
 
 def _scan(path: Path, index: int) -> Scan:
@@ -192,7 +193,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     times: list[Fraction] = []
     count = size = 0
     spans = Fraction(0)
-    complete = True
+    complete, encrypted = True, False
     first: av.VideoFrame | None = None
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
@@ -201,6 +202,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
                 complete = False
                 break
             size += packet.size
+            encrypted = encrypted or is_encrypted(packet)
             if first is None:
                 with suppress(av.FFmpegError):
                     first = next(iter(packet.decode()), None)
@@ -221,7 +223,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     begin = first.pts * base if first is not None and first.pts is not None else None
     shown = [time for time in times if begin is None or time >= begin]
     hidden = len(times) - len(shown)
-    return _Head(shown, count - hidden, hidden, spans, size, complete, first)
+    return _Head(shown, count - hidden, hidden, spans, size, complete, first, encrypted)
 
 
 def snap_rate(rate: Fraction) -> Fraction:
@@ -272,11 +274,12 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
     return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
-def _origin(container: InputContainer, start: Fraction) -> Fraction:
+def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...]) -> Fraction:
     """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
+    foreign = {other.index for other in others if other.stranger}
     sounds = (
         Fraction(other.start_time * other.time_base)
         for other in container.streams.audio
-        if other.start_time is not None and other.time_base
+        if other.index not in foreign and other.start_time is not None and other.time_base
     )
     return min((start, *sounds))

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
-from vfi_cli.errors import InputError
+from vfi_cli.errors import FieldsError, InputError
 from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.types import ClipInfo
@@ -87,7 +87,7 @@ class StreamReader:
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
-        if start is not None and exact:
+        if start is not None and exact and not info.retimed:  # from the first one on, frames can be counted
             self._seek(start)
 
     @property
@@ -150,6 +150,10 @@ class StreamReader:
 
     def _ticks(self, frame: av.VideoFrame) -> int | None:
         """The time of a frame, if the file tells."""
+        info = self._info
+        if info.retimed:
+            frame.duration = step = int(1 / info.average_rate / info.time_base)
+            return int(info.start / info.time_base) + self.count * step
         if not self._by_dts:
             return frame.pts
         if frame.dts is None:  # the last ones, which come out when no packet goes in any more
@@ -170,14 +174,13 @@ def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
 
 
 def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
-    """Raises InputError unless the picture is as the clip says."""
-    remedy = "cut the clip there"
+    """Raises InputError unless the picture is as the clip says; FieldsError if it is made of fields."""
+    if frame.interlaced_frame and not info.takes_fields:
+        raise FieldsError(f"the picture changes to interlaced {where}", path=info.path)
     if (frame.width, frame.height) != (info.width, info.height):
         change = f"size {where}: {info.width}x{info.height} to {frame.width}x{frame.height}"
     elif frame.format.name != info.pix_fmt:
         change = f"pixel format {where}: {info.pix_fmt} to {frame.format.name}"
-    elif frame.interlaced_frame and not info.deinterlace:
-        change, remedy = f"to interlaced {where}", "vfi interp --deinterlace makes it whole pictures"
     else:
         return
-    raise InputError(f"the picture changes {change}", path=info.path, remedy=remedy)
+    raise InputError(f"the picture changes {change}", path=info.path, remedy="cut the clip there")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from vfi_cli.errors import UsageError
 from vfi_cli.video.decode import Decoder, decode
+from vfi_cli.video.fields import find_fields
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.pictures import is_picture
 from vfi_cli.video.pipe import PipeInput
 from vfi_cli.video.probe import probe
+from vfi_cli.video.retime import at_rate
 from vfi_cli.video.sequence import PictureSequence, is_pattern
 from vfi_cli.video.types import ClipInfo
 
@@ -34,20 +37,23 @@ class Source(Protocol):
         """Its frames, see `decode.decode`; `info` is what `probe` said."""
 
 
-def open_source(path: Path, rate: Fraction | None = None) -> Source:
+def open_source(path: Path, rate: Fraction | None = None, video: int | None = None) -> Source:
     """The source that `path` means: standard input if it is "-", else what exists under that name, else a pattern.
 
-    rate: of pictures, in frames per second; None leaves it at `sequence.DEFAULT_RATE`.
+    Args:
+        rate: in frames per second; None: what the source says, for pictures `sequence.DEFAULT_RATE`.
+        video: which of the video streams, counted from 0; None: see `choose.choose_video`.
 
     Raises:
         InputError: no picture is in the folder, or meant by the pattern.
-        UsageError: there is a rate for what has one of its own.
+        UsageError: there is a number of a stream for what has no streams.
     """
-    if path != PIPE and _means_pictures(path):
+    pictures = path != PIPE and _means_pictures(path)
+    if video is not None and (pictures or path == PIPE):
+        raise UsageError("--video-stream is for video files: there is one picture to read", path=path)
+    if pictures:
         return PictureSequence(path, rate)
-    if rate is not None:
-        raise UsageError("--input-fps is for pictures: a video has a rate of its own", path=path)
-    return PipeInput() if path == PIPE else VideoFile(path)
+    return PipeInput(rate=rate) if path == PIPE else VideoFile(path, rate, video)
 
 
 def _means_pictures(path: Path) -> bool:
@@ -58,13 +64,17 @@ def _means_pictures(path: Path) -> bool:
 
 
 class VideoFile:
-    """A file that FFmpeg reads as video."""
+    """A file that FFmpeg reads as video; see `open_source` for `rate` and `video`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rate: Fraction | None = None, video: int | None = None) -> None:
         self.path = self.beside = path
+        self._rate = rate
+        self._video = video
 
     def probe(self) -> ClipInfo:
-        return probe(self.path)
+        info = probe(self.path, self._video)
+        info = replace(info, fields_at=find_fields(info))
+        return info if self._rate is None else at_rate(info, self._rate)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         return decode(info, start, stop)

@@ -175,7 +175,10 @@ class _Trial:
         if self._container not in CONTAINERS.values():
             return LeftOut(stream, f"{self._container} holds nothing but pictures")
         if stream.kind == "video":
-            return LeftOut(stream, "a second picture is not interpolated")
+            number = sum(other.type == "video" for other in self._streams[: stream.index])
+            return LeftOut(stream, f"a second picture is not interpolated (--video-stream {number} takes this one)")
+        if stream.stranger:
+            return LeftOut(stream, "it belongs to another programme than the picture")
         if stream.kind == "unknown":
             return LeftOut(stream, "nothing is known about it")
         if stream.kind == "attachment":

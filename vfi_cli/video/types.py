@@ -205,6 +205,7 @@ class StreamInfo:
         codec: FFmpeg's name, empty where it has none.
         title: as the file states it; the name of an attached file.
         flags: what FFmpeg calls dispositions: "default", "forced", "attached_pic", ...
+        stranger: it belongs to another programme of the file than the picture.
     """
 
     index: int
@@ -213,6 +214,7 @@ class StreamInfo:
     language: str = ""
     title: str = ""
     flags: tuple[str, ...] = ()
+    stranger: bool = False
 
     @property
     def cover(self) -> bool:
@@ -255,7 +257,11 @@ class ClipInfo:
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
         mirrored: a player then mirrors it, left to right.
-        interlaced: made of fields. deinterlace: not learned but asked for: they are read as whole pictures.
+        interlaced: made of fields.
+        fields_at: where, in seconds after the first frame, pictures are made of fields that are not so at the start.
+        deinterlace: not learned but asked for: fields are made whole pictures.
+        retimed: not learned but asked for: frames come at `average_rate`, their own times are ignored.
+        progressive: not learned but asked for: whatever is marked as fields is read as whole pictures.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
         others: every stream but the video that is read, and those that only repeat chapters or the timecode.
@@ -286,7 +292,10 @@ class ClipInfo:
     rotation: int = 0
     mirrored: bool = False
     interlaced: bool = False
+    fields_at: Fraction | None = None
     deinterlace: bool = False
+    progressive: bool = False
+    retimed: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     timecode: str = ""
@@ -300,6 +309,11 @@ class ClipInfo:
             raise ValueError(f"average_rate: got {self.average_rate}, expected > 0")
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"size: got {self.width}x{self.height}, expected at least 1x1")
+
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it was said what to do with pictures that are marked as fields."""
+        return self.deinterlace or self.progressive
 
     @property
     def audio(self) -> tuple[StreamInfo, ...]:

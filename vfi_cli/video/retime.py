@@ -1,0 +1,36 @@
+"""A clip at a rate that the user states, in place of the times in the file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+from vfi_cli.video.types import ClipInfo
+
+_APART = Fraction(1, 2)  # seconds that picture and sound may differ in length without a word
+
+
+def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
+    """`info`, but its frame k is shown k / `rate` seconds after the first one, whatever its own time is.
+
+    The first frame stays where it is, and so does everything beside the picture.
+    """
+    start, step = info.start, 1 / rate
+    # The longest tick of which both are whole numbers.
+    common = math.gcd(start.numerator * step.denominator, step.numerator * start.denominator)
+    duration, notes = info.frame_count / rate, info.notes
+    if info.audio and abs(duration - info.duration) > _APART:
+        lasts = f"lasts {float(duration):.2f} s at this rate, not {float(info.duration):.2f} s"
+        notes += (f"the picture {lasts}, and the sound stays as it is: they may part",)
+    return replace(
+        info,
+        average_rate=rate,
+        time_base=Fraction(common, start.denominator * step.denominator),
+        duration=duration,
+        fields_at=info.fields_at * duration / info.duration if info.fields_at is not None else None,
+        declared=False,
+        vfr=False,
+        retimed=True,
+        notes=notes,
+    )
