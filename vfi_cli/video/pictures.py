@@ -19,6 +19,7 @@ from vfi_cli.video.probe import MAX_PIXELS, PICTURE_LIMIT, check_size
 
 DECODERS = {
     ".png": "png",
+    ".apng": "png",
     ".jpg": "mjpeg",
     ".jpeg": "mjpeg",
     ".tif": "tiff",
@@ -58,10 +59,10 @@ def read_picture(path: Path) -> Picture | None:
     """
     data = _bytes(path)
     codec = DECODERS[path.suffix.lower()]
-    frame = _decoded(data, codec, path, _STRICT.get(codec, {}))
+    frame = decode_picture(data, codec, path, _STRICT.get(codec, {}))
     damaged = frame is None or (codec == "exr" and exr.ends_early(data))
     if frame is None and codec == "mjpeg":  # as far as it goes
-        frame = _decoded(data, codec, path, {})
+        frame = decode_picture(data, codec, path)
     if frame is None:
         return None
     check_size(frame.width, frame.height, path)
@@ -69,12 +70,15 @@ def read_picture(path: Path) -> Picture | None:
     return Picture(coded, damaged or frame.is_corrupt, clipped)
 
 
-def _decoded(data: bytes, codec: str, path: Path, options: Mapping[str, str]) -> av.VideoFrame | None:
+def decode_picture(
+    data: bytes, codec: str, path: Path, options: Mapping[str, str] | None = None
+) -> av.VideoFrame | None:
+    """The picture in `data`, which is from the file at `path`; None if it cannot be decoded. Raises LimitError."""
     if not data:
         return None
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
-    decoder.options = {**PICTURE_LIMIT, **options}
+    decoder.options = {**PICTURE_LIMIT, **(options or {})}
     decoder.thread_type, decoder.thread_count = "SLICE", available_cpus()
     try:
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]

@@ -1,4 +1,4 @@
-"""What a source is, to be found out from its name alone, and what can be done with every kind of it."""
+"""What a source is, to be found out from its name and a few bytes, and what can be done with every kind of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vfi_cli.errors import UsageError
+from vfi_cli.video.animated import is_animation
 from vfi_cli.video.decode import Decoder, decode
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.pictures import is_picture
@@ -14,6 +15,7 @@ from vfi_cli.video.pipe import PipeInput
 from vfi_cli.video.probe import probe
 from vfi_cli.video.sequence import PictureSequence, is_pattern
 from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.webp import WebpFile
 
 
 class Source(Protocol):
@@ -47,14 +49,20 @@ def open_source(path: Path, rate: Fraction | None = None) -> Source:
         return PictureSequence(path, rate)
     if rate is not None:
         raise UsageError("--input-fps is for pictures: a video has a rate of its own", path=path)
+    if path.suffix.lower() == ".webp" and path.is_file():
+        return WebpFile(path)
     return PipeInput() if path == PIPE else VideoFile(path)
 
 
 def _means_pictures(path: Path) -> bool:
     try:
-        return path.is_dir() or (is_picture(path) and path.is_file()) or (is_pattern(path) and not path.exists())
+        return path.is_dir() or _is_still(path) or (is_pattern(path) and not path.exists())
     except OSError:  # no name for a file: who reads it will say so
         return False
+
+
+def _is_still(path: Path) -> bool:
+    return is_picture(path) and path.is_file() and not is_animation(path)
 
 
 class VideoFile:
