@@ -28,6 +28,8 @@ from vfi_cli.video.reader import Stamped
 from vfi_cli.video.types import ClipInfo
 
 TICK = Fraction(1, 1000)
+MAX_SPAN = 2**24 - 1
+"""Ticks that a frame can last."""
 
 _DEFAULT_SPAN = 100  # ms: what browsers show a frame for that states none
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -55,6 +57,11 @@ class WebpFrame:
     span: int
     blend: bool
     clear: bool
+
+    @property
+    def span_offset(self) -> int:
+        """Where in the file `span` is told, in 3 bytes."""
+        return self.offset - 4
 
 
 @dataclass(frozen=True, slots=True)
