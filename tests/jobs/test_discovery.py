@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.media import make_clip
+from tests.pictures import Tile, write_apng, write_webp
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.discovery import find_videos, listed_videos, read_list
 from vfi_cli.jobs.plan import InterpJob, output_of, plan
@@ -26,6 +27,14 @@ def names(folder: Path, *arguments, **options) -> list[str]:
 def test_the_tree_is_searched_in_the_order_people_count(tmp_path: Path):
     touch(tmp_path, "10.mp4", "9.MKV", "b/2.mov", "b/10.mov", "notes.txt", "cover.jpg", "a.mp4.part")
     assert names(tmp_path) == ["9.MKV", "10.mp4", "b/2.mov", "b/10.mov"]
+
+
+def test_animations_are_videos_and_still_pictures_are_not(tmp_path: Path):
+    touch(tmp_path, "a.gif", "b.apng", "c.png", "d.webp", "e.avif")
+    write_apng(tmp_path / "f.png", [Tile((0, 0, 0, 255))] * 2)
+    write_webp(tmp_path / "g.webp", [Tile((0, 0, 0, 255))] * 2)
+    os.mkfifo(tmp_path / "h.png")
+    assert names(tmp_path) == ["a.gif", "b.apng", "f.png", "g.webp"]
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path: Path):

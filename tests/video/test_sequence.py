@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.media import number_of
-from tests.pictures import header_bomb, make_folder, write_number, write_picture
+from tests.pictures import Tile, header_bomb, make_folder, write_apng, write_number, write_picture
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.sequence import PictureSequence, positions
 from vfi_cli.video.sources import VideoFile, open_source
@@ -121,7 +121,7 @@ def test_a_jpeg_that_ends_early_is_shown_and_counted(tmp_path):
     ("make", "message"),
     [
         (lambda a: write_number(a / "0006.png", 5, 96, 64), r"size in 0006\.png: 64x48 to 96x64"),
-        (lambda a: write_picture(a / "0006.png", [np.zeros((48, 64), np.uint8)], "gray"), r"format in 0006\.png"),
+        (lambda a: write_apng(a / "0006.png", [Tile((0, 0, 0, 255))] * 2), r"0006\.png is an animation"),
         (lambda a: write_number(a / "0006.jpg", 5), "several kinds: mjpeg, png"),
         (lambda a: [file.write_bytes(b"") for file in a.iterdir()], "no picture can be decoded"),
         (lambda a: [file.unlink() for file in a.iterdir()], "no picture is in this folder"),

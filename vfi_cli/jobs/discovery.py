@@ -1,4 +1,7 @@
-"""Which files of a folder are videos to work on, and which look like one but cannot be read. Nothing is opened here."""
+"""Which files of a folder are videos to work on, and which look like one but cannot be read.
+
+No video is opened here. Of pictures that may be animations, the first bytes are read.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from pathlib import Path, PurePosixPath
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.plan import output_of
 from vfi_cli.order import natural
+from vfi_cli.video.animated import is_animation
 
 # fmt: off
 VIDEOS = frozenset({
-    ".264", ".265", ".3gp", ".asf", ".avi", ".dv", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2ts", ".m2v",
-    ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogv", ".ts",
-    ".vob", ".webm", ".wmv", ".y4m",
+    ".264", ".265", ".3gp", ".apng", ".asf", ".avi", ".dv", ".flv", ".gif", ".h264", ".h265", ".hevc", ".ivf", ".m1v",
+    ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu",
+    ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })
+_PICTURES = frozenset({".avif", ".png", ".webp"})  # videos where they are animated
 # fmt: on
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -152,7 +157,7 @@ def _order(name: Path) -> list[list[tuple[int, int, str]]]:
 
 def _videos(folder: Path, paths: Sequence[Path], match: Sequence[str]) -> Iterator[Found]:
     """Those of the entries of one place that are asked for."""
-    videos = [path for path in paths if path.suffix.lower() in VIDEOS]
+    videos = [path for path in paths if path.suffix.lower() in VIDEOS or _is_animated(path)]
     stems = {path.stem for path in videos}
     for path in videos:
         name = path.relative_to(folder)
@@ -160,6 +165,10 @@ def _videos(folder: Path, paths: Sequence[Path], match: Sequence[str]) -> Iterat
             continue
         origin = output_of(path.stem)
         yield Found(name, problem_of(path), origin if origin in stems else None)
+
+
+def _is_animated(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES and not problem_of(path) and is_animation(path)
 
 
 def _fits(name: Path, match: Sequence[str]) -> bool:

@@ -5,27 +5,60 @@ A GIF frame has 256 colours of its own. WebP is compressed as a whole: until it 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.filter import Graph
 from av.video.format import VideoFormat
 
 from vfi_cli.errors import OutputError
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.output import EncodePlan
+from vfi_cli.video.pictures import decode_picture
 from vfi_cli.video.types import VideoFrame
+from vfi_cli.video.webp import MAX_SPAN, TICK, WebpAnimation
 from vfi_cli.video.wire import to_picture
+
+MIN_TICKS = 2
+"""Players show what is shorter, in 1/100 s, at 10 frames per second."""
 
 
 class GifEncoder(Encoder):
-    """An `Encoder` that chooses a palette for every frame."""
+    """An `Encoder` that chooses a palette for every frame.
+
+    Frames that are alike follow each other as one. Of two frames less than MIN_TICKS apart, the
+    one that is shown longer is written.
+    """
 
     def __init__(self, part: Path, plan: EncodePlan) -> None:
         self._source = "bgra" if plan.format.alpha else "rgb24"
         self._palette = _palette(plan, self._source)
+        self._held: VideoFrame | None = None  # not written yet: it may last longer
         super().__init__(part, plan)
+
+    def write(self, frame: VideoFrame) -> None:
+        held, tick = self._held, self.plan.tick
+        if held is None:
+            self._held = frame
+            return
+        short = tick(frame.pts) - tick(held.pts) < MIN_TICKS
+        if short and self.frames and frame.duration > held.duration:  # what is shown before lasts until then
+            self._held = frame
+        elif short or _alike(held, frame):
+            self._held = replace(held, duration=frame.pts + frame.duration - held.pts)
+        else:
+            super().write(held)
+            self._held = frame
+
+    def close(self) -> None:
+        if self._held is not None:
+            shortest = MIN_TICKS * self.plan.time_base
+            super().write(replace(self._held, duration=max(shortest, self._held.duration)))
+            self._held = None
+        super().close()
 
     def _picture(self, frame: VideoFrame) -> av.VideoFrame:
         picture = to_picture(frame, self._source)
@@ -34,6 +67,11 @@ class GifEncoder(Encoder):
         reduced = self._palette.pull()
         assert isinstance(reduced, av.VideoFrame)
         return reduced
+
+
+def _alike(one: VideoFrame, other: VideoFrame) -> bool:
+    pairs = zip(one.planes, other.planes, strict=True)
+    return all(left is right or np.array_equal(left, right) for left, right in pairs)
 
 
 def _palette(plan: EncodePlan, source: str) -> Graph:
@@ -51,34 +89,43 @@ def _palette(plan: EncodePlan, source: str) -> Graph:
 
 
 class WebpEncoder(Encoder):
-    """An `Encoder` for what FFmpeg writes and does not read."""
+    """An `Encoder` for what FFmpeg writes and does not read. Frames that are alike follow each other as one."""
+
+    def close(self) -> None:
+        super().close()
+        animation = self._read()
+        if animation is None:
+            return
+        # libwebp is not told how long the last frame lasts, and guesses it.
+        *others, last = animation.frames
+        span = round(self._seconds * 1000) - sum(frame.span for frame in others)
+        with self._part.open("r+b") as file:
+            file.seek(last.span_offset)
+            file.write(min(max(span, 1), MAX_SPAN).to_bytes(3, "little"))
 
     def verify(self) -> None:
         """Count pictures and seconds in the closed file. Raises OutputError if they are not all there."""
-        spans = _webp_spans(self._part.read_bytes())
-        lasted, expected = sum(spans, Fraction(0)), (self._end - self._start) * self.plan.time_base
-        # Pictures that are alike follow each other as one.
-        if not 0 < len(spans) <= self.frames or abs(lasted - expected) > self._longest + Fraction(1, 500):
+        animation = self._read()
+        if animation is None and self._is_still():
+            return
+        spans = [frame.span for frame in animation.frames] if animation is not None and animation.complete else []
+        lasted, expected = sum(spans) * TICK, self._seconds
+        if not 0 < len(spans) <= self.frames or abs(lasted - expected) > Fraction(1, 500):
             raise OutputError(
                 f"is not what was written: {len(spans)} of {self.frames} pictures, {float(lasted):.3f} of "
                 f"{float(expected):.3f} s",
                 path=self.plan.target,
             )
 
+    @property
+    def _seconds(self) -> Fraction:
+        return (self._end - self._start) * self.plan.time_base
 
-def _webp_spans(data: bytes) -> list[Fraction]:
-    """Seconds that each picture of an animated WebP file is shown; nothing if the file is damaged.
+    def _read(self) -> WebpAnimation | None:
+        with self._part.open("rb") as file:
+            return WebpAnimation.read(file)
 
-    https://developers.google.com/speed/webp/docs/riff_container: chunks of a name, a size and as many bytes, padded to
-    an even number; ANMF holds 12 bytes of place and size, then the milliseconds.
-    """
-    spans = []
-    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
-    if data[:4] != b"RIFF" or end != len(data):
-        return []
-    while at < end:
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if data[at : at + 4] == b"ANMF":
-            spans.append(Fraction(int.from_bytes(data[at + 20 : at + 23], "little"), 1000))
-        at += 8 + size + size % 2
-    return spans
+    def _is_still(self) -> bool:
+        """Whether it is a still picture, which libwebp makes of frames that are all alike."""
+        picture = decode_picture(self._part.read_bytes(), "webp", self._part)
+        return picture is not None and (picture.width, picture.height) == (self.plan.width, self.plan.height)

@@ -20,10 +20,11 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vfi_cli.errors import FieldsError, InputError, UsageError, VfiError
 from vfi_cli.video.deinterlace import Timed, as_whole
+from vfi_cli.video.pixels import nearest_format
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.truncation import is_truncated
-from vfi_cli.video.types import ClipInfo, Matrix, Plane, VideoFrame
+from vfi_cli.video.types import ClipInfo, ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
 
 # swscale's own numbers: its names for the matrices are not those of H.273.
 _SWSCALE: dict[Matrix, int] = {
@@ -193,28 +194,29 @@ class Decoder:
 
     def _frame(self, frame: av.VideoFrame, pts: Fraction, duration: Fraction) -> VideoFrame:
         info = self._info
-        frame, dtype = _converted(frame, info), info.format.dtype
-        return VideoFrame(tuple(_array(plane, dtype) for plane in frame.planes), info.format, info.color, pts, duration)
+        frame, dtype = converted(frame, info.format, info.color, info.color), info.format.dtype
+        planes = tuple(as_array(plane, dtype) for plane in frame.planes)
+        return VideoFrame(planes, info.format, info.color, pts, duration)
 
 
-def _converted(frame: av.VideoFrame, info: ClipInfo) -> av.VideoFrame:
-    """The frame in the format of the clip; in that order of bytes and planes, codes stay what they are."""
-    if frame.format.name.replace("yuvj", "yuv") == info.format.pix_fmt:
+def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: ColorSpec) -> av.VideoFrame:
+    """The frame, which has the colours `own`, in a format and its colours; where only the order of bytes and planes
+    differs, codes stay what they are."""
+    same_range = format.kind == "rgb" or own.full_range == color.full_range
+    if frame.format.name.replace("yuvj", "yuv") == format.pix_fmt and same_range:
         return frame
-    matrix = _SWSCALE[info.color.matrix]
-    full = info.format.kind == "rgb" or info.color.full_range
-    span = ColorRange.JPEG if full else ColorRange.MPEG
+    rgb = nearest_format(frame.format).kind == "rgb"
     return frame.reformat(  # an untagged frame would be taken for BT.601, so both ends are always spelled out
-        format=info.format.pix_fmt,
+        format=format.pix_fmt,
         interpolation=_EXACT,
-        src_colorspace=None if frame.format.is_rgb else matrix,
-        dst_colorspace=matrix,
-        src_color_range=span,
-        dst_color_range=span,
+        src_colorspace=None if rgb else _SWSCALE[own.matrix],
+        dst_colorspace=_SWSCALE[color.matrix],
+        src_color_range=ColorRange.JPEG if rgb or own.full_range else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG if format.kind == "rgb" or color.full_range else ColorRange.MPEG,
     )
 
 
-def _array(plane: VideoPlane, dtype: np.dtype[Any]) -> Plane:
+def as_array(plane: VideoPlane, dtype: np.dtype[Any]) -> Plane:
     """The codes, without a copy: the array keeps the plane, and the plane its frame, in memory."""
     rows: Plane = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
     return rows[:, : plane.width]

@@ -29,7 +29,7 @@ class Form:
         container, codec: of FFmpeg.
         what: for people.
         tick: seconds; None: frames are counted, not timed.
-        max_rate: frames per second.
+        max_rate: frames per second that players show.
         max_side: pixels.
         jfif: colours are those of a JPEG file, whatever those of the source.
     """
@@ -60,12 +60,14 @@ class Form:
             )
         if max(info.width, info.height) > self.max_side:
             raise UsageError(f"{self.what} has at most {self.max_side} pixels a side, not {info.width}x{info.height}")
-        if info.vfr and not steady:
+        uneven = bool(info.vfr) and not steady
+        if uneven and self.tick is None:
             raise UsageError(
                 f"the spacing of the frames varies, which {self.what} does not hold",
                 remedy=f"name a rate, e.g. --fps {round(rate) or 1}",
             )
-        if self.tick is not None and (1 / rate / self.tick).denominator != 1:
+        step = info.time_base * info.average_rate / rate if uneven else 1 / rate
+        if self.tick is not None and (step / self.tick).denominator != 1:
             yield f"times are rounded to {self.tick} s, as {self.what} has them"
         if info.rotation:
             yield f"{self.what} does not say that it is turned by {info.rotation} degrees"

@@ -15,10 +15,12 @@ import av
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video import exr
+from vfi_cli.video.exif import Bytes, Turn, read_turn
 from vfi_cli.video.probe import MAX_PIXELS, PICTURE_LIMIT, check_size
 
 DECODERS = {
     ".png": "png",
+    ".apng": "png",
     ".jpg": "mjpeg",
     ".jpeg": "mjpeg",
     ".tif": "tiff",
@@ -30,16 +32,30 @@ MAX_BYTES = 16 * MAX_PIXELS  # of a file: four floats a pixel, uncompressed
 
 # Without these, damage is painted over.
 _STRICT = {"png": {"err_detect": "crccheck"}, "mjpeg": {"err_detect": "explode"}}
+LIMITS = {codec: {**PICTURE_LIMIT, **_STRICT.get(codec, {})} for codec in DECODERS.values()}
+"""Options of the decoders."""
+
+_BEGINNINGS = {
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"\xff\xd8\xff": "mjpeg",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"v/1\x01": "exr",
+    b"RIFF": "webp",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """What a file holds.
 
-    damaged: not all of it. clipped: some values are out of the range that `frame` can hold.
+    codec: FFmpeg's name. turn: how a player shows it, see `exif`; `frame` is as stored. damaged: not all of it is
+    there. clipped: some values are out of the range that `frame` can hold.
     """
 
     frame: av.VideoFrame
+    codec: str
+    turn: Turn
     damaged: bool = False
     clipped: bool = False
 
@@ -57,24 +73,41 @@ def read_picture(path: Path) -> Picture | None:
         LimitError: the picture is larger than a video may be.
     """
     data = _bytes(path)
-    codec = DECODERS[path.suffix.lower()]
-    frame = _decoded(data, codec, path, _STRICT.get(codec, {}))
+    codec = kind_of(data, path)
+    frame = decode_picture(data, codec, path, LIMITS[codec])
     damaged = frame is None or (codec == "exr" and exr.ends_early(data))
     if frame is None and codec == "mjpeg":  # as far as it goes
-        frame = _decoded(data, codec, path, {})
+        frame = decode_picture(data, codec, path)
     if frame is None:
         return None
     check_size(frame.width, frame.height, path)
     coded, clipped = exr.to_codes(frame) if codec == "exr" else (frame, False)
-    return Picture(coded, damaged or frame.is_corrupt, clipped)
+    if coded.format.name == "pal8" and sees_through(data):
+        coded = coded.reformat(format="rgba")
+    return Picture(coded, codec, read_turn(data, codec), damaged or frame.is_corrupt, clipped)
 
 
-def _decoded(data: bytes, codec: str, path: Path, options: Mapping[str, str]) -> av.VideoFrame | None:
+def kind_of(data: bytes, path: Path) -> str:
+    """The decoder for the file at `path`, which begins with `data`: a name may be that of another kind of picture."""
+    kinds = (codec for beginning, codec in _BEGINNINGS.items() if data.startswith(beginning))
+    return next(kinds, DECODERS[path.suffix.lower()])
+
+
+def sees_through(data: Bytes) -> bool:
+    """Whether the file, a PNG with a palette, has transparent colours in it."""
+    chunks = data[: 64 * 1024]
+    return b"tRNS" in chunks[: chunks.find(b"IDAT")]
+
+
+def decode_picture(
+    data: bytes, codec: str, path: Path, options: Mapping[str, str] = PICTURE_LIMIT
+) -> av.VideoFrame | None:
+    """The picture in `data`, which is from the file at `path`; None if it cannot be decoded. Raises LimitError."""
     if not data:
         return None
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
-    decoder.options = {**PICTURE_LIMIT, **options}
+    decoder.options = dict(options)
     decoder.thread_type, decoder.thread_count = "SLICE", available_cpus()
     try:
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -32,7 +32,7 @@ SCAN_BYTES = 32 * 2**20
 
 # Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,yuv4mpegpipe,"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,apng,yuv4mpegpipe,"
     "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
 PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
@@ -233,6 +233,13 @@ def snap_rate(rate: Fraction) -> Fraction:
     return best if best > 0 and abs(best - rate) <= rate / 5000 else rate
 
 
+def is_steady(times: Sequence[Fraction], rate: Fraction, base: Fraction) -> bool:
+    """Whether the times, in seconds, are those of a constant rate, rounded to ticks of `base` seconds."""
+    # A steady clock may be off by one tick at either end and in between.
+    slack = max(base * 3 / 2, 1 / rate / 50)
+    return all(abs(time - times[0] - index / rate) <= slack for index, time in enumerate(times))
+
+
 def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None]:
     """Frames per second, and whether their spacing varies. `r_frame_rate` is a guess and never asked."""
     stated = Fraction(stream.average_rate) if stream.average_rate else None
@@ -243,10 +250,7 @@ def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, b
         return snap_rate(stated or Fraction(25)), None
     gaps = len(head.times) - 1
     measured = gaps / span
-    # Timestamps are rounded to the tick, so a steady clock may be off by one at either end and in between.
-    slack = max(base * 3 / 2, 1 / measured / 50)
-    steady = all(abs(time - head.times[0] - index / measured) <= slack for index, time in enumerate(head.times))
-    if not steady:
+    if not is_steady(head.times, measured, base):
         return (measured if head.complete or stated is None else stated), True
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
     return snap_rate(stated if stated is not None and agrees else measured), False

@@ -19,6 +19,7 @@ from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import FieldsError, InputError
 from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.pixels import alpha_decoder
+from vfi_cli.video.retime import retimed
 from vfi_cli.video.types import ClipInfo
 
 Stamped = tuple[av.VideoFrame, int | None]
@@ -152,8 +153,7 @@ class StreamReader:
         """The time of a frame, if the file tells."""
         info = self._info
         if info.retimed:
-            frame.duration = step = int(1 / info.average_rate / info.time_base)
-            return int(info.start / info.time_base) + self.count * step
+            return retimed(frame, self.count, info)
         if not self._by_dts:
             return frame.pts
         if frame.dts is None:  # the last ones, which come out when no packet goes in any more

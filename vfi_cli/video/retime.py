@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
+import av
+
 from vfi_cli.video.types import ClipInfo
 
 _APART = Fraction(1, 2)  # seconds that picture and sound may differ in length without a word
@@ -34,3 +36,9 @@ def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
         retimed=True,
         notes=notes,
     )
+
+
+def retimed(frame: av.VideoFrame, number: int, info: ClipInfo) -> int:
+    """The tick of the `number`th frame, counted from 0, of a clip that `at_rate` made; `frame` gets its duration."""
+    frame.duration = step = int(1 / info.average_rate / info.time_base)
+    return int(info.start / info.time_base) + number * step

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import translate
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
 from pathlib import Path
 
+import av
+
 from vfi_cli.errors import InputError
 from vfi_cli.order import natural
+from vfi_cli.video.animated import is_animation
 from vfi_cli.video.decode import Decoder
-from vfi_cli.video.pictures import DECODERS, is_picture, read_picture
-from vfi_cli.video.pixels import nearest_format, read_color, read_turn
+from vfi_cli.video.headers import Header, read_header
+from vfi_cli.video.pictures import DECODERS, Picture, is_picture, read_picture
+from vfi_cli.video.pixels import nearest_format, read_color
 from vfi_cli.video.reader import Stamped, refuse_change
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.types import ClipInfo, PlaneFormat
+from vfi_cli.video.unify import richest, turned_size, unified
 
 DEFAULT_RATE = Fraction(25)  # what FFmpeg takes a sequence for
 
@@ -112,28 +117,41 @@ class PictureSequence:
         return self.path if self.path.exists() else self.path.parent.resolve()
 
     def probe(self) -> ClipInfo:
-        """See `probe.probe`; as the first picture is, so are all. Raises InputError if none can be read."""
+        """See `probe.probe`; as the first picture is turned, so are all.
+
+        Raises InputError if none can be read, their sizes differ, or one of several is an animation.
+        """
         rate = self._rate or DEFAULT_RATE
         found = ((at, file, read_picture(file)) for at, file in zip(self._positions, self._files, strict=True))
         first = next(((at, file, picture) for at, file, picture in found if picture is not None), None)
         if first is None:
             raise InputError("no picture can be decoded", path=self.path, remedy="are the files damaged?")
         at, file, picture = first
-        frame = picture.frame
-        rotation, mirrored = read_turn(frame)
-        notes: list[str] = []
-        color = read_color(frame, frame.format, notes, file)
+        frame, notes = picture.frame, list[str]()
+        headers = self._headers(file, picture) if len(self._files) > 1 else {}
+        stored = {header.stored: header.format for header in headers.values()}
+        turned = any(header.turn != picture.turn for header in headers.values())
+        if len(stored) > 1 or turned:
+            format = richest(stored.values(), square=turned)
+            pix_fmt, like = format.pix_fmt, self._like(format, headers) or frame
+        else:
+            format, pix_fmt, like = nearest_format(frame.format), frame.format.name, frame
+        if len(stored) > 1:
+            notes.append(f"the pictures are stored as {' and '.join(sorted(stored))}: all are read as {pix_fmt}")
+        if turned:
+            notes.append(f"some pictures are turned otherwise than {file.name}: their pixels are turned to match it")
+        color = read_color(like, like.format, notes, file)
         if self._rate is None and len(self._files) > 1:
             notes.append(f"the pictures are shown at {rate} per second: --input-fps says otherwise")
         return ClipInfo(
             path=self.path,
             container="image2",
             index=0,
-            codec=DECODERS[file.suffix.lower()],
+            codec=picture.codec,
             width=frame.width,
             height=frame.height,
-            pix_fmt=frame.format.name,
-            format=nearest_format(frame.format),
+            pix_fmt=pix_fmt,
+            format=format,
             color=color,
             average_rate=rate,
             time_base=1 / rate,
@@ -143,10 +161,37 @@ class PictureSequence:
             declared=False,
             frame_count=len(self._files),
             vfr=False,
-            rotation=rotation,
-            mirrored=mirrored,
+            rotation=picture.turn[0],
+            mirrored=picture.turn[1],
             notes=tuple(notes),
         )
+
+    def _headers(self, first: Path, picture: Picture) -> dict[Path, Header]:
+        """The headers that can be read. Raises InputError unless all fit to the `first` picture."""
+        headers = {}
+        for file in filter(Path.is_file, self._files):
+            if is_animation(file):
+                raise InputError(f"{file.name} is an animation", path=self.path, remedy="interpolate it by itself")
+            header = read_header(file)
+            if header is not None:
+                headers[file] = header
+                self._refuse_size(first, picture, file, header)
+        return headers
+
+    def _refuse_size(self, first: Path, picture: Picture, file: Path, header: Header) -> None:
+        size = (picture.frame.width, picture.frame.height)
+        other = turned_size(header.width, header.height, header.turn, picture.turn)
+        if other != size:
+            raise InputError(
+                f"the picture changes size in {file.name}: {size[0]}x{size[1]} to {other[0]}x{other[1]}",
+                path=self.path,
+                remedy=f"scale all pictures to the size of {first.name}, or choose those of one size",
+            )
+
+    def _like(self, format: PlaneFormat, headers: Mapping[Path, Header]) -> av.VideoFrame | None:
+        """The first picture that has colours of the same kind."""
+        alike = (read_picture(file) for file, header in headers.items() if header.format.kind == format.kind)
+        return next((picture.frame for picture in alike if picture is not None), None)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         """See `decode.decode`."""
@@ -187,10 +232,18 @@ class _PictureReader:
                 self._broken.append(file.name)
             if picture is None:
                 continue
-            refuse_change(picture.frame, self._info, f"in {file.name}")
+            frame = self._unified(picture)
+            refuse_change(frame, self._info, f"in {file.name}")
             self.count += 1
             self._clipped += picture.clipped
-            yield picture.frame, at
+            yield frame, at
+
+    def _unified(self, picture: Picture) -> av.VideoFrame:
+        """The picture as the clip says that all are."""
+        frame, info = picture.frame, self._info
+        if frame.format.name == info.pix_fmt and picture.turn == (info.rotation, info.mirrored):
+            return frame
+        return unified(frame, read_color(frame, frame.format, [], info.path), picture.turn, info)
 
     def interrupt(self) -> None:
         pass  # a file never lets anyone wait

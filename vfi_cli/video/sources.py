@@ -1,4 +1,4 @@
-"""What a source is, to be found out from its name alone, and what can be done with every kind of it."""
+"""What a source is, to be found out from its name and a few bytes, and what can be done with every kind of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vfi_cli.errors import UsageError
+from vfi_cli.video.animated import is_animation
 from vfi_cli.video.decode import Decoder, decode
 from vfi_cli.video.fields import find_fields
 from vfi_cli.video.forms import PIPE
@@ -17,6 +18,7 @@ from vfi_cli.video.probe import probe
 from vfi_cli.video.retime import at_rate
 from vfi_cli.video.sequence import PictureSequence, is_pattern
 from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.webp import WebpFile
 
 
 class Source(Protocol):
@@ -49,18 +51,25 @@ def open_source(path: Path, rate: Fraction | None = None, video: int | None = No
         UsageError: there is a number of a stream for what has no streams.
     """
     pictures = path != PIPE and _means_pictures(path)
-    if video is not None and (pictures or path == PIPE):
+    animation = path.suffix.lower() == ".webp" and not pictures
+    if video is not None and (pictures or animation or path == PIPE):
         raise UsageError("--video-stream is for video files: there is one picture to read", path=path)
     if pictures:
         return PictureSequence(path, rate)
+    if animation:
+        return WebpFile(path, rate)
     return PipeInput(rate=rate) if path == PIPE else VideoFile(path, rate, video)
 
 
 def _means_pictures(path: Path) -> bool:
     try:
-        return path.is_dir() or (is_picture(path) and path.is_file()) or (is_pattern(path) and not path.exists())
+        return path.is_dir() or _is_still(path) or (is_pattern(path) and not path.exists())
     except OSError:  # no name for a file: who reads it will say so
         return False
+
+
+def _is_still(path: Path) -> bool:
+    return is_picture(path) and path.is_file() and not is_animation(path)
 
 
 class VideoFile:
