@@ -19,6 +19,8 @@ _ENDS = 1 << 20  # bytes at either end of a file that tell it from others
 
 # What these say is told by other entries, or changes nothing about the frames.
 _ELSEWHERE = {"source", "target", "model", "device", "precision", "overwrite", "strict", "restart"}
+# What these say is beside the picture, of which the pieces are.
+_BESIDE = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
 
 
 def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:
@@ -30,7 +32,7 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
 
     Raises InputError or OSError if the input is gone.
     """
-    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE}
+    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE | _BESIDE}
     return {
         "input": identity(job.source),
         "model": f"{job.model} ({_network(interpolator)})",

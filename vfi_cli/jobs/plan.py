@@ -18,6 +18,8 @@ from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, par
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan, plan_encode
+from vfi_cli.video.silence import refuse_silence
+from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.streams import StreamPlan, plan_streams
 from vfi_cli.video.types import ClipInfo, StreamKind
@@ -49,6 +51,7 @@ class InterpJob:
         deinterlace: make whole pictures out of fields, where there are any.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
+        sound: what sound is converted to; None: it is copied as it is.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
             come along.
         overwrite: the target may exist.
@@ -81,6 +84,7 @@ class InterpJob:
     audio: bool = True
     subtitles: bool = True
     data: bool = True
+    sound: SoundCodec | None = None
     chapters: bool = True
     metadata: bool = True
     overwrite: bool = False
@@ -99,6 +103,8 @@ class InterpJob:
             raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the end of the part to use does not lie after its start")
+        if self.sound is not None and not self.audio:
+            raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
         check_routing(self.routing)
 
 
@@ -187,7 +193,7 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
     clip = replace(source.probe(), deinterlace=job.deinterlace)
     refuse_interlaced(clip)
     settled = settle(job, source, clip, multiple)
-    settled.streams.refuse_silence(job.source, settled.target)
+    refuse_silence(settled.streams, clip, settled.target, job.sound)
     return settled
 
 
@@ -236,6 +242,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None 
         wanted=[kind for kind, copied in wanted.items() if copied],
         stretch=stretch,
         tags=job.metadata,
+        sound=job.sound,
     )
     mask = read_mask(job.mask, clip) if job.mask is not None else None
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, mask)
