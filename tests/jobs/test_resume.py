@@ -213,7 +213,7 @@ def test_sound_that_begins_first_moves_the_clock_of_the_pieces(tmp_path: Path):
                 packet.stream = copies[packet.stream_index]
                 sink.mux(packet)
     interrupt(early, target, 30)
-    with pytest.raises(OutputError, match="clock was .*now") as caught:
+    with pytest.raises(OutputError, match=r"clock was .*now") as caught:
         do(early, target, audio=False)
     assert "--restart" in caught.value.remedy and len(pieces(target)) >= 3
 

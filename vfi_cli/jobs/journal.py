@@ -70,7 +70,7 @@ class Journal:
         try:
             yield
         except BaseException as error:
-            passing = isinstance(error, FullError | PlaceError | DeviceError) or isinstance(error, beside)
+            passing = isinstance(error, (FullError, PlaceError, DeviceError, beside))
             may_go_on = not isinstance(error, VfiError) or passing
             self._target.kept = may_go_on and bool(self.segments)
             if self._target.kept:

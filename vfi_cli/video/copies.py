@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 
 import av
 from av.bitstream import BitStreamFilterContext
@@ -36,6 +37,25 @@ def _add_unlisted(output: OutputContainer, template: Stream) -> Stream:
     assert template.time_base is not None
     copy.time_base = template.time_base
     return copy
+
+
+class Durations:
+    """Tells how long packets of sound last where their file does not: as long as the one before.
+
+    MP4 ends where its last packet ends, and players would drop one that lasts no time.
+    """
+
+    def __init__(self) -> None:
+        self._begins: dict[int, Fraction] = {}  # of the last packet of each stream
+
+    def complete(self, packet: Packet[Stream]) -> None:
+        if packet.dts is None:
+            return
+        begin = packet.dts * packet.time_base
+        before = self._begins.get(packet.stream_index, begin)
+        self._begins[packet.stream_index] = begin
+        if not packet.duration:
+            packet.duration = max(0, round((begin - before) / packet.time_base))
 
 
 def put(output: OutputContainer, packet: Packet[Stream]) -> bool:

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
-from vfi_cli.video.copies import add_copy, put
+from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
 from vfi_cli.video.probe import open_input
@@ -69,6 +69,8 @@ class StreamCopy:
         self._covers: list[Packet[Stream]] = []
         self._muxed: Counter[int] = Counter()  # packets of each stream of the output
         self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
+        self._sounding: set[int] = set()  # streams of the output that are sound
+        self._durations = Durations()
         self._refused = 0
         self._packets = self._timed()
         self._next: _Timed | None = None
@@ -131,6 +133,8 @@ class StreamCopy:
         else:
             copy = add_copy(output, source)
         label_stream(copy, output.format.name, tags, info.flags)
+        if info.kind == "audio":
+            self._sounding.add(copy.index)
         return copy
 
     def _add_cover(self, output: OutputContainer, info: StreamInfo, tags: dict[str, str]) -> Stream:
@@ -150,6 +154,8 @@ class StreamCopy:
         """Write the packets that start before `until` seconds of the output; all that are left if None."""
         while self._next is not None and (until is None or self._next[0] < until):
             packet = self._next[1]
+            if packet.stream_index in self._sounding:
+                self._durations.complete(packet)
             written = put(output, packet)
             self._muxed[packet.stream_index] += written
             self._refused += not written

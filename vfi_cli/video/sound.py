@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,7 +26,10 @@ from vfi_cli.video.copies import add_copy
 _USUAL = {"opus": "libopus", "mp3": "libmp3lame"}  # FFmpeg's own encoder by that name is worse, or none
 _BITS_PER_CHANNEL = 96_000  # a second, where nobody says
 _LAYOUTS = ("7.1", "5.1", "stereo", "mono")  # of encoders that do not take the one of the source
+_UNNAMED = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")  # of so many channels, where nobody says more
 _JITTER = Fraction(1, 100)  # seconds; clocks of containers are that inexact, more is a gap
+_FULL_SCALE = {"u8": 2**7, "s16": 2**15, "s32": 2**31}  # else 1
+_NOISE = 1e-3  # of full scale, between two decoders of one codec
 _SILENCE = 4800  # samples a frame
 
 
@@ -91,17 +95,15 @@ class ConvertedSound:
             raise OutputError("the sound cannot be decoded")
         self._decoder = source.codec_context
         self._end = end
-        # Encoders are asked what they take without the container, which has a list of its own; see `add_copy`.
-        with av.open(io.BytesIO(), "w", format="null") as scratch:
-            template = _open_encoder(scratch, self._decoder, wanted)
-            self._encoder = template.codec_context
-            template.time_base = Fraction(1, self._encoder.sample_rate)
-            scratch.start_encoding()
-            self.stream = add_copy(output, template)
+        template = _open_encoder(self._decoder, wanted)
+        self._encoder = template.codec_context
+        self.stream = add_copy(output, template)
         self._resampler: AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None  # format, layout, rate of the samples that come in
         self._next: int | None = None  # where the next sample that comes in is expected, in samples
         self._made: int | None = None  # where the next sample of the encoder begins, in samples
+        self._first = self._lead = 0  # the first sample, and how many the encoder puts before it
+        self._last: AudioFrame | None = None  # that was encoded
         self.damaged = 0
 
     def convert(self, packet: Packet[Stream], begin: Fraction) -> Iterator[Packet[Stream]]:
@@ -124,13 +126,15 @@ class ConvertedSound:
         for frame in frames:
             yield from self._heard(frame)
         yield from self._resampled(None)
-        if self._made is not None:  # some encoders cannot end what they have not begun
+        if self._last is not None:  # some encoders cannot end what they have not begun
+            if self._lead and not self._encoder.codec.delay:  # which would keep so many samples to themselves
+                yield from self._encoded(_silent(self._last, self._lead))
             yield from self._packets(None)
 
     def _heard(self, frame: AudioFrame) -> Iterator[Packet[Stream]]:
         """The packets that the samples of `frame` complete, at their place."""
         rate = frame.sample_rate
-        shape = (frame.format.name, frame.layout.name, rate)
+        shape = (frame.format.name, _layout(frame), rate)
         if shape != self._shape:
             yield from self._resampled(None)
             self._resampler = AudioResampler(self._encoder.format, self._encoder.layout, self._encoder.sample_rate)
@@ -162,41 +166,88 @@ class ConvertedSound:
         if frame is not None:
             frame.pts = None
         for made in filter(None, self._resampler.resample(frame)):
-            assert self._made is not None
-            made.pts, made.time_base = self._made, Fraction(1, self._encoder.sample_rate)
-            self._made += made.samples
-            yield from self._packets(made)
+            yield from self._encoded(made)
+
+    def _encoded(self, frame: AudioFrame) -> Iterator[Packet[Stream]]:
+        assert self._made is not None
+        frame.pts, frame.time_base = self._made, Fraction(1, self._encoder.sample_rate)
+        if self._last is None:
+            self._first = self._made
+        self._last = frame
+        self._made += frame.samples
+        yield from self._packets(frame)
 
     def _packets(self, frame: AudioFrame | None) -> Iterator[Packet[Stream]]:
         for packet in self._encoder.encode(frame):
+            if packet.pts is not None:
+                self._lead = max(self._lead, self._first - packet.pts)
             packet.stream = self.stream
             yield packet
 
 
-def _open_encoder(scratch: OutputContainer, source: AudioCodecContext, wanted: SoundCodec) -> AudioStream:
+def sound_alike(
+    track: Stream, packets: Iterable[Packet[Stream]], copy: Stream, copies: Iterable[Packet[Stream]]
+) -> bool:
+    """Whether the packets of a track and their copies in a file are decoded to the same.
+
+    Where one file says that the first samples are not to be heard, and the other cannot, the lengths differ: then the
+    samples are not compared. A track that cannot be decoded is like any other.
+    """
+    before, after = _samples(track, packets), _samples(copy, copies)
+    if before is None:
+        return True
+    if after is None or len(before) != len(after):
+        return False
+    return before.shape[1] != after.shape[1] or bool(np.abs(before - after).max() < _NOISE)
+
+
+def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:
+    """(channels, samples) of what can be decoded, 1 is full scale; None if nothing can."""
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
+        return None
+    parts: list[np.ndarray] = []
+    for packet in (*packets, None):
+        with suppress(av.FFmpegError, ValueError):  # NumPy is not given samples of 64 bits
+            for frame in stream.codec_context.decode(packet):
+                values = frame.to_ndarray()
+                scaled = values / _FULL_SCALE.get(frame.format.name.rstrip("p"), 1)
+                parts.append(scaled if frame.format.is_planar else scaled.reshape(-1, frame.layout.nb_channels).T)
+    return np.concatenate(parts, axis=1) if parts else None
+
+
+def _open_encoder(source: AudioCodecContext, wanted: SoundCodec) -> AudioStream:
     """A stream whose encoder is open, for sound that is as near to that of `source` as it takes."""
     codec = _find_encoder(wanted.name)
     rate = _nearest_rate(codec, source.sample_rate or 48_000)
+    format = _nearest_format(codec, source.format.name if source.format else "fltp")
     channels = source.layout.nb_channels or 2
-    own = source.layout.name
     fitting = [name for name in _LAYOUTS if av.AudioLayout(name).nb_channels <= channels]
-    named = [] if own.endswith("channels") or not source.layout.nb_channels else [own]  # else of no known order
-    for layout in (*named, *fitting, "stereo"):
+    for layout in (_layout(source), *fitting, "stereo"):
+        # The container of this stream takes every codec: the one of the output is asked later, see `add_copy`.
+        scratch = av.open(io.BytesIO(), "w", format="null")
         stream = scratch.add_stream(codec.name, rate=rate, options={"strict": "experimental"})
         assert isinstance(stream, AudioStream)
         context = stream.codec_context
-        context.layout = layout
-        context.format = _nearest_format(codec, source.format.name if source.format else "fltp")
+        context.layout, context.format = layout, format
         if codec.lossy or not codec.lossless:
             context.bit_rate = wanted.bit_rate or _BITS_PER_CHANNEL * av.AudioLayout(layout).nb_channels
         context.flags |= Flags.global_header
+        stream.time_base = Fraction(1, rate)
         try:
-            context.open()
+            scratch.start_encoding()  # opens the encoder
         except (av.FFmpegError, ValueError):
             continue
         return stream
     at = f" at {wanted.bit_rate} bits a second" if wanted.bit_rate else ""
     raise OutputError(f"{codec.name} refuses sound of {rate} Hz and {channels} channels{at}")
+
+
+def _layout(source: AudioCodecContext | AudioFrame) -> str:
+    """The name of its layout, or of the usual one where only the number of channels is known."""
+    channels = source.layout.nb_channels or 2
+    if source.layout.nb_channels and not source.layout.name.endswith("channels"):
+        return source.layout.name
+    return _UNNAMED[channels - 1] if channels <= len(_UNNAMED) else source.layout.name
 
 
 def _nearest_rate(codec: av.Codec, rate: int) -> int:
@@ -232,13 +283,13 @@ def _cut(frame: AudioFrame, begin: int, first: int, last: int | None) -> tuple[i
     start = max(begin, first)
     if start >= end:
         return start, None
-    if (start, end) == (begin, begin + frame.samples):
+    if (start, end) == (begin, begin + frame.samples) and frame.layout.name == _layout(frame):
         return start, frame
     width = 1 if frame.format.is_planar else frame.layout.nb_channels
     return start, _frame(frame, frame.to_ndarray()[:, (start - begin) * width : (end - begin) * width])
 
 
 def _frame(like: AudioFrame, values: np.ndarray) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(values), like.format.name, like.layout.name)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(values), like.format.name, _layout(like))
     frame.sample_rate = like.sample_rate
     return frame

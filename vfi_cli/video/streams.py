@@ -12,17 +12,16 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import av
-from av.audio.stream import AudioStream
 from av.codec.codec import Properties, UnknownCodecError
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
-from vfi_cli.video.copies import add_copy, put
+from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.sound import ConvertedSound, SoundCodec
+from vfi_cli.video.sound import ConvertedSound, SoundCodec, sound_alike
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
@@ -225,7 +224,8 @@ class _Trial:
         Raises _DamagedError if nothing of its first packets can be decoded.
         """
         template, packets = self._streams[stream.index], self._packets[stream.index]
-        scratch, made = io.BytesIO(), list[bytes]()
+        scratch = io.BytesIO()
+        made: list[Packet[Stream]] = []
         try:
             with av.open(scratch, "w", format=self._container) as output:
                 converted = ConvertedSound(output, template, sound)
@@ -233,13 +233,12 @@ class _Trial:
                 start = packets[0].dts * packets[0].time_base if packets and packets[0].dts is not None else 0
                 for packet in packets:
                     assert packet.dts is not None
-                    for one in converted.convert(packet, packet.dts * packet.time_base - start):
-                        made += [bytes(one)] * put(output, one)
-                for one in converted.flush():
-                    made += [bytes(one)] * put(output, one)
+                    made += converted.convert(packet, packet.dts * packet.time_base - start)
+                made += converted.flush()
+                data = [bytes(one) for one in made if put(output, one)]
             if packets and converted.damaged == len(packets):
                 raise _DamagedError
-            if not packets or _reads_back(scratch, converted.stream, made):
+            if not packets or _reads_back(scratch, converted.stream, [], data):
                 return KeptStream(stream, unmarked=unmarked, sound=sound)
         except OutputError as error:
             return LeftOut(stream, str(error), refused=True)
@@ -260,42 +259,47 @@ class _Trial:
             with av.open(scratch, "w", format=self._container) as output:
                 copy = add_copy(output, template)
                 output.start_encoding()
+                durations = Durations()
                 for packet in packets:
                     packet.stream = copy
+                    if stream.kind == "audio":
+                        durations.complete(packet)
                 taken = [bytes(packet) for packet in packets if put(output, packet)]
             if not packets:  # the header was taken, and there is nothing to read back
                 return True
             if not taken and stream.kind == "audio":  # though the header was fine: the codec is not to blame
                 raise _DamagedError
-            return _reads_back(scratch, template, taken)
+            return _reads_back(scratch, template, packets, taken)
         except (av.FFmpegError, ValueError):
             return False
 
 
-def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[bytes]) -> bool:
-    """Whether the file in memory holds a stream like `template`, and in it the packets, which may have lost headers."""
-    if not packets:
+def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stream]], data: list[bytes]) -> bool:
+    """Whether the file in memory holds a stream like `template`, and in it `packets`.
+
+    data: what was in the packets; headers may be lost. Samples are compared too: a container can take packets of a
+    codec without keeping what its decoder must know.
+    """
+    if not data:
         return False
     scratch.seek(0)
     with av.open(scratch, "r") as written:
         if not written.streams or written.streams[0].type != template.type:
             return False
-        found = [bytes(packet) for packet in written.demux(written.streams[0]) if packet.size]
-        if b"".join(found) != b"".join(packets):  # as it is, though perhaps in pieces of other sizes
-            missing = list(packets)
-            for data in found:
-                if missing and data in missing[0]:
-                    del missing[0]
-            if missing:
-                return False
-        return _sound_of(written.streams[0]) == _sound_of(template)
+        found = [packet for packet in written.demux(written.streams[0]) if packet.size]
+        return _holds([bytes(packet) for packet in found], data) and (
+            template.type != "audio" or sound_alike(template, packets, written.streams[0], found)
+        )
 
 
-def _sound_of(stream: Stream) -> tuple[int, int] | None:
-    """Samples a second and channels, which a file that only seems to hold a codec does not tell."""
-    if not isinstance(stream, AudioStream) or stream.codec_context is None:
-        return None
-    return stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels
+def _holds(found: list[bytes], data: list[bytes]) -> bool:
+    if b"".join(found) == b"".join(data):  # though perhaps in pieces of other sizes
+        return True
+    missing = list(data)
+    for one in found:
+        if missing and one in missing[0]:
+            del missing[0]
+    return not missing
 
 
 def _is_text(codec: str) -> bool:
