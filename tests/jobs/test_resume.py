@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,11 +30,13 @@ from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, Out
 from vfi_cli.jobs import interp
 from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.interp import InterpJob, run
+from vfi_cli.jobs.plan import Clock
 from vfi_cli.jobs.summary import Progress, Summary
 from vfi_cli.video import sources
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.mux import Muxer
+from vfi_cli.video.sound import SoundCodec
 
 FRAMES = 20  # of the clip; the output has twice as many
 PIECE = 8
@@ -159,6 +160,66 @@ def test_an_encoder_that_fails_later_on_leaves_nothing_and_no_thread(
     assert list(tmp_path.iterdir()) == []
 
 
+def fail_the_check(patch) -> None:
+    """Let every check of a finished file fail, as if a track were not there."""
+
+    def failing(*_) -> None:
+        raise OutputError("is not what was written: of the other streams, 1 audio cannot be read back")
+
+    patch.setattr(Muxer, "verify", failing)
+
+
+def test_a_file_that_fails_its_check_costs_nothing_that_is_finished(clip: Path, whole, tmp_path: Path, monkeypatch):
+    target, blend = tmp_path / "out.mp4", Blend()
+    with monkeypatch.context() as patch:
+        fail_the_check(patch)
+        with pytest.raises(OutputError, match="1 audio cannot be read back") as caught:
+            do(clip, target)
+    assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command goes on from there"]
+    assert not target.exists()
+    summary = do(clip, target, blend)
+    assert summary.kept == 2 * FRAMES and not blend.asked
+    assert contents(target) == whole[1]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "options", [{"audio": False}, {"subtitles": False}, {"sound": SoundCodec("flac")}, {"metadata": False}]
+)
+def test_what_is_beside_the_picture_may_change_when_a_job_goes_on(clip: Path, tmp_path: Path, monkeypatch, options):
+    target, blend = tmp_path / "out.mp4", Blend()
+    with monkeypatch.context() as patch:
+        fail_the_check(patch)
+        with pytest.raises(OutputError):
+            do(clip, target)
+    summary = do(clip, target, blend, **options)
+    assert summary.kept == 2 * FRAMES and not blend.asked
+    with av.open(str(target)) as container:
+        codecs = [stream.codec_context.name for stream in container.streams.audio]
+    assert codecs == ([] if "audio" in options else ["flac"] if "sound" in options else ["aac"])
+
+
+def test_sound_that_begins_first_moves_the_clock_of_the_pieces(tmp_path: Path):
+    """Without it, the first frame becomes 0: pieces of the one job are of no use to the other."""
+    clip = make_clip(
+        tmp_path / "in.mkv", FRAMES, width=WIDTH, audio="ac3", times=[Fraction(n + 5, 10) for n in range(FRAMES)]
+    )
+    early, target = tmp_path / "early.mkv", tmp_path / "out.mp4"
+    with av.open(str(clip)) as source, av.open(str(early), "w") as sink:
+        copies = [sink.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                if packet.stream_index == 1:
+                    packet.pts -= 400
+                    packet.dts -= 400
+                packet.stream = copies[packet.stream_index]
+                sink.mux(packet)
+    interrupt(early, target, 30)
+    with pytest.raises(OutputError, match=r"clock was .*now") as caught:
+        do(early, target, audio=False)
+    assert "--restart" in caught.value.remedy and len(pieces(target)) >= 3
+
+
 def test_strict_keeps_nothing_of_a_damaged_input(clip: Path, tmp_path: Path, monkeypatch):
     interrupt(clip, tmp_path / "out.mp4", 30, strict=True)
     monkeypatch.setattr(Decoder, "damaged", property(lambda _: 3))
@@ -178,7 +239,7 @@ class OnAnotherDevice(Blend):
         ({"crf": 30.0}, "crf was None, now 30.0"),
         ({"multi": 3}, "multi was None, now 3"),
         ({"codec_options": {"tune": "film"}}, "codec_options was"),
-        ({"audio": False}, "audio was True, now False"),
+        ({"start": Fraction(1, 2)}, "start was 0, now 1/2"),
         ({"scene_threshold": 0.9}, "scene_threshold was"),
         ({"blend": OnAnotherDevice()}, "device was CPU"),
         ({"blend": type("Other", (Blend,), {})()}, "model was lite (Blend), now lite (Other)"),
@@ -303,13 +364,8 @@ def test_a_damaged_line_of_the_journal_counts_for_nothing(clip: Path, whole, tmp
 def test_frames_that_are_not_where_they_were_are_an_error(clip: Path, tmp_path: Path, monkeypatch):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30)
-    plan_of = interp.plan
-
-    def shifted(job):
-        settled = plan_of(job)
-        return replace(settled, encode=replace(settled.encode, origin=settled.encode.origin - Fraction(1, 10)))
-
-    monkeypatch.setattr(interp, "plan", shifted)
+    time_of = Clock.time
+    monkeypatch.setattr(Clock, "time", lambda clock, pts: time_of(clock, pts) + Fraction(1, 10))
     with pytest.raises(OutputError, match="not where they were"):
         do(clip, target)
 

@@ -13,6 +13,7 @@ from tests.media import make_clip
 from tests.streams import make_rich
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.probe import probe
+from vfi_cli.video.silence import refuse_silence
 from vfi_cli.video.streams import LeftOut, StreamPlan, plan_streams
 from vfi_cli.video.types import ClipInfo
 
@@ -77,25 +78,26 @@ def test_pictures_with_times_of_their_own_are_not_slowed_down(rich: ClipInfo, co
 
 
 def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_never_sound(rich: ClipInfo):
-    with pytest.raises(OutputError, match=r"o\.webm: webm cannot hold the audio codec aac .*-an"):
-        plan_streams(rich, "webm", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.webm"))
-    plan_streams(rich, "gif", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.gif"))
-    plan_streams(rich, "webm", wanted=KINDS, stretch=2).refuse_silence(Path("in.mkv"), Path("o.webm"))
-    plan_streams(rich, "webm", wanted=("subtitle",)).refuse_silence(Path("in.mkv"), Path("o.webm"))
+    with pytest.raises(OutputError, match=r"o\.webm: the sound cannot be copied: webm does not hold aac .*-an"):
+        refuse_silence(plan_streams(rich, "webm", wanted=KINDS), rich, Path("o.webm"))
+    refuse_silence(plan_streams(rich, "gif", wanted=KINDS), rich, Path("o.gif"))
+    refuse_silence(plan_streams(rich, "webm", wanted=KINDS, stretch=2), rich, Path("o.webm"))
+    refuse_silence(plan_streams(rich, "webm", wanted=("subtitle",)), rich, Path("o.webm"))
 
 
 def test_one_track_of_sound_is_enough(rich: ClipInfo):
     others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
-    plan = plan_streams(replace(rich, others=others), "mp4", wanted=("audio",))
-    plan.refuse_silence(Path("in.mkv"), Path("o.mp4"))
+    clip = replace(rich, others=others)
+    plan = plan_streams(clip, "mp4", wanted=("audio",))
+    refuse_silence(plan, clip, Path("o.mp4"))
     assert list(plan.warnings()) == [f"{others[0]} is left out of the output: mp4 does not hold pcm_s16le"]
 
 
 @pytest.mark.parametrize("source", ["in.avi", "in.mov", "in.mkv"])
 def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
     clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
-    with pytest.raises(OutputError, match=r"mp4 cannot hold the audio codec pcm_s16le .*\.mov"):
-        plan_streams(clip, "mp4", wanted=KINDS).refuse_silence(Path("in.mkv"), Path("o.mp4"))
+    with pytest.raises(OutputError, match=r"mp4 does not hold pcm_s16le .*\.mov, or convert it with -c:a aac"):
+        refuse_silence(plan_streams(clip, "mp4", wanted=KINDS), clip, Path("o.mp4"))
     assert outcomes(plan_streams(clip, "mov", wanted=KINDS)) == {1: "copied"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -94,6 +95,13 @@ class InterpOptions:
     codec_options: Annotated[
         list[str] | None, typer.Option("-e", metavar="KEY=VALUE", help="Option for the encoder; repeatable.")
     ] = None
+    audio_codec: Annotated[
+        str | None,
+        typer.Option("-c:a", metavar="NAME", help="Audio encoder, to convert the sound.", show_default="copy"),
+    ] = None
+    audio_bit_rate: Annotated[
+        str | None, typer.Option("-b:a", metavar="RATE", help="Bits a second of that sound, e.g. 192k.")
+    ] = None
     no_audio: Annotated[bool, typer.Option("-an", help="Leave the sound out.")] = False
     no_subtitles: Annotated[bool, typer.Option("-sn", help="Leave the subtitles out.")] = False
     no_data: Annotated[bool, typer.Option("-dn", help="Leave data streams, attached files and covers out.")] = False
@@ -122,11 +130,15 @@ class InterpOptions:
         times = parse_multiple(self.multi, "-m") if self.multi is not None else None
         slower = parse_multiple(self.slowmo, "--slowmo") if self.slowmo is not None else None
         routing = routing_of(self.keep_ratio, self.static)
+        sound_rate = parse_bit_rate(self.audio_bit_rate) if self.audio_bit_rate is not None else None
+        if sound_rate is not None and self.audio_codec in (None, "copy"):
+            raise UsageError("-b:a goes with -c:a", remedy="add -c:a aac, or leave it out")
         encoder_options = _pairs(self.codec_options or [])
 
         from vfi_cli.jobs import duplicates
         from vfi_cli.jobs.plan import InterpJob
         from vfi_cli.scene import DEFAULT_THRESHOLD
+        from vfi_cli.video.sound import SoundCodec
 
         dedup = None
         if self.dedup:
@@ -163,6 +175,7 @@ class InterpOptions:
             pix_fmt=self.pix_fmt,
             codec_options=encoder_options,
             audio=not self.no_audio,
+            sound=SoundCodec(self.audio_codec, sound_rate) if self.audio_codec not in (None, "copy") else None,
             subtitles=not self.no_subtitles,
             data=not self.no_data,
             chapters=not self.no_chapters,
@@ -193,6 +206,14 @@ def takes_interp_options(command: Callable[..., int]) -> Callable[..., int]:
     gathered.__signature__ = Signature(listed)  # type: ignore[attr-defined]
     gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in listed}
     return gathered
+
+
+def parse_bit_rate(text: str) -> int:
+    """ "192k", "1.5M" or "192000" -> bits per second. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", text)
+    if match is None:
+        raise UsageError(f"-b:a {text!r} is no bit rate", remedy="e.g. -b:a 192k")
+    return round(float(match[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[match[2].lower()])
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

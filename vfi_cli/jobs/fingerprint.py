@@ -32,6 +32,8 @@ _ELSEWHERE = {
     "deinterlace",
     "progressive",
 }
+# What these say is beside the picture, of which the pieces are.
+_BESIDE = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
 
 
 def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:
@@ -43,7 +45,7 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
 
     Raises InputError or OSError if the input is gone.
     """
-    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE}
+    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE | _BESIDE}
     return {
         "input": identity(job.source),
         "model": f"{job.model} ({_network(interpolator)})",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vfi_cli.engine.interpolator import Interpolator, build
-from vfi_cli.errors import InputError
+from vfi_cli.errors import InputError, OutputError
 from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.journal import Journal
 from vfi_cli.jobs.plan import InterpJob, Plan, plan
@@ -121,15 +121,19 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
     extradata = rehearse(target.part, encode, _copy(settled))
     interpolator = given or _build(job)
     marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
+    marks["clock"] = f"{encode.time_base} s from {encode.origin} s on"  # which sound that begins first would move
     journal = Journal(target, marks, restart=job.restart)
     if journal.segments:
         log.info("%s: going on after %d frames", settled.target, journal.frames)
     kept = dict(journal.segments)
-    with journal.guarding():
-        with SegmentWriter(
+    with (
+        journal.guarding(),
+        SegmentWriter(
             target.folder, encode, extradata, length=SEGMENT_FRAMES, kept=kept, closed=journal.append
-        ) as writer:
-            work = _stream(settled, interpolator, writer.write, report, writer.is_kept)
+        ) as writer,
+    ):
+        work = _stream(settled, interpolator, writer.write, report, writer.is_kept)
+    with journal.guarding(OutputError):  # the picture is finished: what is wrong now is beside it, or in its place
         copies = _copy(settled)
         join(target.part, encode, copies, target.folder, writer.segments)
         work = _with_copies(work, settled, copies)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import Any
 
 from vfi_cli.errors import DeviceError, FieldsError, FullError, OutputError, PlaceError, VfiError, cannot_write
 from vfi_cli.jobs.fingerprint import REFUSED
+from vfi_cli.video.disk import sync
 from vfi_cli.video.segments import Segment
 from vfi_cli.video.target import Target
 
@@ -56,20 +56,23 @@ class Journal:
             with self._path.open("ab") as file:
                 file.write(_line(asdict(segment)))
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
         except OSError as error:
             raise cannot_write(self._target.path, error) from error
         self.segments[segment.number] = segment
 
     @contextmanager
-    def guarding(self) -> Iterator[None]:
+    def guarding(self, *beside: type[VfiError]) -> Iterator[None]:
         """Keep the finished pieces if the body is interrupted or lacks room, a place or a device; drop them if it has
-        failed for good. What is kept is told in a note of the exception."""
+        failed for good. What is kept is told in a note of the exception.
+
+        beside: further errors that are not the fault of the pieces.
+        """
         try:
             yield
         except BaseException as error:
-            passing = FullError | PlaceError | DeviceError | FieldsError
-            may_go_on = not isinstance(error, VfiError) or isinstance(error, passing)
+            passing = isinstance(error, (FullError, PlaceError, DeviceError, FieldsError, beside))
+            may_go_on = not isinstance(error, VfiError) or passing
             self._target.kept = may_go_on and bool(self.segments)
             if self._target.kept:
                 option = " with one of these options" if isinstance(error, FieldsError) else ""
@@ -102,7 +105,7 @@ class Journal:
             for entry in (job, *map(asdict, self.segments.values())):
                 file.write(_line(entry))
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         fresh.replace(self._path)
         known = {segment.path(self._target.folder) for segment in self.segments.values()}
         for path in self._target.folder.glob("*.mkv"):

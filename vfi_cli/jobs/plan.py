@@ -18,6 +18,8 @@ from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, par
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan, plan_encode
+from vfi_cli.video.silence import refuse_silence
+from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.streams import StreamPlan, plan_streams
 from vfi_cli.video.types import ClipInfo, StreamKind
@@ -51,6 +53,7 @@ class InterpJob:
         progressive: read what is marked as fields as whole pictures; excludes `deinterlace`.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
+        sound: what sound is converted to; None: it is copied as it is.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
             come along.
         overwrite: the target may exist.
@@ -85,6 +88,7 @@ class InterpJob:
     audio: bool = True
     subtitles: bool = True
     data: bool = True
+    sound: SoundCodec | None = None
     chapters: bool = True
     metadata: bool = True
     overwrite: bool = False
@@ -105,6 +109,8 @@ class InterpJob:
             raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the end of the part to use does not lie after its start")
+        if self.sound is not None and not self.audio:
+            raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
         check_routing(self.routing)
 
 
@@ -193,7 +199,7 @@ def plan(job: InterpJob, multiple: int | None = None) -> Plan:
     clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
     refuse_interlaced(clip, job.start, job.stop)
     settled = settle(job, source, clip, multiple)
-    settled.streams.refuse_silence(job.source, settled.target)
+    refuse_silence(settled.streams, clip, settled.target, job.sound)
     return settled
 
 
@@ -242,6 +248,7 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None 
         wanted=[kind for kind, copied in wanted.items() if copied],
         stretch=stretch,
         tags=job.metadata,
+        sound=job.sound,
     )
     mask = read_mask(job.mask, clip) if job.mask is not None else None
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, mask)

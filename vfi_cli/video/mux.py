@@ -6,9 +6,10 @@ that does not exist, a format the codec does not take, a stream the container ca
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +29,7 @@ from vfi_cli.video.matroska import roomy, write_aspect
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
+from vfi_cli.video.streams import without
 from vfi_cli.video.types import RGB_MATRIX
 
 MATROSKA = ("matroska", "webm")
@@ -95,7 +97,7 @@ class Muxer(Closing):
             raise OutputError(
                 f"a {plan.container} file cannot hold {plan.codec} video",
                 path=self.plan.target,
-                remedy="choose another codec with -c:v, or write an .mkv file",
+                remedy=", or ".join(["choose another codec with -c:v", *_takers(plan)]),
             ) from error
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, wire
@@ -136,7 +138,7 @@ class Muxer(Closing):
             raise OutputError(
                 f"a {plan.container} file cannot be started with these streams: {_reason(error)}",
                 path=self.plan.target,
-                remedy="write an .mkv file, or drop the sound with -an",
+                remedy=without(self._copies.kinds) if self._copies is not None else "",
             ) from error
 
     @property
@@ -161,7 +163,14 @@ class Muxer(Closing):
                 self._copies.copy(self._container, until=packet.dts * packet.time_base)
             self._container.mux(packet)
         except (av.FFmpegError, OSError) as error:
-            raise cannot_write(self.plan.target, error) from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> OutputError:
+        """What went wrong; for the muxer does not say with the packets of which stream."""
+        failed = cannot_write(self.plan.target, error)
+        if self._copies is not None and not failed.remedy:
+            failed.remedy = without(self._copies.kinds)
+        return failed
 
     def close(self) -> None:
         """Copy what is left and finish the file."""
@@ -172,7 +181,7 @@ class Muxer(Closing):
             if self._shaped:
                 write_aspect(self._part, self.plan.width, self.plan.height, self.plan.sar)
         except (av.FFmpegError, OSError) as error:
-            raise cannot_write(self.plan.target, error) from error
+            raise self._failed(error) from error
         finally:
             if self._copies is not None:
                 self._copies.close()
@@ -192,7 +201,7 @@ class Muxer(Closing):
         frames, begin, end = 0, None, Fraction(0)
         try:
             with open_input(self._part) as container:
-                streams = Counter(stream.type for stream in container.streams)
+                streams: Counter[str] = Counter(stream.type for stream in container.streams)
                 video = container.streams.video[0]
                 for packet in container.demux(video):
                     if packet.size and packet.pts is not None:
@@ -205,16 +214,30 @@ class Muxer(Closing):
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
         lasted, expected = end - (begin or 0), written.ticks * plan.time_base
-        copied = self._copies.counts if self._copies else Counter[str]()
-        # A muxer may add a track of its own, with the names of chapters.
-        complete = frames == written.frames and streams >= copied + Counter(video=1)
         # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
-        if not complete or abs(lasted - expected) > written.longest + Fraction(1, 500):
+        if frames != written.frames or abs(lasted - expected) > written.longest + Fraction(1, 500):
             raise OutputError(
                 f"is not what was written: {frames} of {written.frames} frames, {float(lasted):.3f} of "
-                f"{float(expected):.3f} s, {streams.total()} streams",
+                f"{float(expected):.3f} s",
                 path=self.plan.target,
             )
+        copied = self._copies.counts if self._copies else Counter()
+        # A muxer may add a track of its own, with the names of chapters.
+        if missing := copied + Counter(video=1) - streams:
+            names = ", ".join(f"{count} {kind}" for kind, count in missing.items())
+            raise OutputError(
+                f"is not what was written: of the other streams, {names} cannot be read back",
+                path=self.plan.target,
+                remedy=without(missing),
+            )
+
+
+def _takers(plan: EncodePlan) -> Iterator[str]:
+    """The suggestion of another container, if it takes the codec of the picture."""
+    if plan.container != "matroska":
+        with av.open(io.BytesIO(), "w", format="matroska") as other, suppress(ValueError):
+            other.add_stream(plan.codec)
+            yield "write an .mkv file"
 
 
 def codec_tag(container: str, codec: str) -> str | None:

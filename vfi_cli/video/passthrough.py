@@ -15,18 +15,21 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
+from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.streams import KeptStream, StreamPlan, put
+from vfi_cli.video.sound import ConvertedSound
+from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
-from vfi_cli.video.types import ClipInfo, StreamInfo
+from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
 _LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
 _LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
 _UNTIMED = Fraction(2)  # how long to show a line that does not say
+_RUN_UP = Fraction(1, 4)  # of sound that is converted: decoders need what comes before the first sample
 _PREROLL = Fraction(1, 20)  # of sound that is not heard, but that decoders start up with
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
@@ -42,9 +45,6 @@ class StreamCopy:
         origin: the time of the file, in seconds of the output, that becomes 0.
         start, stop: keep start <= time < stop, in seconds after the first frame; lines of text are cut to that.
         stretch: times are so many times longer in the output.
-
-    Attributes:
-        damaged: packets so far that the output does not take, because of what is in them.
     """
 
     def __init__(
@@ -67,23 +67,40 @@ class StreamCopy:
         self._kinds = {kept.info.index: kept.info.kind for kept in plan.kept}
         self._outputs: dict[int, Stream] = {}
         self._texts: dict[int, TextSubtitles] = {}
+        self._sounds: dict[int, ConvertedSound] = {}
         self._covers: list[Packet[Stream]] = []
-        self._written: set[int] = set()  # streams of which packets were copied
+        self._muxed: Counter[int] = Counter()  # packets of each stream of the output
         self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
         self._corrector = Corrector(info.offsets)
         self._ticks: dict[int, int] = {}  # of the last packet of each stream of the output
-        self.damaged = 0
+        self._sounding: set[int] = set()  # streams of the output that are sound
+        self._durations = Durations()
+        self._refused = 0
         self._packets = self._timed()
         self._next: _Timed | None = None
 
     @property
+    def damaged(self) -> int:
+        """Packets so far that cannot be decoded or that the output does not take, because of what is in them."""
+        return self._refused + sum(sound.damaged for sound in self._sounds.values())
+
+    @property
+    def kinds(self) -> set[StreamKind]:
+        """The kinds of the streams that are copied."""
+        return {kept.info.kind for kept in self._plan.kept}
+
+    @property
     def counts(self) -> Counter[str]:
-        """How many streams of each kind are copied, as a reader of the output calls them; final after the last copy."""
+        """How many streams of each kind must be in the output, as a reader calls them; final after the last copy.
+
+        A stream is expected where packets were written: not every container keeps a track without any. Attached files
+        have none.
+        """
         counts: Counter[str] = Counter()
         for kept in self._plan.kept:
-            if kept.info.kind in ("audio", "data") and self._apple and kept.info.index not in self._written:
-                continue  # a track without packets is none, there
-            counts["video" if kept.info.cover else kept.info.kind] += 1
+            stream = self._outputs[kept.info.index]
+            if self._muxed[stream.index] or kept.info.kind == "attachment":
+                counts["video" if kept.info.cover else kept.info.kind] += 1
         return counts
 
     def attach(self, output: OutputContainer, target: Path) -> None:
@@ -96,10 +113,9 @@ class StreamCopy:
         for kept in self._plan.kept:
             try:
                 self._outputs[kept.info.index] = self._added(output, container, kept)
-            except (av.FFmpegError, ValueError) as error:
-                raise OutputError(
-                    f"{output.format.name} cannot hold {kept.info}", path=target, remedy="write an .mkv file"
-                ) from error
+            except (av.FFmpegError, ValueError, OutputError) as error:
+                what = error.what if isinstance(error, OutputError) else f"{output.format.name} cannot hold {kept.info}"
+                raise OutputError(what, path=target, remedy=without([kept.info.kind])) from error
         self._container = container
         self._next = next(self._packets, None)
 
@@ -109,14 +125,20 @@ class StreamCopy:
         if info.cover:
             return self._add_cover(output, info, tags)
         if info.kind == "attachment":
-            return output.add_stream_from_template(source)
+            return add_copy(output, source)
         copy: Stream
-        if kept.codec:
+        if kept.sound is not None:
+            end = self._stop - self._origin if self._stop is not None else None
+            self._sounds[info.index] = ConvertedSound(output, source, kept.sound, end)
+            copy = self._sounds[info.index].stream
+        elif kept.codec:
             self._texts[info.index] = TextSubtitles(output, source, kept.codec)
             copy = self._texts[info.index].stream
         else:
-            copy = output.add_stream_from_template(source)
+            copy = add_copy(output, source)
         label_stream(copy, output.format.name, tags, info.flags)
+        if info.kind == "audio":
+            self._sounding.add(copy.index)
         return copy
 
     def _add_cover(self, output: OutputContainer, info: StreamInfo, tags: dict[str, str]) -> Stream:
@@ -136,9 +158,13 @@ class StreamCopy:
         """Write the packets that start before `until` seconds of the output; all that are left if None."""
         while self._next is not None and (until is None or self._next[0] < until):
             packet = self._next[1]
+            if packet.stream_index in self._sounding:
+                self._durations.complete(packet)
             if Flags.ts_nonstrict not in Flags(output.format.flags):
                 self._separate(packet)
-            self.damaged += not put(output, packet)
+            written = put(output, packet)
+            self._muxed[packet.stream_index] += written
+            self._refused += not written
             self._next = next(self._packets, None)
 
     def _separate(self, packet: Packet[Stream]) -> None:
@@ -176,6 +202,9 @@ class StreamCopy:
         for text in self._texts.values():
             for line in text.flush():
                 yield Fraction(0), line
+        for sound in self._sounds.values():
+            for packet in sound.flush():
+                yield _time(packet), packet
 
     def _read(self) -> Iterator[Packet[Stream]]:
         """The packets of the part that is used, and some around it."""
@@ -218,8 +247,9 @@ class StreamCopy:
         sound = self._kinds[index] == "audio"
         if index in self._texts:
             lasts = lasts or _UNTIMED
-        if self._start is not None and time + ahead < self._start:
-            late = self._start - time - ahead
+        start = self._start - _RUN_UP if self._start is not None and index in self._sounds else self._start
+        if start is not None and time + ahead < start:
+            late = start - time - ahead
             if sound or lasts <= late:
                 return
             time, lasts = time + late, lasts - late
@@ -232,7 +262,10 @@ class StreamCopy:
         lasts *= self._stretch
         if not sound and begin < 0:
             begin, lasts = Fraction(0), max(lasts + begin, Fraction(0))
-        self._written.add(index)
+        if index in self._sounds:
+            for heard in self._sounds[index].convert(packet, begin):
+                yield _time(heard), heard
+            return
         if index in self._texts:
             for line in self._texts[index].convert(packet, begin, begin + lasts):
                 yield begin, line
@@ -242,6 +275,11 @@ class StreamCopy:
         packet.duration = round(lasts / base)
         packet.stream = self._outputs[index]
         yield begin, packet
+
+
+def _time(packet: Packet[Stream]) -> Fraction:
+    """When a packet of converted sound begins, in seconds of the output."""
+    return packet.pts * packet.time_base if packet.pts is not None else Fraction(0)
 
 
 class _Clock:

@@ -30,6 +30,7 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import InputError, OutputError, cannot_write
 from vfi_cli.timeline import Slot
 from vfi_cli.video.closing import Closing
+from vfi_cli.video.disk import sync_file
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.labels import Labels
 from vfi_cli.video.mux import Extent, Muxer
@@ -189,8 +190,7 @@ class SegmentWriter(Closing):
 
     def _read_back(self, number: int, extent: Extent) -> Segment:
         path = segment_path(self._folder, number)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
         try:
             decoded = [tick for tick, _ in read_packets(path, self._plan, extent.start)]
         except (InputError, av.FFmpegError, IndexError) as error:

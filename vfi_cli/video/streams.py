@@ -1,36 +1,39 @@
 """Which streams of a clip come along into an output, settled before anything is computed.
 
 What a muxer takes is nowhere written down in full, and some refuse only when the file is finished. So sound, subtitles
-and data are tried: their first packets go into a scratch file in memory, which is closed and read back.
+and data are tried: their first packets, copied or converted, go into a scratch file in memory, which is closed and read
+back.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 from av.codec.codec import Properties, UnknownCodecError
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
-from vfi_cli.video.contents import codec_name
+from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.probe import open_input
+from vfi_cli.video.sound import ConvertedSound, SoundCodec, sound_alike
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
 _PACKETS = 4
 _SCAN_PACKETS = 2_000
 _SCAN_BYTES = 8 * 2**20
+_PARTS = 4  # of a file, for streams that begin later
 
 _TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _COVER_CODECS = {"matroska": ("mjpeg", "png", "gif", "tiff"), "mp4": ("mjpeg", "png", "bmp")}
 _FLAGS = {"mov": ("default",), "webm": ("default", "forced")}  # the others know more of them
+_OPTIONS = {"audio": "-an", "subtitle": "-sn", "data": "-dn", "attachment": "-dn"}  # that leave streams out
 _STYLED = ("ass", "ssa")
 _PGS = "hdmv_pgs_subtitle"  # of the subtitles made of pictures, the ones without a time of their own inside
 
@@ -41,11 +44,13 @@ class KeptStream:
 
     Args:
         unmarked: those of its flags that the container does not know.
+        sound: what it is converted to, which a track of sound may be.
     """
 
     info: StreamInfo
     codec: str = ""
     unmarked: tuple[str, ...] = ()
+    sound: SoundCodec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +94,28 @@ class StreamPlan:
                 yield f"{stream.info} is no longer marked as {', '.join(stream.unmarked)}"
 
     @property
-    def refused_sound(self) -> StreamInfo | None:
+    def refused_sound(self) -> LeftOut | None:
         """A track that the container refuses, if none is kept; None where the output is as silent as it should be."""
         if any(stream.info.kind == "audio" for stream in self.kept):
             return None
-        return next((out.info for out in self.left_out if out.refused and out.info.kind == "audio"), None)
-
-    def refuse_silence(self, source: Path, target: Path) -> None:
-        """Raises an error if the container takes sound, but none of the clip's: nobody wants that by accident.
-
-        OutputError if another container could take it; InputError if none can, for nobody knows what it is.
-        """
-        sound = self.refused_sound
-        if sound is None:
-            return
-        if not sound.codec:
-            raise InputError("the codec of the sound is unknown", path=source, remedy="drop the sound with -an")
-        raise OutputError(
-            f"{CONTAINERS[target.suffix.lower()]} cannot hold the audio codec {sound.codec}",
-            path=target,
-            remedy="write a .mov or .mkv file, or drop the sound with -an",
-        )
+        return next((out for out in self.left_out if out.refused and out.info.kind == "audio"), None)
 
 
 def plan_streams(
-    info: ClipInfo, container: str, *, wanted: Collection[StreamKind], stretch: int = 1, tags: bool = True
+    info: ClipInfo,
+    container: str,
+    *,
+    wanted: Collection[StreamKind],
+    stretch: int = 1,
+    tags: bool = True,
+    sound: SoundCodec | None = None,
 ) -> StreamPlan:
     """What can be kept of the streams of the `wanted` kinds; see `StreamPlan` for `tags`.
 
     Args:
         container: muxer name of FFmpeg.
         stretch: times of the source are this many times longer in the output.
+        sound: what sound is converted to; None: it is copied.
 
     Raises InputError if the clip cannot be read any more.
     """
@@ -127,13 +123,19 @@ def plan_streams(
     if not asked:
         return StreamPlan(tags=tags)
     with open_input(info.path) as source:
-        trial = _Trial(source, info, container)
+        trial = _Trial(source, info, container, sound)
         verdicts = [trial.verdict(stream, stretch) for stream in asked]
     return StreamPlan(
         tuple(verdict for verdict in verdicts if isinstance(verdict, KeptStream)),
         tuple(verdict for verdict in verdicts if isinstance(verdict, LeftOut)),
         tags,
     )
+
+
+def without(kinds: Iterable[str]) -> str:
+    """What to do where streams of these kinds are in the way."""
+    options = sorted({_OPTIONS[kind] for kind in kinds if kind in _OPTIONS})
+    return f"leave streams out with {' or '.join(options)}" if options else ""
 
 
 class _DamagedError(Exception):
@@ -143,10 +145,11 @@ class _DamagedError(Exception):
 class _Trial:
     """Tries what `container` takes of a clip that is open at its start."""
 
-    def __init__(self, source: InputContainer, info: ClipInfo, container: str) -> None:
+    def __init__(self, source: InputContainer, info: ClipInfo, container: str, sound: SoundCodec | None) -> None:
         if len(source.streams) <= max(stream.index for stream in info.others):
             raise InputError("the file has changed since it was probed", path=info.path)
         self._container = container
+        self._sound = sound
         self._streams = list(source.streams)
         tried = [stream.index for stream in info.others if stream.kind in ("audio", "subtitle", "data")]
         self._packets: dict[int, list[Packet[Stream]]] = {index: [] for index in tried}
@@ -157,19 +160,29 @@ class _Trial:
             self._read(source)
 
     def _read(self, source: InputContainer) -> None:
-        count = size = 0
+        """The first packets of each stream; of one that begins later, some from further on."""
         try:
-            for packet in source.demux([self._streams[index] for index in self._packets]):
-                if not packet.size or packet.dts is None:
-                    continue
-                count, size = count + 1, size + packet.size
-                if len(packets := self._packets[packet.stream_index]) < _PACKETS:
-                    packets.append(packet)
-                full = all(len(packets) == _PACKETS for packets in self._packets.values())
-                if full or count >= _SCAN_PACKETS or size >= _SCAN_BYTES:
+            self._scan(source, set(self._packets), _SCAN_PACKETS, _SCAN_BYTES)
+            for part in range(1, _PARTS):
+                late = {index for index, packets in self._packets.items() if not packets}
+                if not late or not source.duration:
                     return
+                source.seek((source.start_time or 0) + source.duration * part // _PARTS)
+                self._scan(source, late, _SCAN_PACKETS // _PARTS, _SCAN_BYTES // _PARTS)
         except av.FFmpegError:  # damage is for the decoder to report
             return
+
+    def _scan(self, source: InputContainer, wanted: Collection[int], most: int, most_bytes: int) -> None:
+        count = size = 0
+        for packet in source.demux([self._streams[index] for index in self._packets]):
+            if not packet.size or packet.dts is None:
+                continue
+            count, size = count + 1, size + packet.size
+            packets = self._packets[packet.stream_index]
+            if packet.stream_index in wanted and len(packets) < _PACKETS:
+                packets.append(packet)
+            if all(len(self._packets[index]) == _PACKETS for index in wanted) or count >= most or size >= most_bytes:
+                return
 
     def verdict(self, stream: StreamInfo, stretch: int) -> KeptStream | LeftOut:
         if self._container not in CONTAINERS.values():
@@ -191,6 +204,8 @@ class _Trial:
         known = _FLAGS.get(self._container, stream.flags)
         unmarked = tuple(flag for flag in stream.flags if flag not in known)
         try:
+            if stream.kind == "audio" and self._sound is not None:
+                return self._converted(stream, self._sound, unmarked)
             if self._takes(stream):
                 return KeptStream(stream, unmarked=unmarked)
         except _DamagedError:
@@ -206,6 +221,34 @@ class _Trial:
             return KeptStream(stream)
         return LeftOut(stream, f"{self._container} does not hold attached {'pictures' if stream.cover else 'files'}")
 
+    def _converted(self, stream: StreamInfo, sound: SoundCodec, unmarked: tuple[str, ...]) -> KeptStream | LeftOut:
+        """Whether it can be decoded and encoded, and the container takes the result.
+
+        Raises _DamagedError if nothing of its first packets can be decoded.
+        """
+        template, packets = self._streams[stream.index], self._packets[stream.index]
+        scratch = io.BytesIO()
+        made: list[Packet[Stream]] = []
+        try:
+            with av.open(scratch, "w", format=self._container) as output:
+                converted = ConvertedSound(output, template, sound)
+                output.start_encoding()
+                start = packets[0].dts * packets[0].time_base if packets and packets[0].dts is not None else 0
+                for packet in packets:
+                    assert packet.dts is not None
+                    made += converted.convert(packet, packet.dts * packet.time_base - start)
+                made += converted.flush()
+                data = [bytes(one) for one in made if put(output, one)]
+            if packets and converted.damaged == len(packets):
+                raise _DamagedError
+            if not packets or _reads_back(scratch, converted.stream, [], data):
+                return KeptStream(stream, unmarked=unmarked, sound=sound)
+        except OutputError as error:
+            return LeftOut(stream, str(error), refused=True)
+        except (av.FFmpegError, ValueError):
+            pass
+        return LeftOut(stream, f"{self._container} does not hold {sound.name}", refused=True)
+
     def _takes(self, stream: StreamInfo) -> bool:
         """Whether its first packets can be written, and read back as what they were.
 
@@ -217,32 +260,49 @@ class _Trial:
         scratch = io.BytesIO()
         try:
             with av.open(scratch, "w", format=self._container) as output:
-                copy = output.add_stream_from_template(template)
+                copy = add_copy(output, template)
                 output.start_encoding()
+                durations = Durations()
                 for packet in packets:
                     packet.stream = copy
-                taken = sum(put(output, packet) for packet in packets)
-            if not packets:  # nothing to read back
+                    if stream.kind == "audio":
+                        durations.complete(packet)
+                taken = [bytes(packet) for packet in packets if put(output, packet)]
+            if not packets:  # the header was taken, and there is nothing to read back
                 return True
             if not taken and stream.kind == "audio":  # though the header was fine: the codec is not to blame
                 raise _DamagedError
-            if not taken:
-                return False
-            scratch.seek(0)
-            with av.open(scratch) as written:
-                found = written.streams[0]
-                return (found.type, codec_name(found)) == (template.type, codec_name(template))
-        except (av.FFmpegError, ValueError, IndexError):
+            return _reads_back(scratch, template, packets, taken)
+        except (av.FFmpegError, ValueError):
             return False
 
 
-def put(output: OutputContainer, packet: Packet[Stream]) -> bool:
-    """Write a packet that was copied; False if it is damaged, for muxers look into those of some codecs."""
-    try:
-        output.mux(packet)
-    except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError):
+def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stream]], data: list[bytes]) -> bool:
+    """Whether the file in memory holds a stream like `template`, and in it `packets`.
+
+    data: what was in the packets; headers may be lost. Samples are compared too: a container can take packets of a
+    codec without keeping what its decoder must know.
+    """
+    if not data:
         return False
-    return True
+    scratch.seek(0)
+    with av.open(scratch, "r") as written:
+        if not written.streams or written.streams[0].type != template.type:
+            return False
+        found = [packet for packet in written.demux(written.streams[0]) if packet.size]
+        return _holds([bytes(packet) for packet in found], data) and (
+            template.type != "audio" or sound_alike(template, packets, written.streams[0], found)
+        )
+
+
+def _holds(found: list[bytes], data: list[bytes]) -> bool:
+    if b"".join(found) == b"".join(data):  # though perhaps in pieces of other sizes
+        return True
+    missing = list(data)
+    for one in found:
+        if missing and one in missing[0]:
+            del missing[0]
+    return not missing
 
 
 def _is_text(codec: str) -> bool:
