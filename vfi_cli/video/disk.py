@@ -1,0 +1,35 @@
+"""Bytes that are to be on the disk before they are relied on."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_LACKING = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # of file systems that cannot be told to write now
+
+
+def sync(descriptor: int) -> None:
+    """Wait until the bytes of an open file are on the disk, where the file system offers that. Raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _LACKING:
+            raise
+
+
+def sync_file(path: Path) -> None:
+    """The same for a file that is not open."""
+    with path.open("rb") as file:
+        sync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Let the names in a folder reach the disk. Some file systems do not offer that, and the files are safe anyway."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
