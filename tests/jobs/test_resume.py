@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 
@@ -40,7 +41,7 @@ from vfi_cli.video.sound import SoundCodec
 
 FRAMES = 20  # of the clip; the output has twice as many
 PIECE = 8
-WIDTH = 128  # x264 with AVX-512 does not repeat itself to the bit at some smaller widths, 64 among them
+WIDTH = 64
 
 
 @pytest.fixture(autouse=True)
@@ -286,6 +287,15 @@ def test_another_version_is_refused(clip: Path, tmp_path: Path, monkeypatch, nam
 
 
 @pytest.mark.reliability(48)
+def test_another_number_of_cpus_is_refused(clip: Path, tmp_path: Path, monkeypatch):
+    """x264, for one, writes other frames with another number of threads."""
+    interrupt(clip, tmp_path / "out.mp4", 30)
+    monkeypatch.setattr("vfi_cli.jobs.fingerprint.available_cpus", lambda: 99)
+    with pytest.raises(OutputError, match=r"job differs.*now 99 threads"):
+        do(clip, tmp_path / "out.mp4")
+
+
+@pytest.mark.reliability(48)
 def test_other_weights_by_the_same_name_are_another_job(clip: Path):
     job = InterpJob(source=clip)
     network = untrained(SMALL["lite"])
@@ -388,6 +398,20 @@ def test_every_codec_and_container_can_be_carried_on(tmp_path: Path, name: str, 
     summary = do(clip, tmp_path / name, **options)
     assert summary.kept >= PIECE
     assert contents_of_any(tmp_path / name) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(320, 180), (322, 182), (1280, 720)], ids=str)
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
+def test_it_ends_as_if_nothing_had_been_at_ordinary_sizes(tmp_path: Path, size: tuple[int, int], codec: str):
+    draw = np.random.default_rng(0)
+    wide = draw.integers(16, 235, (size[1] // 2, size[0] // 2 + 5 * FRAMES), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
+    pictures = [wide[:, 10 * n : 10 * n + size[0]] for n in range(FRAMES)]
+    clip = make_clip(tmp_path / "in.mp4", FRAMES, width=size[0], height=size[1], pictures=pictures)
+    expected = contents_of_any(do(clip, tmp_path / "whole.mkv", codec=codec).target)
+    interrupt(clip, tmp_path / "out.mkv", 36, codec=codec)
+    assert do(clip, tmp_path / "out.mkv", codec=codec).kept >= PIECE
+    assert contents_of_any(tmp_path / "out.mkv") == expected
 
 
 def contents_of_any(path: Path) -> tuple[list[Fraction], list[bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,36 @@ def test_of_two_runs_that_make_one_file_one_does_and_the_other_tells(start, clip
     assert "in use" in done[1].err
     assert numbers(target)[::2] == list(range(10))
     assert {path.name for path in clip.parent.iterdir()} == {"in.mp4", "out.mp4"}
+
+
+@case(56)
+def test_of_two_runs_that_fill_one_folder_one_does_and_the_other_tells(start, clip):
+    target = clip.with_name("out")
+    runs = [start("interp", clip, "-o", f"{target}/", "--no-scene-detect", faults=["slow=0.1"]) for _ in range(2)]
+    done = sorted((run.wait() for run in runs), key=lambda outcome: outcome.code)
+    assert [outcome.code for outcome in done] == [0, 4], done
+    assert "in use" in done[1].err
+    assert len(list(target.iterdir())) == 20
+    assert {path.name for path in clip.parent.iterdir()} == {"in.mp4", "out"}
+
+
+@case(56)
+@pytest.mark.parametrize("old", [False, True])
+def test_a_run_that_was_killed_while_it_filled_a_folder_blocks_no_other(start, vfi, clip, old):
+    target, options = clip.with_name("out"), ["-y"] if old else []
+    if old:
+        target.mkdir()
+        (target / "000001.png").write_text("precious")
+    run = start("interp", clip, "-o", f"{target}/", "--no-scene-detect", *options, faults=["slow=0.3"])
+    deadline = time.monotonic() + 30
+    while not list(clip.parent.glob(".out.vfi/*/*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    run.send(signal.SIGKILL)
+    assert run.wait().code == -signal.SIGKILL
+    assert [path.read_text() for path in target.glob("*")] == ["precious"] * old
+    done = vfi("interp", clip, "-o", f"{target}/", *options, faults=["blend"])
+    assert done.code == 0 and len(list(target.iterdir())) == 20, done
+    assert {path.name for path in clip.parent.iterdir()} == {"in.mp4", "out"}
 
 
 def noisy(path: Path, frames: int) -> Path:

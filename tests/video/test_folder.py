@@ -1,6 +1,7 @@
 """A folder of pictures as an output: reserved, complete or not there, and nobody else's files."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,94 @@ def test_a_read_only_place_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be created"):
         FolderTarget(tmp_path / "out" / "%d.png")
+
+
+OLD = ["1.png", "2.png", "3.png"]
+STEPS = ("os.mkdir", "os.rename", "os.remove", "os.rmdir")
+
+
+def old_folder(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names or OLD:
+        (folder / name).write_text("old")
+    return folder
+
+
+def killed_before(step: int, folder: Path, **options) -> bool:
+    """Replace the folder in a process that dies before that step on the disk, whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        left = iter(range(step))
+        sys.addaudithook(lambda event, _: event in STEPS and next(left, None) is None and os._exit(1))
+        with FolderTarget(folder / "%d.png", **options) as target:
+            fill(target, "1.png", "2.png")
+            target.commit()
+        os._exit(0)
+    return os.waitpid(child, 0)[1] != 0
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_killed_at_any_step_it_loses_nothing_and_blocks_no_other_run(tmp_path, overwrite):
+    step, ends = 0, set()
+    while True:
+        place = tmp_path / str(step)
+        folder = place / "out"
+        place.mkdir()
+        if overwrite:
+            old_folder(folder)
+        if not killed_before(step, folder, overwrite=overwrite):
+            break
+        with FolderTarget(folder / "%d.png", overwrite=True):
+            pass  # a run that makes nothing
+        assert names(place) in ([], ["out"])
+        ends.add(tuple(names(folder)) if folder.exists() else ())
+        with FolderTarget(folder / "%d.png", overwrite=True) as target:
+            fill(target, "7.png")
+            target.commit()
+        assert names(place) == ["out"] and names(folder) == ["7.png"]
+        step += 1
+    assert ends == {tuple(OLD) if overwrite else (), ("1.png", "2.png")} and step > 4
+
+
+def half_done(place: Path) -> Path:
+    """A folder whose exchange for a new one was cut short after it was put aside."""
+    folder = old_folder(place / "out")
+    step = next(step for step in range(20) if killed_before(step, folder, overwrite=True) and not folder.exists())
+    assert names(place / ".out.vfi") == ["lock", "old", "pictures"] and step
+    return folder
+
+
+def test_a_folder_that_was_put_aside_comes_back_even_where_it_is_not_to_be_replaced(tmp_path):
+    folder = half_done(tmp_path)
+    with pytest.raises(OutputError, match="exists already and holds pictures"):
+        FolderTarget(folder / "%d.png")
+    assert names(tmp_path) == ["out"] and names(folder) == OLD
+
+
+def test_a_folder_that_was_put_aside_is_not_lost_where_its_name_is_taken(tmp_path, caplog):
+    folder = half_done(tmp_path)
+    (tmp_path / "out.old").touch()
+    old_folder(folder, "5.png")
+    with FolderTarget(folder / "%d.png", overwrite=True) as target:
+        fill(target, "1.png")
+        target.commit()
+    assert names(tmp_path) == ["out", "out.old", "out.old1"] and names(folder) == ["1.png"]
+    assert names(tmp_path / "out.old1") == OLD and "now in out.old1" in caplog.text
+
+
+def test_a_run_that_was_killed_blocks_no_other(tmp_path):
+    """Not even one that would write pictures of another kind."""
+    assert killed_before(2, tmp_path / "out")
+    assert names(tmp_path) == [".out.vfi"]
+    with FolderTarget(tmp_path / "out" / "%d.jpg") as target:
+        assert names(target.part) == []
+
+
+@pytest.mark.parametrize("left", ["out.part", "out.old"])
+def test_folders_of_similar_names_are_nobody_s_business(tmp_path, left):
+    old_folder(tmp_path / left)
+    with FolderTarget(tmp_path / "out" / "%d.png") as target:
+        fill(target, "1.png")
+        target.commit()
+    assert names(tmp_path) == ["out", left]

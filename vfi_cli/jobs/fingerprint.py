@@ -11,6 +11,7 @@ import av
 import torch
 
 from vfi_cli import __version__
+from vfi_cli.cpus import available_cpus
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.video.sequence import find_pictures
@@ -51,6 +52,7 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
         "model": f"{job.model} ({_network(interpolator)})",
         "device": interpolator.runtime.label,
         "fields": "deinterlaced" if job.deinterlace else "read as whole pictures" if job.progressive else REFUSED,
+        "CPU": f"{available_cpus()} threads, {torch.backends.cpu.get_cpu_capability()}",  # encoders count them too
         **{name: identity(value) if isinstance(value, Path) else str(value) for name, value in options.items()},
         "piece": f"{length} frames",
         "encoder": _digest(extradata or b""),

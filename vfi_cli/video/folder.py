@@ -1,32 +1,44 @@
-"""A folder of pictures as an output: made beside its final place, and moved there only when it is complete."""
+"""A folder of pictures as an output: made in a folder beside its final place, and moved there only when it is complete.
+
+frames/           as it was, until the end
+.frames.vfi/      lock          see `video.reservation`
+                  pictures/     the folder being filled
+                  old/          the one that it replaces, for the moment between two renames
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from vfi_cli.errors import OutputError
 from vfi_cli.order import natural
+from vfi_cli.video.disk import sync_file, sync_folder
+from vfi_cli.video.reservation import Reservation, creating
 from vfi_cli.video.sequence import number_pattern
 
-_SUFFIX = ".part"
-_OLD = ".old"
+log = logging.getLogger(__name__)
 
 
 class FolderTarget:
-    """Reserves the folder of `pattern` for one run, by creating a `.part` folder that no other run can create.
+    """Reserves the folder of `pattern` for one run, by locking a folder beside it.
 
-    As a context manager it removes the `.part` folder unless `commit` was reached.
+    As a context manager it removes what it made unless `commit` was reached.
 
     Args:
         pattern: the final names, e.g. frames/%06d.png.
         source: the input, which must not be in that folder.
         overwrite: an existing folder is replaced, at the very end, if nothing but such pictures is in it.
+
+    Attributes:
+        part: the folder to fill.
 
     Raises OutputError, before anything is computed: the place cannot be written, is taken, or is in use by another
     run. Links are never followed.
@@ -36,23 +48,24 @@ class FolderTarget:
         self.path = pattern.parent
         self.overwrite = overwrite
         self._names = number_pattern(pattern.name)
-        absolute = Path(os.path.abspath(self.path))  # noqa: PTH100  # of "." there is no sibling; links stay
-        self.part = absolute.with_name(absolute.name + _SUFFIX)
-        self._check_place(absolute, source)
+        self._absolute = Path(os.path.abspath(self.path))  # noqa: PTH100  # of "." there is no sibling; links stay
+        with creating(self.path):
+            self._check_place(source)
+        self._reservation = Reservation(self._absolute)
+        self.part = self._reservation.folder / "pictures"
+        self._old = self._reservation.folder / "old"
         try:
-            self.part.mkdir()
-        except FileExistsError as error:
-            raise OutputError(
-                f"in use by another run, which writes {self.part.name}",
-                path=self.path,
-                remedy="if no other run is alive, delete that folder",
-            ) from error
-        except OSError as error:
-            raise OutputError(f"cannot be created: {error.strerror}", path=self.path) from error
+            with creating(self.path):
+                self._clean_up()  # after a run that was killed
+                self._check_place(source)  # a run that held the reservation until a moment ago may have finished it
+                self.part.mkdir()
+        except BaseException:
+            self._release()
+            raise
 
-    def _check_place(self, absolute: Path, source: Path | None) -> None:
+    def _check_place(self, source: Path | None) -> None:
         path = self.path
-        if not absolute.parent.is_dir():
+        if not self._absolute.parent.is_dir():
             raise OutputError("the folder around it does not exist", path=path, remedy=f"create {path.parent} first")
         if path.is_symlink():
             raise OutputError("is a link, which is not followed", path=path, remedy="name the folder itself")
@@ -83,13 +96,16 @@ class FolderTarget:
         return bool(self._names.fullmatch(child.name)) and child.is_file() and not child.is_symlink()
 
     def commit(self) -> None:
-        """Make the `.part` folder the final one, only after its bytes are on the disk."""
+        """Make `part` the final folder, only after its bytes are on the disk."""
         try:
             for picture in sorted(self.part.iterdir(), key=natural):
-                _sync(picture)
-            _sync(self.part)
-            with self._put_aside():
-                self.part.rename(self.path)
+                sync_file(picture)
+            sync_folder(self.part)
+            if self.overwrite and self.path.exists():
+                self._check_place(None)  # what was ours before may hold other files by now
+                self.path.rename(self._old)
+            self.part.rename(self.path)
+            sync_folder(self._absolute.parent)
         except OSError as error:
             taken = self.path.exists() and not self.overwrite
             raise OutputError(
@@ -98,26 +114,30 @@ class FolderTarget:
                 remedy="-y replaces it" if taken else "",
             ) from error
 
-    @contextmanager
-    def _put_aside(self) -> Iterator[None]:
-        """The old folder, which comes back if the new one does not get its name."""
-        if not (self.overwrite and self.path.exists()):
-            yield
-            return
-        self._check_place(self.part, None)  # what was ours before may hold other files by now
-        old = self.part.with_suffix(_OLD)
-        self.path.rename(old)
-        try:
-            yield
-        except OSError:
-            old.rename(self.path)
-            raise
-        shutil.rmtree(old)
-
-    def discard(self) -> None:
-        """Remove the `.part` folder, if it is still there."""
-        with suppress(OSError):
+    def _clean_up(self) -> None:
+        """Remove `part`; bring the old folder back if `part` did not get its name, else remove it too."""
+        if self._old.exists():
+            if self.part.exists():
+                self._bring_back()
+            else:
+                shutil.rmtree(self._old)
+        if self.part.exists():
             shutil.rmtree(self.part)
+
+    def _bring_back(self) -> None:
+        """Give the old folder its name again, or one like it if the name is taken."""
+        try:
+            self._old.rename(self.path)
+        except OSError:
+            names = (self._absolute.with_name(f"{self._absolute.name}.old{number or ''}") for number in count())
+            place = next(name for name in names if not os.path.lexists(name))
+            self._old.rename(place)
+            log.warning("%s: the pictures that were there before are now in %s", self.path, place.name)
+
+    def _release(self) -> None:
+        with suppress(OSError):
+            self._clean_up()
+        self._reservation.release()
 
     def __enter__(self) -> Self:
         return self
@@ -125,12 +145,4 @@ class FolderTarget:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.discard()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        self._release()

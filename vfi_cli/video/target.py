@@ -8,19 +8,14 @@ out.mp4           as it was, until the end
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from vfi_cli.errors import OutputError, PlaceError
-
-_SUFFIX = ".vfi"
-_MAX_NAME = 255  # bytes, on every file system in use
+from vfi_cli.video.disk import sync_file, sync_folder
+from vfi_cli.video.reservation import Reservation, creating
 
 
 class Target:
@@ -45,18 +40,17 @@ class Target:
     def __init__(self, path: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
         self.path = path
         self.overwrite = overwrite
-        self.folder = path.with_name(_folder_name(path.name)) if path.name else path
-        self.part = self.folder / "part"
         self.kept = False
+        with creating(path):
+            self._check_place(source)
+        self._reservation = Reservation(path)
+        self.folder = self._reservation.folder
+        self.part = self.folder / "part"
         try:
-            self._check_place(source)
-            self._lock = self._reserve()
-        except OSError as error:
-            raise OutputError(f"cannot be created: {error.strerror}", path=path) from error
-        try:  # a run that held the reservation until a moment ago may have finished the file
-            self._check_place(source)
-            self.part.unlink(missing_ok=True)  # of a dead run; it may be a second name of the final file, see commit
-            self.kept = any(entry.name != "lock" for entry in self.folder.iterdir())
+            with creating(path):
+                self.part.unlink(missing_ok=True)  # of a dead run; it may be a second name of the final file
+                self.kept = any(self._reservation.contents())
+                self._check_place(source)  # a run that held the reservation until a moment ago may have finished it
         except BaseException:
             self._release()
             raise
@@ -78,43 +72,15 @@ class Target:
         if not self.overwrite:
             raise OutputError("exists already", path=path, remedy="-y replaces it")
 
-    def _reserve(self) -> int:
-        """Create and lock the folder; its descriptor is the lock."""
-        lock = self.folder / "lock"
-        while True:
-            with suppress(FileExistsError):
-                self.folder.mkdir()
-            if self.folder.is_symlink():
-                raise OutputError(f"{self.folder.name}, where it would be made, is a link", path=self.path)
-            try:
-                descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-            except FileNotFoundError:  # the run before us is tidying up
-                continue
-            try:
-                with suppress(OSError):  # a file system without locks
-                    try:
-                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except BlockingIOError as error:
-                        raise OutputError("in use by another run", path=self.path, remedy="wait for it") from error
-                if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                    return descriptor
-            except FileNotFoundError:
-                pass
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-
     def commit(self) -> None:
         """Make `part` the final file, in one step and only after its bytes are on the disk."""
         try:
-            with self.part.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(self.part)
             if self.overwrite:
                 self.part.replace(self.path)
             else:
                 self._put_beside()
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
             self.kept = False
         except FileExistsError as error:
             raise PlaceError("appeared while it was being made", path=self.path, remedy="-y replaces it") from error
@@ -133,17 +99,13 @@ class Target:
             self.part.unlink()
 
     def _release(self) -> None:
-        """Remove what is not kept, the lock last."""
+        """Remove the files that are not kept."""
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
-        if not self.kept:
-            with suppress(OSError):
-                for entry in self.folder.iterdir():
-                    if entry.name != "lock":
-                        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-                (self.folder / "lock").unlink()
-                self.folder.rmdir()
-        os.close(self._lock)
+            for entry in () if self.kept else self._reservation.contents():
+                if not entry.is_dir():  # of a folder of pictures that has the same name
+                    entry.unlink()
+        self._reservation.release()
 
     def __enter__(self) -> Self:
         return self
@@ -152,19 +114,3 @@ class Target:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._release()
-
-
-def _folder_name(name: str) -> str:
-    folder = f".{name}{_SUFFIX}"
-    if len(os.fsencode(folder)) <= _MAX_NAME:
-        return folder
-    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{_SUFFIX}"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let a rename reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
