@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
+from vfi_cli.video.spacing import find_grid, snap_rate
 from vfi_cli.video.types import ClipInfo
 
 MAX_SIDE = 16_384
@@ -96,7 +97,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
     head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
     notes += losses(stream, stored, head.first)
     rotation, mirrored = read_turn(head.first)
-    rate, vfr = _rate(stream, head, base)
+    rate, vfr, grid = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
     stated = _stated_duration(container, stream, start)
     duration = stated or _estimated_duration(container, head, rate)
@@ -119,6 +120,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         declared=stated is not None,
         frame_count=head.count if head.complete else stream.frames or max(1, round(duration * rate)),
         vfr=vfr,
+        grid=grid,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
@@ -199,30 +201,27 @@ def _scan(container: InputContainer, stream: VideoStream, base: Fraction) -> _He
     return _Head(times, count, spans, size, complete, first)
 
 
-def snap_rate(rate: Fraction) -> Fraction:
-    """The whole or NTSC (n * 1000/1001) rate that `rate` is a rounding of, else `rate` itself."""
-    near = (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001))
-    best = min(near, key=lambda candidate: abs(candidate - rate))
-    return best if best > 0 and abs(best - rate) <= rate / 5000 else rate
-
-
-def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None]:
-    """Frames per second, and whether their spacing varies. `r_frame_rate` is a guess and never asked."""
+def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None, Fraction | None]:
+    """Frames per second, whether their spacing varies, `ClipInfo.grid`. `r_frame_rate` is a guess and never asked."""
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None
+        return snap_rate(stated or Fraction(25)), None, None
     gaps = len(head.times) - 1
     measured = gaps / span
     # Timestamps are rounded to the tick, so a steady clock may be off by one at either end and in between.
     slack = max(base * 3 / 2, 1 / measured / 50)
     steady = all(abs(time - head.times[0] - index / measured) <= slack for index, time in enumerate(head.times))
     if not steady:
-        return (measured if head.complete or stated is None else stated), True
+        mean = measured if head.complete or stated is None else stated
+        grid = find_grid(head.times, base)
+        if grid is None or grid.faults > grid.tolerated:
+            return mean, True, grid.rate if grid else None
+        return grid.rate, grid.faults > 0, grid.rate
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False
+    return snap_rate(stated if stated is not None and agrees else measured), False, None
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:

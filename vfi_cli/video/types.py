@@ -248,6 +248,7 @@ class ClipInfo:
         declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
+        grid: frames per second; but for single ones, the frames of a clip of variable rate lie on multiples of it.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
@@ -277,6 +278,7 @@ class ClipInfo:
     declared: bool
     frame_count: int
     vfr: bool | None
+    grid: Fraction | None = None
     live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
