@@ -20,7 +20,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vfi_cli"
 FLOORS = {
-    **dict.fromkeys(("timeline", "cpus", "grid", "order", "errors"), 1),
+    **dict.fromkeys(("timeline", "cadence", "pauses", "pace", "cpus", "grid", "order", "errors"), 1),
     "ops": 2,
     **dict.fromkeys(("model", "video", "scene", "measure"), 3),
     **dict.fromkeys(("engine", "weights"), 4),
@@ -69,7 +69,9 @@ def test_every_file_has_its_floor(path: Path):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if room(path) in ("timeline", "cpus", "grid", "errors")], ids=str
+    "path",
+    [path for path in FILES if room(path) in ("timeline", "cadence", "pauses", "pace", "cpus", "grid", "errors")],
+    ids=str,
 )
 def test_the_ground_floor_needs_nothing_but_python(path: Path):
     outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"vfi_cli"}

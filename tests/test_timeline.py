@@ -180,6 +180,37 @@ def test_nominal_times_still_increase_when_frames_crowd_around_one():
     assert times == sorted(set(times))
 
 
+def test_one_frame_that_is_late_stays_so_and_moves_no_other():
+    nominal = Nominal(F(30), F(1, 90_000), F(5, 1000))
+    times = [F(k, 30) + (F(1, 100) if k == 7 else F(k % 3 - 1, 500) * (k > 0)) for k in range(20)]
+    assert [nominal.time(pts) for pts in times] == [F(k, 30) + (F(1, 100) if k == 7 else 0) for k in range(20)]
+
+
+def test_a_clock_that_is_slightly_off_is_followed_within_the_jitter():
+    nominal, jitter = Nominal(F(30), F(1, 90_000), F(5, 1000)), F(5, 1000)
+    times = [k / F(299, 10) for k in range(3000)]
+    placed = [nominal.time(pts) for pts in times]
+    assert all(abs(a - b) < jitter for a, b in zip(placed, times, strict=True))
+    assert all(a < b for a, b in pairwise(placed))
+
+
+def test_frames_that_crowd_behind_one_that_was_moved_still_increase():
+    nominal = Nominal(F(30), F(1, 1000), F(5, 1000))
+    times = [F(pts, 1000) for pts in (0, 29, 30, 31, 67, 96, 97, 98, 99, 133)]
+    placed = [nominal.time(pts) for pts in times]
+    assert all(a < b for a, b in pairwise(placed))
+    assert all(abs(a - b) < F(5, 1000) for a, b in zip(placed, times, strict=True))
+
+
+@pytest.mark.parametrize("schedule", [Cfr(F(10)), Multiply(4)])
+def test_a_frame_that_stands_changes_only_at_the_end(schedule: Schedule):
+    slots = schedule.feed(F(0)) + schedule.feed(F(2), still=F(16, 10))
+    changing = [slot for slot in slots if isinstance(slot.action, Between)]
+    assert [slot.pts for slot in changing] == [F(17, 10), F(18, 10), F(19, 10)]
+    assert [slot.action for slot in changing] == [Between(0, 1, F(k, 4)) for k in (1, 2, 3)]
+    assert {slot.action for slot in slots if slot.pts <= F(16, 10)} == {Copy(0)}
+
+
 @pytest.mark.parametrize("rate, tick", [(None, F(1, 1000)), (F(500), F(1, 1000))])
 def test_times_are_kept_where_the_tick_says_nothing_about_the_rate(rate, tick):
     nominal = Nominal(rate, tick)

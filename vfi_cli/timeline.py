@@ -28,6 +28,7 @@ MAX_TERM = 2**31 - 1  # of a rate as a fraction: containers and codecs hold no m
 MAX_MULTIPLE = 64
 # One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
 MAX_SLOTS_PER_GAP = 72_000
+MAX_JITTER = Fraction(5, 1000)  # seconds
 MAX_GAP = 86_400  # seconds; no container holds the years of a broken timestamp
 
 
@@ -81,19 +82,19 @@ class Cfr:
         self._index = -1  # newest source frame
         self._start = self._last = Fraction(0)
 
-    def feed(self, time: Fraction) -> list[Slot]:
-        """The slots up to and including `time`, the time of the next source frame. Times must increase."""
+    def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
+        """The slots up to and including `time`, the time of the next source frame. Times must increase.
+
+        still: seconds that the source frame before it stands before it starts to change.
+        """
         self._index += 1
         if self._index == 0:
             self._start = self._last = time
             return self._until(self._last, inclusive=True, action=lambda _: Copy(0))
-        left, right, begin, gap = self._index - 1, self._index, self._last, _gap(self._last, time)
+        left, right, begin = self._index - 1, self._index, self._last
+        _check_leap(begin, time)
         self._last = time
-
-        def action(pts: Fraction) -> Action:
-            return Copy(right) if pts == time else Between(left, right, (pts - begin) / gap)
-
-        return self._until(time, inclusive=True, action=action)
+        return self._until(time, inclusive=True, action=lambda pts: _between(pts, left, begin + still, right, time))
 
     def finish(self, duration: Fraction) -> list[Slot]:
         """The slots after the last source frame, which lasts `duration` seconds."""
@@ -124,15 +125,21 @@ class Multiply:
         self._index = -1
         self._last = Fraction(0)
 
-    def feed(self, time: Fraction) -> list[Slot]:
-        """The slots from the previous source frame up to, but not including, `time`. Times must increase."""
+    def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
+        """The slots from the previous source frame up to, but not including, `time`. Times must increase.
+
+        still: seconds that the previous source frame stands before it starts to change: its own slot lasts so much
+            longer.
+        """
         self._index += 1
         begin, self._last = self._last, time
         if self._index == 0:
             return []
-        left, right, step = self._index - 1, self._index, _gap(begin, time) / self._n
-        between = [Slot(begin + k * step, step, Between(left, right, Fraction(k, self._n))) for k in range(1, self._n)]
-        return [Slot(begin, step, Copy(left)), *between]
+        _check_leap(begin, time)
+        left, right, moving = self._index - 1, self._index, begin + still
+        step = (time - moving) / self._n
+        between = [Slot(moving + k * step, step, Between(left, right, Fraction(k, self._n))) for k in range(1, self._n)]
+        return [Slot(begin, still + step, Copy(left)), *between]
 
     def finish(self, duration: Fraction) -> list[Slot]:
         """The slots of the last source frame, which lasts `duration` seconds."""
@@ -147,7 +154,7 @@ Schedule = Cfr | Multiply
 
 
 def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: Fraction) -> list[Slot]:
-    """The same slots, as if source frame `left`, at `begin`, had `right`, at `end`, for its neighbour.
+    """The same slots, as if source frame `left` changed into `right` from `begin` to `end`, and stood before that.
 
     What lies between them in the source is passed over:
 
@@ -155,47 +162,50 @@ def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: F
         slots   C(0) B  C(1) B  C(2) B  C(3)
         across  C(0) B  B    B  B    B  C(3)      B between a and b: 1/6, 1/3, 1/2, ..
     """
-    gap = _gap(begin, end)
+    _check_leap(begin, end)
+    return [Slot(slot.pts, slot.duration, _between(slot.pts, left, begin, right, end)) for slot in slots]
 
-    def action(pts: Fraction) -> Action:
-        if pts == begin:
-            return Copy(left)
-        return Copy(right) if pts == end else Between(left, right, (pts - begin) / gap)
 
-    return [Slot(slot.pts, slot.duration, action(slot.pts)) for slot in slots]
+def jitter_of(interval: Fraction) -> Fraction:
+    """Seconds by which a frame of a clock with that `interval` may be early or late and still mean its tick."""
+    return min(MAX_JITTER, interval / 5)
 
 
 class Nominal:
-    """Undoes the rounding of timestamps to the container's tick (1 ms in Matroska).
+    """Undoes the rounding of timestamps to the container's tick (1 ms in Matroska), and the jitter of clocks.
 
     24 fps in a 1 ms container reads 0.000, 0.042, 0.083 .., so hardly a slot of a 48 fps output would fall on
-    a source frame and nearly all would be generated. A time less than one tick away from a whole number of
-    frames of the nominal `rate` is taken to mean that number; any other time is kept and starts the count
-    anew. No frame moves by a whole tick and increasing times stay increasing.
+    a source frame and nearly all would be generated. A time less than a tick, or `jitter`, away from a whole number
+    of frames of the nominal `rate` is taken to mean that number: counted from the first frame, or else from the last
+    one that was off. Any other time is kept. No frame moves farther and increasing times stay increasing.
     """
 
-    def __init__(self, rate: Fraction | None, tick: Fraction) -> None:
-        # Where frames are only a few ticks apart, a coincidence proves nothing.
-        self._rate = rate if rate and 4 * tick * rate <= 1 else None
+    def __init__(self, rate: Fraction | None, tick: Fraction, jitter: Fraction = Fraction(0)) -> None:
         self._tick = tick
-        self._anchor: Fraction | None = None
+        self._slack = max(tick, jitter)
+        # Where frames are only a few ticks apart, a coincidence proves nothing.
+        self._rate = rate if rate and 4 * self._slack * rate <= 1 else None
+        self._anchors: list[Fraction] = []  # the first frame, the last one that was off
         self._last = Fraction(0)
 
     def time(self, pts: Fraction) -> Fraction:
         """The time that `pts` stands for."""
         if self._rate is None:
             return pts
-        if self._anchor is not None:
-            nominal = self._anchor + round((pts - self._anchor) * self._rate) / self._rate
-            if abs(nominal - pts) < self._tick and nominal > self._last:
+        for anchor in self._anchors:
+            nominal = anchor + round((pts - anchor) * self._rate) / self._rate
+            if abs(nominal - pts) < self._slack and nominal > self._last:
                 self._last = nominal
                 return nominal
-        self._anchor = self._last = pts
+        if self._anchors:
+            pts = max(pts, self._last + self._tick)  # the frame before it may have been moved behind it
+        self._anchors = [*self._anchors[:1], pts]
+        self._last = pts
         return pts
 
     def duration(self, duration: Fraction) -> Fraction:
         """The duration that `duration` stands for."""
-        if self._rate is not None and abs(duration - 1 / self._rate) < self._tick:
+        if self._rate is not None and abs(duration - 1 / self._rate) < self._slack:
             return 1 / self._rate
         return duration
 
@@ -261,7 +271,13 @@ def _ntsc(text: str) -> Fraction | None:
     return exact if abs(exact - Fraction(text)) <= Fraction(1, 2 * 10**digits) else None
 
 
-def _gap(begin: Fraction, end: Fraction) -> Fraction:
+def _between(pts: Fraction, left: int, begin: Fraction, right: int, end: Fraction) -> Action:
+    if pts <= begin:
+        return Copy(left)
+    return Copy(right) if pts == end else Between(left, right, (pts - begin) / (end - begin))
+
+
+def _check_leap(begin: Fraction, end: Fraction) -> None:
     if end <= begin:
         raise ValueError(f"source times must increase, got {float(end)} s after {float(begin)} s")
     if end - begin > MAX_GAP:
@@ -269,7 +285,6 @@ def _gap(begin: Fraction, end: Fraction) -> Fraction:
             f"the timestamps leap by {float(end - begin):.0f} s, more than {MAX_GAP}",
             remedy="cut the gap out with --ss and --to",
         )
-    return end - begin
 
 
 def _check_gap(slots: int) -> None:

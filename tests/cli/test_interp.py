@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -94,6 +95,18 @@ def test_repeats_are_replaced_on_request_and_counted(monkeypatch, capsys, tmp_pa
 def test_options_about_repeats_that_make_no_sense_are_exit_code_2(monkeypatch, capsys, clip: Path, options: str):
     code, _, err = run(monkeypatch, capsys, "interp", str(clip), *options.split())
     assert code == 2 and "--dedup" in err
+
+
+def test_pauses_are_counted_and_their_limit_can_be_set(monkeypatch, capsys, tmp_path: Path):
+    times = [Fraction(k, 10) for k in (0, 1, 2, 3, 13, 14)]
+    clip = make_clip(tmp_path / "in.mkv", 6, times=times, time_base=Fraction(1, 1000))
+    arguments = ["interp", str(clip), "-o", str(tmp_path / "out.mp4"), "-y", "--json", "--fps", "20"]
+    _, out, err = run(monkeypatch, capsys, *arguments)
+    assert json.loads(out)["pauses"] == 1 and "1 pause held" in err
+    _, out, err = run(monkeypatch, capsys, *arguments, "--max-gap", "0")
+    assert json.loads(out)["pauses"] == 0 and "held" not in err
+    code, _, err = run(monkeypatch, capsys, *arguments, "--max-gap", "-1")
+    assert code == 2 and "--max-gap" in err
 
 
 def test_everything_beside_the_picture_can_be_left_out(monkeypatch, capsys, tmp_path: Path):

@@ -90,6 +90,42 @@ def test_uneven_source_times_stay_and_the_new_frames_lie_half_way(tmp_path: Path
     assert written[1:9:2] == [F(1, 20), F(1, 4), F(9, 20), F(4, 5)]
 
 
+def test_a_frame_that_is_missing_costs_one_gap_and_not_all_copies(tmp_path: Path):
+    blend = Blend()
+    times = [F(k, 30) for k in range(29) if k != 14]
+    clip = make_clip(tmp_path / "in.mkv", 28, rate=30, times=times, time_base=F(1, 1000))
+    summary = do(clip, tmp_path / "out.mkv", blend, fps="60")
+    assert (summary.frames_out, summary.generated, summary.pauses) == (58, 29, 0)
+    assert blend.asked.count([0.5]) == 26 and blend.asked.count([0.25, 0.5, 0.75]) == 1
+
+
+@pytest.mark.parametrize(
+    "options, generated", [({"fps": "20"}, 20), ({"fps": "20", "max_gap": F(0)}, 60), ({"multi": 2}, 20)]
+)
+def test_a_pause_is_held_until_one_usual_gap_before_its_end(tmp_path: Path, options, generated: int):
+    times = [F(k, 10) for k in (*range(11), *range(31, 41))]
+    clip = make_clip(tmp_path / "in.mkv", 21, times=times, time_base=F(1, 1000))
+    summary = do(clip, tmp_path / "out.mkv", **options)
+    assert summary.generated == generated
+    assert summary.pauses == (0 if "max_gap" in options else 1)
+    assert summary.duration_out == summary.duration_in
+    written = video_times(summary.target)
+    if "multi" in options:
+        assert written[20:24] == [F(1), F(61, 20), F(31, 10), F(63, 20)]
+    else:
+        assert written == [F(k, 20) for k in range(len(written))]
+
+
+def test_film_with_repeat_flags_becomes_steady(tmp_path: Path):
+    """Pictures of 50 and 33 ms, as of a DVD."""
+    times = [F(1001 * (5 * (k // 2) + 3 * (k % 2)), 60000) for k in range(20)]
+    clip = make_clip(tmp_path / "in.mkv", 20, times=times, time_base=F(1, 1000))
+    blend = Blend()
+    summary = do(clip, tmp_path / "out.mp4", blend, fps="59.94")
+    assert {round(t, 6) for asked in blend.asked for t in asked} == {0.2, 0.4, 0.6, 0.8}
+    assert summary.duration_out >= times[-1]
+
+
 @pytest.mark.parametrize("options", [{"fps": "10"}, {"multi": 2}, {"fps": "25"}, {"slowmo": 3}])
 def test_repeats_are_replaced_on_the_same_timeline_with_the_same_sound(tmp_path: Path, options):
     clip = make_clip(tmp_path / "in.mp4", 12, audio="aac", shown=[0, 0, 0, 1, 1, 2, 3, 3, 3, 4, 4, 4])
@@ -166,7 +202,7 @@ def test_each_kind_of_what_is_beside_the_picture_can_be_left_out(tmp_path: Path,
 
 def test_sound_that_the_container_refuses_fails_before_the_model_is_asked(tmp_path: Path):
     clip, blend = make_clip(tmp_path / "in.mkv", 10, audio="pcm_s16le"), Blend()
-    with pytest.raises(OutputError, match="mp4 cannot hold the audio codec pcm_s16le"):
+    with pytest.raises(OutputError, match=r"pcm_s16le in mp4 .*-c:a aac"):
         do(clip, None, blend)
     assert blend.prepared == 0
     assert_clean(tmp_path, clip)
@@ -257,7 +293,7 @@ def test_a_failure_of_the_model_leaves_the_old_file_and_nothing_else(clip: Path,
 
 @pytest.mark.parametrize(
     ("part", "method"),
-    [(Encoder, "write"), (Encoder, "close"), (Muxer, "write"), (Muxer, "close"), (Muxer, "verify")],
+    [(Encoder, "write"), (Encoder, "close"), (Muxer, "write"), (Muxer, "close")],
 )
 def test_a_failure_of_the_encoder_or_the_muxer_is_the_one_shown(
     clip: Path, tmp_path: Path, monkeypatch, part: type, method: str

@@ -9,11 +9,15 @@ import pytest
 import torch
 
 from tests.blend import Blend
+from vfi_cli.cadence import Cadence
 from vfi_cli.errors import ModelError
+from vfi_cli.jobs.clock import Clock
 from vfi_cli.jobs.duplicates import Repeat
 from vfi_cli.jobs.weave import MAX_TIMES_PER_CALL, CutMode, Weaver
+from vfi_cli.pace import Pace
+from vfi_cli.pauses import Pauses
 from vfi_cli.scene import SceneDetector
-from vfi_cli.timeline import Cfr, Multiply, Schedule
+from vfi_cli.timeline import Cfr, Multiply, Nominal, Schedule
 from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
 
 F = Fraction
@@ -30,21 +34,16 @@ def frame(index: int, fps: int = 10, *, level: int | None = None, noise: int | N
     return VideoFrame((luma, *chroma), YUV420, ColorSpec("bt709"), F(index, fps), F(1, fps))
 
 
-class AsIs:
+def as_is() -> Clock:
     """A clock that changes nothing."""
-
-    def time(self, pts: Fraction) -> Fraction:
-        return pts
-
-    def duration(self, duration: Fraction) -> Fraction:
-        return duration
+    return Clock(Nominal(None, F(0)), Pace(Pauses(F(0))))
 
 
 def weave(
     frames: Sequence[VideoFrame | Repeat], schedule: Schedule, weaver: Weaver | None = None
 ) -> tuple[list[VideoFrame], Weaver]:
     weaver = weaver or Weaver(Blend(), YUV420)
-    return list(weaver.weave(frames, schedule, AsIs())), weaver
+    return list(weaver.weave(frames, schedule, as_is())), weaver
 
 
 def luma(frames: list[VideoFrame]) -> list[int]:
@@ -176,3 +175,26 @@ def test_one_frame_is_held_for_its_duration():
 
 def test_no_frames_give_none():
     assert weave([], Multiply(2))[0] == []
+
+
+def test_pictures_of_a_cadence_lie_evenly_between_the_frames_that_show_them():
+    """24 pictures a second, shown for 2 and 3 frames of 60, gain 10 codes each."""
+    source: list[VideoFrame | Repeat] = []
+    for k in range(36):
+        shows = 2 * (k // 5) + (k % 5 >= 2)
+        first = k % 5 in (0, 2)
+        source.append(frame(k, 60, level=20 + 10 * shows) if first else Repeat(F(k, 60), F(1, 60)))
+    clock = Clock(Nominal(None, F(0)), Pace(Pauses(), Cadence(F(1, 90_000)), move_slots=False))
+    weaver = Weaver(Blend(), YUV420)
+    made = list(weaver.weave(source, Cfr(F(60)), clock))
+    assert [picture.pts for picture in made] == [F(k, 60) for k in range(36)]
+    assert luma(made) == [20 + 4 * k for k in range(36)]
+
+
+def test_a_pause_is_filled_with_the_picture_before_it():
+    source = [frame(k, level=20 + 10 * k) for k in range(4)]
+    source += [replace(frame(k, level=20 + 10 * k), pts=F(2) + F(k, 10)) for k in (4, 5)]
+    weaver = Weaver(Blend(), YUV420)
+    made = list(weaver.weave(source, Cfr(F(20)), Clock(Nominal(None, F(0)), Pace(Pauses()))))
+    assert luma(made)[6:50] == [50] * 41 + [55, 60, 65]
+    assert weaver.tally.pauses == 1

@@ -84,7 +84,7 @@ def test_remedies_are_those_that_work(tmp_path: Path):
     clip = probe(make_beeps(tmp_path / "a.wmv", "wmav2", (0.1,), seconds=0.5))
     with pytest.raises(OutputError, match="mp4 does not hold wmav2") as caught:
         refuse_silence(plan_streams(clip, "mp4", wanted=KINDS), clip, tmp_path / "o.mp4")
-    assert caught.value.remedy == "write .mkv, or convert it with -c:a aac, or drop the sound with -an"
+    assert caught.value.remedy == "write a .mkv file, convert it with -c:a aac, or drop the sound with -an"
 
 
 def with_late_track(path: Path, codec: str, begin: int) -> Path:

@@ -12,7 +12,7 @@ from tests.media import make_clip, truncated
 from tests.streams import COVER
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.decode import decode
-from vfi_cli.video.probe import probe, snap_rate
+from vfi_cli.video.probe import probe
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +208,6 @@ def test_the_rate_is_exact_in_any_container(tmp_path, rate, container):
 def test_the_rate_of_a_raw_stream_is_not_the_default_of_its_reader(tmp_path):
     info = probe(make_clip(tmp_path / "a.h264", 12, rate=10, format="h264"))
     assert info.average_rate == 10
-
-
-def test_snapping_finds_ntsc_rates_and_leaves_others_alone():
-    assert snap_rate(Fraction("23.976")) == Fraction(24000, 1001)
-    assert snap_rate(Fraction("59.94")) == Fraction(60000, 1001)
-    assert snap_rate(Fraction("24.0001")) == 24
-    assert snap_rate(Fraction("12.5")) == Fraction(25, 2)
-    assert snap_rate(Fraction("4.2")) == Fraction("4.2")
 
 
 def test_uneven_spacing_is_seen_and_the_mean_rate_is_true(tmp_path):

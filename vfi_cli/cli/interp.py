@@ -71,11 +71,12 @@ def describe(summary: Summary) -> Iterator[str]:
     s = summary
     kept = f"; {s.kept} from an interrupted run" if s.kept else ""
     replaced = f"; {s.replaced} repeats replaced" if s.replaced else ""
+    pauses = f"; {s.pauses} pause{'s' * (s.pauses > 1)} held" if s.pauses else ""
     damaged = f"; {s.damaged} DAMAGED in the input" if s.damaged else ""
     rates = ", ".join(f"{stage.name} {stage.rate:.1f} fps" for stage in s.stages)
     shares = ", ".join(f"{share:.0%}" for share in s.route_shares)
     yield f"{s.target}"
-    made = f"{s.generated} generated, {s.copied} copied{kept}{replaced}{damaged}"
+    made = f"{s.generated} generated, {s.copied} copied{kept}{replaced}{pauses}{damaged}"
     yield f"  frames    {s.frames_in} in, {s.frames_out} out: {made}"
     yield f"  cuts      {s.cuts}"
     for repair in s.repairs:

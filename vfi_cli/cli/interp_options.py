@@ -80,6 +80,15 @@ class InterpOptions:
         int | None,
         typer.Option("--dedup-max-span", metavar="N", help="Longest span, in frames, to fill.", show_default="6"),
     ] = None
+    max_gap: Annotated[
+        str | None,
+        typer.Option(
+            "--max-gap",
+            metavar="TIME",
+            help="A longer gap between frames is a pause: held, not filled; 0: none is.",
+            show_default="6 usual gaps",
+        ),
+    ] = None
     mask: Annotated[
         Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
     ] = None
@@ -166,6 +175,7 @@ class InterpOptions:
             scene_threshold=threshold,
             cut_mode=self.scene_mode.value,
             dedup=dedup,
+            max_gap=parse_time(self.max_gap, "--max-gap") if self.max_gap is not None else None,
             mask=self.mask,
             deinterlace=self.deinterlace,
             progressive=self.progressive,

@@ -3,8 +3,8 @@
     decode --[queue]--> schedule, scene cuts, interpolator --[queue]--> encode
 
 Each stage has a thread, the middle one that of the caller. Frames stream through: at any time there are at most a
-queue of decoded and a queue of finished frames, the pair at work, and what the codecs keep for themselves, however
-long the clip is.
+queue of decoded and a queue of finished frames, the pair at work, where their spacing varies some frames ahead (see
+`cadence`), and what the codecs keep for themselves, however long the clip is.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def run(
         copied=tally.copied,
         kept=tally.kept,
         replaced=tally.replaced,
+        pauses=tally.pauses,
         cuts=tally.cuts,
         damaged=work.damaged,
         repairs=(*settled.clip.offsets.notes, *work.repairs),

@@ -9,12 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from vfi_cli.cadence import Cadence
 from vfi_cli.errors import UsageError
+from vfi_cli.jobs.clock import Clock
 from vfi_cli.jobs.duplicates import Deduplication
 from vfi_cli.jobs.still import Mask, read_mask
 from vfi_cli.model.config import Routing, check_routing
+from vfi_cli.pace import Pace
+from vfi_cli.pauses import Pauses
 from vfi_cli.scene import DEFAULT_THRESHOLD
-from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, parse_rate
+from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, jitter_of, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.forms import PIPE
 from vfi_cli.video.output import EncodePlan, plan_encode
@@ -48,6 +52,7 @@ class InterpJob:
         scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
         cut_mode: what stands between two scenes, see `jobs.weave.Weaver`.
         dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
+        max_gap: seconds; a longer gap between frames is a pause, see `pauses.Pauses`; None: much longer than usual.
         mask: a picture of the size of the clip, white where it stays put whatever moves.
         deinterlace: make whole pictures out of fields, where there are any.
         progressive: read what is marked as fields as whole pictures; excludes `deinterlace`.
@@ -77,6 +82,7 @@ class InterpJob:
     scene_threshold: float | None = DEFAULT_THRESHOLD
     cut_mode: CutMode = "nearest"
     dedup: Deduplication | None = None
+    max_gap: Fraction | None = None
     mask: Path | None = None
     deinterlace: bool = False
     progressive: bool = False
@@ -111,6 +117,7 @@ class InterpJob:
             raise UsageError("the end of the part to use does not lie after its start")
         if self.sound is not None and not self.audio:
             raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
+        Pauses(self.max_gap)
         check_routing(self.routing)
 
 
@@ -168,21 +175,12 @@ class Plan:
 
     def clock(self) -> Clock:
         """A fresh clock."""
-        return Clock(self.clip, self.stretch)
-
-
-class Clock:
-    """Turns the times of decoded frames into those of the schedule: unrounded, and stretched in slow motion."""
-
-    def __init__(self, clip: ClipInfo, stretch: int) -> None:
-        self._nominal = Nominal(None if clip.vfr else clip.average_rate, clip.time_base)
-        self._stretch = stretch
-
-    def time(self, pts: Fraction) -> Fraction:
-        return self._stretch * self._nominal.time(pts)
-
-    def duration(self, duration: Fraction) -> Fraction:
-        return self._stretch * self._nominal.duration(duration)
+        clip, repeats = self.clip, self.job.dedup is not None
+        rate = clip.grid or (None if clip.vfr else clip.average_rate)
+        jitter = jitter_of(1 / rate) if rate and clip.vfr is not None else Fraction(0)
+        steady = clip.vfr is False and not repeats  # there is no cadence to look for
+        pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not repeats)
+        return Clock(Nominal(rate, clip.time_base, jitter), pace, self.stretch)
 
 
 def plan(job: InterpJob, multiple: int | None = None) -> Plan:

@@ -36,6 +36,7 @@ class Summary:
         copied: frames of the output that are frames of the source; `generated`: those that are not.
         kept: frames of the output that an interrupted run had finished before this one.
         replaced: repeated frames of the source that generated ones took the place of.
+        pauses: gaps between frames of the source that were held, since they are much longer than usual.
         cuts: scene cuts that would have had to be bridged.
         damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
         repairs: one sentence each for what had to be repaired.
@@ -55,6 +56,7 @@ class Summary:
     copied: int
     kept: int
     replaced: int
+    pauses: int
     cuts: int
     damaged: int
     repairs: tuple[str, ...]
@@ -86,6 +88,7 @@ class Summary:
             "copied": self.copied,
             "kept": self.kept,
             "replaced": self.replaced,
+            "pauses": self.pauses,
             "cuts": self.cuts,
             "damaged": self.damaged,
             "repairs": list(self.repairs),

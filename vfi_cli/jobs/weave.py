@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -15,12 +16,13 @@ from torch import Tensor
 from vfi_cli.engine.frames import is_finite
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.errors import ModelError
+from vfi_cli.jobs.clock import Clock
 from vfi_cli.jobs.duplicates import Repeat
 from vfi_cli.jobs.picture import to_planes, to_rgb
-from vfi_cli.jobs.plan import Clock, CutMode
+from vfi_cli.jobs.plan import CutMode
 from vfi_cli.jobs.still import Mask, Stills
 from vfi_cli.scene import SceneDetector
-from vfi_cli.timeline import Action, Between, Schedule, Slot, across
+from vfi_cli.timeline import Action, Between, Hold, Schedule, Slot, across
 from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
@@ -31,13 +33,14 @@ MAX_TIMES_PER_CALL = 8
 
 @dataclass(slots=True)
 class Tally:
-    """Frames read, repeats among them, what became of the slots, and seconds.
+    """Frames read, repeats among them, pauses before them, what became of the slots, and seconds.
 
     `copied` counts held ones too, `kept` those, copied or generated, that an earlier run has finished.
     """
 
     read: int = 0
     replaced: int = 0
+    pauses: int = 0
     copied: int = 0
     generated: int = 0
     kept: int = 0
@@ -90,29 +93,45 @@ class Weaver:
 
         Raises ModelError if the model makes a frame that is not finite.
         """
-        left: _Picture | None = None
-        waiting: list[Slot] = []  # since the last picture: a repeat is never the first frame, nor the last
-        for index, frame in enumerate(frames):
+        pictures: deque[_Picture] = deque()  # the one on screen, and those after it
+        slots: list[Slot] = []  # from the one on screen on
+        shown = Fraction(0)
+        begin: Fraction | None = None  # when the newest picture starts to change
+        for index, (frame, moment) in enumerate(clock.place(frames)):
             self.tally.read += 1
             self.tally.duration_in += frame.duration
-            time = clock.time(frame.pts)
-            slots = schedule.feed(time)
+            still = Fraction(0)
+            if moment.change is not None:
+                self.tally.pauses += 1
+                begin = moment.time - moment.change
+                still = max(still, moment.shown - moment.change - shown)
+            slots += schedule.feed(moment.shown, still)
+            shown = moment.shown
             if isinstance(frame, Repeat):
                 self.tally.replaced += 1
-                waiting += slots
-                continue
-            right = _Picture(index, time, frame, self._interpolator, self._format, self._color)
-            if left is None:
-                left = right
             else:
-                self._stills.observe(left.frame, right.frame)
-            if waiting:
-                slots = across([*waiting, *slots], left.index, left.time, right.index, right.time)
-                waiting = []
-            yield from self._fill(slots, left, right)
-            left = right
-        if left is not None:
-            yield from self._fill(schedule.finish(clock.duration(left.frame.duration)), left, left)
+                picture = _Picture(index, moment.time, frame, self._interpolator, self._format, self._color)
+                pictures.append(picture)
+                picture.begin, begin = begin, None
+            while len(pictures) > 1 and pictures[1].time <= shown:
+                slots = yield from self._pass(pictures, slots)
+        if pictures:
+            slots += schedule.finish(clock.end - shown)
+        while len(pictures) > 1:
+            slots = yield from self._pass(pictures, slots)
+        for last in pictures:
+            held = [Slot(slot.pts, slot.duration, Hold(last.index)) for slot in slots]
+            yield from self._fill(held, last, last)
+
+    def _pass(self, pictures: deque[_Picture], slots: list[Slot]) -> Generator[VideoFrame | Slot, None, list[Slot]]:
+        """Fill those of the `slots` that lie between the first two pictures, and let go of the first; the others."""
+        left = pictures.popleft()
+        right = pictures[0]
+        self._stills.observe(left.frame, right.frame)
+        between = [slot for slot in slots if slot.pts <= right.time]
+        begin = left.time if right.begin is None else max(left.time, right.begin)
+        yield from self._fill(across(between, left.index, begin, right.index, right.time), left, right)
+        return slots[len(between) :]
 
     def _fill(self, slots: Sequence[Slot], left: _Picture, right: _Picture) -> Iterator[VideoFrame | Slot]:
         self.tally.duration_out += sum(slot.duration for slot in slots)
@@ -205,6 +224,7 @@ class _Picture:
     ) -> None:
         self.index = index
         self.time = time
+        self.begin: Fraction | None = None  # the picture before it stands until then
         self.frame = frame
         self.color = color or frame.color
         self._interpolator = interpolator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +22,7 @@ from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
+from vfi_cli.video.spacing import find_grid, is_steady, snap_rate
 from vfi_cli.video.types import ClipInfo, StreamInfo
 
 MAX_SIDE = 16_384
@@ -104,7 +105,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     color = read_color(context, stored, notes, path)
     notes += losses(stream, stored, head.first)
     rotation, mirrored = read_turn(head.first)
-    rate, vfr = _rate(stream, head, base)
+    rate, vfr, grid = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
     offsets = whole.offsets(1 / rate) if whole is not None else Offsets()
     stated = _stated_duration(container, stream, start) if whole is None else None
@@ -139,6 +140,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         frame_count=count,
         vfr=vfr,
         offsets=offsets,
+        grid=grid,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
@@ -226,34 +228,24 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     return _Head(shown, count - hidden, hidden, spans, size, complete, first, encrypted)
 
 
-def snap_rate(rate: Fraction) -> Fraction:
-    """The whole or NTSC (n * 1000/1001) rate that `rate` is a rounding of, else `rate` itself."""
-    near = (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001))
-    best = min(near, key=lambda candidate: abs(candidate - rate))
-    return best if best > 0 and abs(best - rate) <= rate / 5000 else rate
-
-
-def is_steady(times: Sequence[Fraction], rate: Fraction, base: Fraction) -> bool:
-    """Whether the times, in seconds, are those of a constant rate, rounded to ticks of `base` seconds."""
-    # A steady clock may be off by one tick at either end and in between.
-    slack = max(base * 3 / 2, 1 / rate / 50)
-    return all(abs(time - times[0] - index / rate) <= slack for index, time in enumerate(times))
-
-
-def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None]:
-    """Frames per second, and whether their spacing varies. `r_frame_rate` is a guess and never asked."""
+def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None, Fraction | None]:
+    """Frames per second, whether their spacing varies, `ClipInfo.grid`. `r_frame_rate` is a guess and never asked."""
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None
+        return snap_rate(stated or Fraction(25)), None, None
     gaps = len(head.times) - 1
     measured = gaps / span
     if not is_steady(head.times, measured, base):
-        return (measured if head.complete or stated is None else stated), True
+        mean = measured if head.complete or stated is None else stated
+        grid = find_grid(head.times, base)
+        if grid is None or grid.faults > grid.tolerated:
+            return mean, True, grid.rate if grid else None
+        return grid.rate, grid.faults > 0, grid.rate
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False
+    return snap_rate(stated if stated is not None and agrees else measured), False, None
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:

@@ -30,9 +30,8 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
     if not remedies and not refused.info.codec:
         raise InputError("the codec of the sound is unknown", path=clip.path, remedy="drop the sound with -an")
     what = "the sound cannot be converted" if sound is not None else "the sound cannot be copied"
-    raise OutputError(
-        f"{what}: {refused.reason}", path=target, remedy=", or ".join([*remedies, "drop the sound with -an"])
-    )
+    remedy = ", ".join([*remedies, "or drop the sound with -an" if remedies else "drop the sound with -an"])
+    raise OutputError(f"{what}: {refused.reason}", path=target, remedy=remedy)
 
 
 def _remedies(clip: ClipInfo, container: str, sound: SoundCodec | None) -> Iterator[str]:
@@ -44,7 +43,7 @@ def _remedies(clip: ClipInfo, container: str, sound: SoundCodec | None) -> Itera
 
     takers = [suffix for suffix in _SUFFIXES if CONTAINERS[suffix] != container and works(CONTAINERS[suffix], sound)]
     if takers:
-        yield f"write {' or '.join(takers)}"
+        yield f"write a {' or '.join(takers)} file"
     usual = SoundCodec(_USUAL.get(container, "aac"))
     if usual.name != (sound and sound.name) and works(container, usual):
         yield f"convert it with -c:a {usual.name}"

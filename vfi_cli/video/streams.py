@@ -206,6 +206,8 @@ class _Trial:
         try:
             if stream.kind == "audio" and self._sound is not None:
                 return self._converted(stream, self._sound, unmarked)
+            if self._container == "mp4" and stream.codec.startswith("pcm_"):
+                return LeftOut(stream, f"hardly any player finds {stream.codec} in mp4", refused=True)
             if self._takes(stream):
                 return KeptStream(stream, unmarked=unmarked)
         except _DamagedError:
@@ -254,8 +256,6 @@ class _Trial:
 
         Raises _DamagedError if they are refused for what is in them.
         """
-        if self._container == "mp4" and stream.codec.startswith("pcm_"):
-            return False  # hardly any player knows it there
         template, packets = self._streams[stream.index], self._packets[stream.index]
         scratch = io.BytesIO()
         try:

@@ -252,6 +252,7 @@ class ClipInfo:
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if it could not be told.
         offsets: what makes one clock of those in the file; times are on that one.
+        grid: frames per second; but for single ones, the frames of a clip of variable rate lie on multiples of it.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
@@ -285,6 +286,7 @@ class ClipInfo:
     declared: bool
     frame_count: int
     vfr: bool | None
+    grid: Fraction | None = None
     offsets: Offsets = field(default_factory=Offsets)
     live: bool = False
     hdr: StaticHdr | None = None

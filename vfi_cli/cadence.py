@@ -1,0 +1,111 @@
+"""When pictures were taken, told from when they are shown. Pure arithmetic on Fractions.
+
+Film in a 60 Hz file shows its pictures for 2, 3, 2, 3 .. frames; motion that was filmed evenly would stumble:
+
+    shown   |a   |b     |c   |d     |e   |f          gaps of 2, 3, 2, 3: a period of 2
+    taken   |a    |b    |c    |d    |e    |f         what `Cadence` gives
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+LOOK_AHEAD = 12  # pictures
+_LONGEST = 12  # gaps of a period: that of 24 pictures in 50
+_FEWEST = 6  # gaps that prove a period
+_HISTORY = 2 * _LONGEST  # pictures
+_ALIKE = Fraction(1, 500)  # seconds by which equal gaps may differ
+
+
+class Cadence:
+    """Finds gaps that repeat with a period, and places their pictures evenly.
+
+    The first picture of every period stays where it is, so nothing drifts; those after it move by less than the
+    shortest gap, and by no more than half of the longest. Where there is no period, all of them stay.
+    Bounded: it looks LOOK_AHEAD pictures ahead and remembers _HISTORY.
+
+    Args:
+        tick: seconds, of the container: what rounding does to the times.
+    """
+
+    def __init__(self, tick: Fraction) -> None:
+        self._slack = max(2 * tick, _ALIKE)
+        self._times: list[Fraction] = []
+        self._next = 0  # the first picture without a place
+        self._last: Fraction | None = None  # the place of the one before it
+        self._period = self._anchor = 0  # pictures; a period of 0 is none
+        self._end = 0  # the gaps before this one repeat
+
+    def feed(self, time: Fraction) -> list[Fraction]:
+        """When the pictures were taken whose place is settled, in order. Times must increase."""
+        self._times.append(time)
+        return [self._place(None)] if len(self._times) - self._next > LOOK_AHEAD else []
+
+    def finish(self, end: Fraction) -> list[Fraction]:
+        """The same for those that are left, given the `end` of the last one."""
+        return [self._place(end) for _ in range(len(self._times) - self._next)]
+
+    def _place(self, end: Fraction | None) -> Fraction:
+        now, times = self._next, self._times
+        shown = times[now]
+        following = times[now + 1] if now + 1 < len(times) else end
+        taken = self._taken(now)
+        if (self._last is not None and taken <= self._last) or (following is not None and taken >= following):
+            taken = shown
+        self._last = taken
+        self._next += 1
+        if self._next > 2 * _HISTORY:
+            del times[:_HISTORY]
+            self._next -= _HISTORY
+            self._anchor -= _HISTORY
+            self._end -= _HISTORY
+        return taken
+
+    def _taken(self, now: int) -> Fraction:
+        gaps = len(self._times) - 1
+        while self._period and self._end < gaps and self._repeats(self._end, self._period):
+            self._end += 1
+        if not self._period or now > self._end:
+            self._period, self._anchor, self._end = self._find(now), now, gaps
+        if not self._period:
+            return self._times[now]
+        if now - self._anchor == self._period:
+            self._anchor = now
+        begin = self._times[self._anchor]
+        return begin + (now - self._anchor) * self._span(self._anchor) / self._period
+
+    def _span(self, begin: int) -> Fraction:
+        """Seconds of a period, that which begins at a picture or, if it does not end, the one before."""
+        if begin + self._period > self._end:
+            begin -= self._period
+        return self._times[begin + self._period] - self._times[begin]
+
+    def _find(self, now: int) -> int:
+        """The shortest period that all gaps from picture `now` on have, as far as they are known; 0: none."""
+        gaps = len(self._times) - 1
+        for period in range(2, _LONGEST + 1):
+            begin = gaps
+            while begin - period > 0 and self._repeats(begin - 1, period):
+                begin -= 1
+            begin -= period  # the first gap of those that repeat
+            if begin <= now and gaps - begin >= max(2 * period, _FEWEST):
+                return period if self._is_uneven(gaps - period, now, period) else 0
+        return 0
+
+    def _is_uneven(self, last: int, now: int, period: int) -> bool:
+        """Whether a period has gaps of different length, and is even enough for its pictures to be moved."""
+        gaps = [self._gap(last + k) for k in range(period)]
+        first = (now - last) % period  # that of picture `now`
+        gaps = gaps[first:] + gaps[:first]
+        mean = sum(gaps) / period
+        moves = [abs(k * mean - sum(gaps[:k])) for k in range(period)]
+        shortest, longest = min(gaps), max(gaps)
+        if longest - shortest <= 2 * self._slack or shortest <= 2 * self._slack:
+            return False
+        return max(moves) < shortest - self._slack and 2 * max(moves) <= longest
+
+    def _gap(self, index: int) -> Fraction:
+        return self._times[index + 1] - self._times[index]
+
+    def _repeats(self, index: int, period: int) -> bool:
+        return abs(self._gap(index) - self._gap(index - period)) <= self._slack

@@ -1,0 +1,71 @@
+"""Where the frames of a source sit in time, once pauses and cadence are understood."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vfi_cli.cadence import Cadence
+from vfi_cli.pauses import Pauses
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The times of one source frame, in seconds.
+
+    Args:
+        shown: the slots of the output are counted by this one.
+        time: when the picture was taken. That of a repeat means nothing.
+        change: a pause comes before it: the picture before it stands, and changes in the last so many seconds only.
+    """
+
+    shown: Fraction
+    time: Fraction
+    change: Fraction | None = None
+
+
+class Pace:
+    """Is fed the times of the source frames one by one, and answers with the moments that became known, in order.
+
+    Args:
+        pauses: finds them.
+        cadence: finds the even times of pictures; None: they were taken when they are shown, and all is known at once.
+        move_slots: the slots of the output move with the pictures, too.
+    """
+
+    def __init__(self, pauses: Pauses, cadence: Cadence | None = None, *, move_slots: bool = True) -> None:
+        self._pauses, self._cadence = pauses, cadence
+        self._move_slots = move_slots
+        self._waiting: deque[tuple[Fraction, bool]] = deque()
+        self._newest: Fraction | None = None
+        self._shown: Fraction | None = None  # of the frame that was answered last
+
+    def feed(self, time: Fraction, *, repeat: bool = False) -> list[Moment]:
+        """`time` is that of the next frame, times must increase; a `repeat` shows the picture before it once more."""
+        if self._newest is not None:
+            self._pauses.learn(time - self._newest)
+        self._newest = time
+        self._waiting.append((time, repeat))
+        if repeat:
+            return []
+        return self._settle([time] if self._cadence is None else self._cadence.feed(time))
+
+    def finish(self, end: Fraction) -> list[Moment]:
+        """The moments that are left, given the `end` of the last frame, which is no repeat."""
+        return self._settle([] if self._cadence is None else self._cadence.finish(end))
+
+    def _settle(self, pictures: list[Fraction]) -> list[Moment]:
+        moments = []
+        for taken in pictures:
+            repeat = True
+            while repeat:
+                time, repeat = self._waiting.popleft()
+                moments.append(self._moment(time, time if repeat else taken))
+        return moments
+
+    def _moment(self, time: Fraction, taken: Fraction) -> Moment:
+        gap = time - self._shown if self._shown is not None else Fraction(0)
+        change = self._pauses.change(gap) if gap else gap
+        self._shown = time
+        return Moment(taken if self._move_slots else time, taken, change if change < gap else None)
