@@ -80,7 +80,8 @@ class Offsets:
         """What the user should know."""
         if not self.count:
             return ()
-        return (f"the clock of the file leaps {self.count} times: the parts follow each other, with their sound",)
+        leaps = "1 discontinuity" if self.count == 1 else f"{self.count} discontinuities"
+        return (f"{leaps} in the timestamps: the parts are shown one after the other, with their sound",)
 
     def seek(self, container: InputContainer, time: Fraction) -> None:
         """Move `container` to a key frame that is shown at or before `time`, in seconds on the corrected clock."""
@@ -179,8 +180,10 @@ class _Watch:
         item = (packet.dts, shown, packet.duration or 0, position)
         if self._suspect is not None:
             suspect, self._suspect = self._suspect, None
-            # One packet with a wrong time is no leap: the next one tells.
-            if self._is_off(item) and suspect[0] <= item[0] < suspect[0] + self._leap:
+            # One packet with a wrong time is no leap. The next one tells: it follows that packet, or the one before.
+            assert self._last is not None
+            apart = abs(item[0] - suspect[0] - suspect[2]), abs(item[0] - self._last - 2 * self._span)
+            if apart[0] < apart[1]:
                 self._accept(suspect, leap=True)
         if self._is_off(item):
             self._suspect = item
@@ -250,17 +253,18 @@ class Scan:
         changes = {watch.index: [Change(0, Fraction(0))] for watch in (self._picture, *self._sounds)}
         others = [Change(0, Fraction(0))]
         matched: list[_Event] = []
+        taken = {sound.index: -1 for sound in self._sounds}  # position of the last event that belongs to a leap
         offset = Fraction(0)
         for leap in self._leaps:
-            partners = {sound.index: _partner(leap, sound) for sound in self._sounds}
+            partners = {sound.index: _partner(leap, sound, taken[sound.index]) for sound in self._sounds}
             offset = self._next_offset(leap, [event for event in partners.values() if event], offset, interval)
             changes[self._picture.index].append(Change(leap.position, offset))
             positions = [leap.position]
             for index, event in partners.items():
                 position = leap.position
                 if event is not None:
+                    taken[index] = position = event.position
                     matched.append(event)
-                    position = event.position
                     changes[index][-1] = replace(changes[index][-1], until=event.start + offset)
                 changes[index].append(Change(position, offset))
                 positions.append(position)
@@ -299,9 +303,9 @@ class Scan:
         return self._picture.end * self._picture.base + (changes[-1].offset if changes else 0)
 
 
-def _partner(leap: _Event, sound: _Watch) -> _Event | None:
-    """The event of `sound` that belongs to a `leap` of the picture."""
-    near = [event for event in sound.events if abs(event.start - leap.start) <= _NEAR]
+def _partner(leap: _Event, sound: _Watch, after: int = -1) -> _Event | None:
+    """The event of `sound` that belongs to a `leap` of the picture; it lies `after` that byte position."""
+    near = [event for event in sound.events if event.position > after and abs(event.start - leap.start) <= _NEAR]
     leaps = [event for event in near if event.leap and abs(event.step - leap.step) <= _NEAR]
     if leaps:
         return min(leaps, key=lambda event: abs(event.position - leap.position))

@@ -186,7 +186,7 @@ class StreamCopy:
         left_out = self._corrector.dropped + self._clock.repeats
         if not left_out:
             return []
-        return [f"{left_out} packets of sound were left out: they repeat others, or lie where another part begins"]
+        return [f"packets of sound that repeat others, or overlap the next part, and were left out: {left_out}"]
 
     def close(self) -> None:
         """Release the file."""
