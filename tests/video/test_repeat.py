@@ -11,10 +11,13 @@ import av
 import numpy as np
 import pytest
 
+from tests.media import make_clip
 from vfi_cli.video import repeat
 from vfi_cli.video.codecs import encoder_options
+from vfi_cli.video.hdr import joined
 from vfi_cli.video.join import rehearse
-from vfi_cli.video.output import EncodePlan
+from vfi_cli.video.output import EncodePlan, plan_encode
+from vfi_cli.video.probe import probe
 from vfi_cli.video.segments import SegmentWriter
 from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
 
@@ -54,7 +57,7 @@ def encoded(folder: Path, codec: str, pix_fmt: str, size: tuple[int, int], frame
     """The packets of three pieces."""
     folder.mkdir()
     format = PlaneFormat.named(pix_fmt)
-    options = encoder_options(codec, format, None, None)
+    options = joined(encoder_options(codec, format, None, None), repeat.repeatable(codec, size[0]))
     container = "mov" if codec == "prores_ks" else "matroska"
     plan = EncodePlan(folder / "out", container, codec, options, *size, format, COLOR, RATE, 1 / RATE)
     extradata = rehearse(folder / "part", plan, None)
@@ -79,6 +82,20 @@ def test_x264_repeats_itself_where_a_row_is_no_multiple_of_eight_macroblocks(tmp
     assert runs[0] == runs[1] == runs[2]
 
 
+def test_x265_repeats_itself_in_pictures_of_one_block(tmp_path, fill_memory):
+    runs = []
+    for byte in (1, 38, 75, 112):
+        fill_memory(byte)
+        runs.append(encoded(tmp_path / str(byte), "libx265", "yuv420p", (64, 64), 30))
+    assert all(run == runs[0] for run in runs)
+
+
+def test_what_the_user_asks_for_wins(tmp_path):
+    clip = probe(make_clip(tmp_path / "in.mp4", 2, height=64))
+    plan = plan_encode(clip, tmp_path / "out.mp4", codec="libx265", options={"x265-params": "ctu=16"})
+    assert plan.options["x265-params"] == "log-level=error:ctu=32:ctu=16"  # the last one counts
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(320, 180), (322, 182), (640, 360), (854, 480), (1280, 720)], ids=str)
 @pytest.mark.parametrize(
@@ -100,12 +117,12 @@ def test_every_encoder_repeats_itself(tmp_path, fill_memory, codec, pix_fmt, siz
 
 
 @pytest.mark.parametrize(("flags", "options"), [("avx2 avx512f avx512vl", {"x264-params": "asm=avx2"}), ("avx2", {})])
-def test_only_x264_on_a_cpu_with_avx_512_needs_an_option(tmp_path, monkeypatch, flags, options):
+def test_x264_on_a_cpu_with_avx_512_and_nothing_else_needs_an_option(tmp_path, monkeypatch, flags, options):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags} sse\n")
     monkeypatch.setattr(repeat, "_CPU", tmp_path / "cpuinfo")
     repeat._has_avx512.cache_clear()
     try:
-        assert repeat.repeatable("libx264") == repeat.repeatable("libx264rgb") == options
-        assert repeat.repeatable("libx265") == {}
+        assert repeat.repeatable("libx264", 320) == repeat.repeatable("libx264rgb", 320) == options
+        assert repeat.repeatable("libx265", 320) == {}
     finally:
         repeat._has_avx512.cache_clear()

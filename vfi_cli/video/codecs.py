@@ -9,7 +9,6 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from vfi_cli.errors import UsageError
-from vfi_cli.video.repeat import repeatable
 from vfi_cli.video.types import Kind, PlaneFormat, every_format
 
 
@@ -196,7 +195,7 @@ def _losses(encoder: av.Codec, source: PlaneFormat, chosen: PlaneFormat) -> Iter
 def encoder_options(name: str, format: PlaneFormat, crf: float | None, preset: str | None) -> dict[str, str]:
     """Quality and speed in the words of encoder `name`, with its defaults for what is None. Else UsageError."""
     encoder = _ENCODERS.get(name, _Encoder())
-    options = {**encoder.options, **repeatable(name)}
+    options = dict(encoder.options)
     if name == "libvpx-vp9" and format.alpha:
         options["auto-alt-ref"] = "0"  # it refuses alpha otherwise
     if name == "prores_ks":

@@ -13,6 +13,7 @@ from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, t
 from vfi_cli.video.forms import find_form
 from vfi_cli.video.hdr import joined
 from vfi_cli.video.labels import Labels, plan_labels
+from vfi_cli.video.repeat import repeatable
 from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
 
 CONTAINERS = {
@@ -128,12 +129,13 @@ def plan_encode(
     else:
         offset = None if start else info.start * stretch - origin
         time_base = _grid_tick(fps, offset)
+    settings = encoder_options(encoder.name, format, crf, preset)
     labels = plan_labels(info, container, rate=rate, origin=origin, stretch=stretch, start=start, stop=stop)
     return EncodePlan(
         target=target,
         container=container,
         codec=encoder.name,
-        options=joined(encoder_options(encoder.name, format, crf, preset), mastering or {}, options or {}),
+        options=joined(settings, repeatable(encoder.name, info.width), mastering or {}, options or {}),
         width=info.width,
         height=info.height,
         format=format,

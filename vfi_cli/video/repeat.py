@@ -8,15 +8,23 @@ from pathlib import Path
 
 _CPU = Path("/proc/cpuinfo")
 _X264 = ("libx264", "libx264rgb")
+_X265_BLOCK = 64
 
 
-def repeatable(encoder: str) -> dict[str, str]:
-    """Options for that, empty where the encoder needs none.
+def repeatable(encoder: str, width: int) -> dict[str, str]:
+    """Options for that, empty where the encoder needs none for pictures of that width.
 
     The macroblock tree of x264 works on eight macroblocks at a time where the CPU has AVX-512. At the end of a row it
     goes on over what is left in memory, unless the width is a multiple of 128. Its AVX2 code does not.
+
+    x265 4.2 reads memory that it has not written where a picture is one block wide, and frames come out wrong. Its
+    blocks are 64 pixels wide unless told otherwise.
     """
-    return {"x264-params": "asm=avx2"} if encoder in _X264 and _has_avx512() else {}
+    if encoder in _X264 and _has_avx512():
+        return {"x264-params": "asm=avx2"}
+    if encoder == "libx265" and width <= _X265_BLOCK:
+        return {"x265-params": f"ctu={_X265_BLOCK // 2}"}
+    return {}
 
 
 @cache
