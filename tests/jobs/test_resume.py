@@ -31,8 +31,8 @@ from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, Out
 from vfi_cli.jobs import interp
 from vfi_cli.jobs.fingerprint import fingerprint
 from vfi_cli.jobs.interp import InterpJob, run
-from vfi_cli.jobs.plan import Clock
 from vfi_cli.jobs.summary import Progress, Summary
+from vfi_cli.timeline import Nominal
 from vfi_cli.video import sources
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.encode import Encoder
@@ -374,8 +374,8 @@ def test_a_damaged_line_of_the_journal_counts_for_nothing(clip: Path, whole, tmp
 def test_frames_that_are_not_where_they_were_are_an_error(clip: Path, tmp_path: Path, monkeypatch):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30)
-    time_of = Clock.time
-    monkeypatch.setattr(Clock, "time", lambda clock, pts: time_of(clock, pts) + Fraction(1, 10))
+    time_of = Nominal.time
+    monkeypatch.setattr(Nominal, "time", lambda clock, pts: time_of(clock, pts) + Fraction(1, 10))
     with pytest.raises(OutputError, match="not where they were"):
         do(clip, target)
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -94,7 +94,9 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
     whole = _scan(path, stream.index) if may_leap(container) and not live else None
-    head = _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, Fraction(0), 0, False, None)
+    head = (
+        _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
+    )
     refuse_encrypted(container, stream, head.encrypted, path)
     stored = stored_format(stream)
     if stored is None:
@@ -115,7 +117,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         duration, count = max(whole.end(offsets) - start, 1 / rate), whole.frames - head.hidden
     notes += offsets.notes
     if head.hidden:
-        notes.append(f"the first {head.hidden} frames cannot be decoded: the recording begins between two key frames")
+        reason = "" if head.keyed else ": the recording begins between two key frames"
+        notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
     others = list_others(container, stream)
     if container.format.name == "mpegts":
         foreign = strangers(path, {other.index: other.id for other in container.streams}, stream.index)
@@ -172,13 +175,14 @@ def check_size(width: int, height: int, path: Path) -> None:
 class _Head:
     """What the first packets tell."""
 
-    times: list[Fraction]  # of the first frame that is shown and those after it, without gaps that later packets fill
-    count: int  # frames that are shown
-    hidden: int  # frames before the first one that can be decoded
-    spans: Fraction  # sum of the stated durations
-    size: int  # bytes
-    complete: bool  # that was the whole stream
-    first: av.VideoFrame | None
+    times: list[Fraction] = field(default_factory=list)  # from the first frame that is shown, without gaps to be filled
+    count: int = 0  # frames that are shown
+    hidden: int = 0  # frames before the first one that can be decoded
+    keyed: bool = False  # the first packet is a key frame
+    spans: Fraction = Fraction(0)  # sum of the stated durations
+    size: int = 0  # bytes
+    complete: bool = False  # that was the whole stream
+    first: av.VideoFrame | None = None
     encrypted: bool = False
 
 
@@ -195,7 +199,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     times: list[Fraction] = []
     count = size = 0
     spans = Fraction(0)
-    complete, encrypted = True, False
+    complete, encrypted, keyed = True, False, False
     first: av.VideoFrame | None = None
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
@@ -210,6 +214,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
                     first = next(iter(packet.decode()), None)
             if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
                 continue
+            keyed = keyed or (packet.is_keyframe and not count)
             count += 1
             seen = packet.dts * base if packet.dts is not None else None
             spans += (packet.duration or 0) * base
@@ -225,7 +230,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     begin = first.pts * base if first is not None and first.pts is not None else None
     shown = [time for time in times if begin is None or time >= begin]
     hidden = len(times) - len(shown)
-    return _Head(shown, count - hidden, hidden, spans, size, complete, first, encrypted)
+    return _Head(shown, count - hidden, hidden, keyed, spans, size, complete, first, encrypted)
 
 
 def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None, Fraction | None]:

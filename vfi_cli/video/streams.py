@@ -263,8 +263,12 @@ class _Trial:
                 copy = add_copy(output, template)
                 output.start_encoding()
                 durations = Durations()
+                early = bool(packets) and packets[-1].dts is not None and packets[-1].dts < 0
+                begin = packets[0].dts if early else None  # nothing before 0 is read back, but for a run-up
                 for packet in packets:
                     packet.stream = copy
+                    if begin is not None and packet.dts is not None:
+                        packet.pts = packet.dts = packet.dts - begin
                     if stream.kind == "audio":
                         durations.complete(packet)
                 taken = [bytes(packet) for packet in packets if put(output, packet)]
