@@ -156,7 +156,8 @@ def _stream(
     weaver = Weaver(interpolator, encode.format, detector, job.cut_mode, settled.mask, encode.color, done)
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
-        marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
+        shown = settled.shown(decoder)
+        marked = shown if job.dedup is None else job.dedup.mark(shown, detector)
         frames = stages.source("decode", marked, decoder.interrupt)
         put = stages.sink("encode", write)
         for item in weaver.weave(frames, settled.schedule(), settled.clock()):

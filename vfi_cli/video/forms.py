@@ -68,9 +68,7 @@ class Form:
         if self.tick is not None and (1 / rate / self.tick).denominator != 1:
             yield f"times are rounded to {self.tick} s, as {self.what} has them"
         if info.rotation:
-            yield f"{self.what} does not say that it is turned by {info.rotation} degrees"
-        if info.mirrored:
-            yield f"{self.what} does not say that it is mirrored"
+            yield f"{self.what} does not say that it is turned by {info.rotation} degrees, which is not applied either"
 
 
 _PICTURES = {
