@@ -105,6 +105,8 @@ Report = Callable[[Progress], None]
 
 def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Report) -> _Work:
     """Write the output from the first frame to the last."""
+    if is_video(settled.encode):
+        _rehearse(settled, place)
     copies = _copy(settled)
     with open_writer(place.part, settled.encode, copies) as writer:
         work = _stream(settled, given or _build(settled.job), writer.write, report)
@@ -117,7 +119,7 @@ def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Re
 def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report: Report) -> _Work:
     """Write the picture piece by piece, but for the pieces that an interrupted run has finished, and join them."""
     job, encode = settled.job, settled.encode
-    extradata = rehearse(target.part, encode, _copy(settled))
+    extradata = _rehearse(settled, target)
     interpolator = given or _build(job)
     marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
     journal = Journal(target, marks, restart=job.restart)
@@ -134,6 +136,14 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
         work = replace(work, damaged=work.damaged + _damage_beside(settled, copies))
         target.commit()
     return work
+
+
+def _rehearse(settled: Plan, place: Place) -> bytes | None:
+    """Try the output, and name what it does not keep. Returns the encoder's extradata."""
+    rehearsal = rehearse(place.part, settled.encode, _copy(settled))
+    for sentence in rehearsal.lost:
+        log.warning("%s: %s", settled.job.source, sentence)
+    return rehearsal.extradata
 
 
 def _build(job: InterpJob) -> Interpolator:

@@ -17,7 +17,9 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
+from vfi_cli.video.marks import Marks, read_marks
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
+from vfi_cli.video.properties import read_properties
 from vfi_cli.video.types import ClipInfo
 
 MAX_SIDE = 16_384
@@ -94,7 +96,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
     color = read_color(context, stored, notes, path)
     base = stream.time_base or Fraction(1, 90_000)
     head = _scan(container, stream, base) if not live else _Head([], 0, Fraction(0), 0, False, None)
-    notes += losses(stream, stored, head.first)
+    notes += losses(stream, stored)
+    properties = read_properties(stream, head.first)
     rotation, mirrored = read_turn(head.first)
     rate, vfr = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
@@ -123,6 +126,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False) -> Cli
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
         mirrored=mirrored,
+        properties=properties,
+        marks=read_marks(stream) if {"SPHERICAL", "STEREO3D"} & properties.keys() else Marks(),
         interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
         tags=dict(stream.metadata),
         flags=flags_of(stream),

@@ -15,6 +15,7 @@ from vfi_cli.order import natural
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.pictures import DECODERS, is_picture, read_picture
 from vfi_cli.video.pixels import nearest_format, read_color, read_turn
+from vfi_cli.video.properties import read_properties
 from vfi_cli.video.reader import Stamped, refuse_change
 from vfi_cli.video.types import ClipInfo
 
@@ -145,6 +146,7 @@ class PictureSequence:
             vfr=False,
             rotation=rotation,
             mirrored=mirrored,
+            properties=read_properties(None, frame),
             notes=tuple(notes),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vfi_cli.video.properties import ASPECT, SITING, TURN
 from vfi_cli.video.types import ClipInfo, Plane, PlaneFormat, VideoFrame
 
 
@@ -31,7 +32,12 @@ class Turn:
         if self.quarters % 2:
             width, height, sar = height, width, 1 / sar
         format = self._format(info.format, info.width, info.height)
-        return replace(info, width=width, height=height, sar=sar, format=format, rotation=0, mirrored=False)
+        properties = {name: value for name, value in info.properties.items() if name not in (TURN, SITING)}
+        if ASPECT in properties:
+            properties[ASPECT] = str(sar)
+        return replace(
+            info, width=width, height=height, sar=sar, format=format, rotation=0, mirrored=False, properties=properties
+        )
 
     def frames(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         """The same frames, turned."""
