@@ -52,7 +52,7 @@ def encode(path, plan, frames):
 
 
 def encode_in_pieces(path, plan, frames):
-    extradata = rehearse(path, plan, None)
+    extradata = rehearse(path, plan, None).extradata
     writer = SegmentWriter(path.parent, plan, extradata, length=7, kept={}, closed=lambda segment: None)
     with writer:
         for frame in frames:

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from tests.media import audio_packets, make_clip, video_times
-from vfi_cli.video.matroska import display_size, roomy, write_aspect
+from vfi_cli.video.matroska import aspect, display_size, insert, roomy
 from vfi_cli.video.probe import probe
 
 
@@ -33,9 +33,9 @@ def titled(path: Path, title: str, **options) -> Path:
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
 @pytest.mark.parametrize("title", ["", "Main", "é" * 60, "x" * 300])
 def test_the_aspect_is_written_and_the_title_is_what_it_was(tmp_path: Path, name: str, title: str, sar: Fraction):
-    path = titled(tmp_path / name, roomy(title), audio="libopus")
+    path = titled(tmp_path / name, roomy(title, aspect(64, 48, sar)), audio="libopus")
     times, sound, size = video_times(path), audio_packets(path), path.stat().st_size
-    write_aspect(path, 64, 48, sar)
+    insert(path, aspect(64, 48, sar))
     info = probe(path)
     assert abs(info.sar - sar) <= sar / 64
     assert info.sar == sar or sar.denominator > 16
@@ -44,8 +44,8 @@ def test_the_aspect_is_written_and_the_title_is_what_it_was(tmp_path: Path, name
 
 
 def test_the_checksum_of_the_tracks_is_renewed(tmp_path: Path):
-    path = titled(tmp_path / "a.mkv", roomy("Main"))
-    write_aspect(path, 64, 48, Fraction(4, 3))
+    path = titled(tmp_path / "a.mkv", roomy("Main", elements := aspect(64, 48, Fraction(4, 3))))
+    insert(path, elements)
     data = path.read_bytes()
     named = data.index(b"\x16\x54\xae\x6b")  # in the list of what is where
     crc = data.index(b"\xbf\x84", data.index(b"\x16\x54\xae\x6b", named + 4)) + 2
@@ -70,5 +70,5 @@ def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path):
     path = titled(tmp_path / "a.mkv", "")
     data = path.read_bytes()
     with pytest.raises(ValueError, match="name of the track"):
-        write_aspect(path, 64, 48, Fraction(4, 3))
+        insert(path, aspect(64, 48, Fraction(4, 3)))
     assert path.read_bytes() == data

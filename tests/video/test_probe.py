@@ -12,6 +12,8 @@ from tests.media import make_clip, truncated
 from tests.streams import COVER
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.decode import decode
+from vfi_cli.video.join import rehearse
+from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 
 
@@ -278,12 +280,13 @@ def test_aspect_rotation_and_fields_are_reported(tmp_path):
 
 def test_captions_inside_the_picture_are_named(tmp_path):
     clip = make_clip(tmp_path / "a.h264", 5, format="h264", options={"bf": "0"})
-    assert not any("captions" in note for note in probe(clip).notes)
+    assert "A53_CC" not in probe(clip).properties
     data, key = clip.read_bytes(), b"\x00\x00\x01\x65"
     caption = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\x94\x20\xff"  # ATSC A/53 part 4: one pair of CEA-608 bytes
     message = b"\x00\x00\x01\x06\x04" + bytes([len(caption)]) + caption + b"\x80"
     clip.write_bytes(data.replace(key, message + key, 1))
-    assert "the closed captions inside the picture are lost" in probe(clip).notes
+    plan = plan_encode(probe(clip), tmp_path / "b.mp4", fps=Fraction(10))
+    assert "the closed captions inside the picture are lost" in rehearse(tmp_path / "b.mp4", plan, None).lost
 
 
 def test_pictures_with_exif_are_read(tmp_path):

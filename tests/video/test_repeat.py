@@ -60,7 +60,7 @@ def encoded(folder: Path, codec: str, pix_fmt: str, size: tuple[int, int], frame
     options = joined(encoder_options(codec, format, None, None), repeat.repeatable(codec, size[0]))
     container = "mov" if codec == "prores_ks" else "matroska"
     plan = EncodePlan(folder / "out", container, codec, options, *size, format, COLOR, RATE, 1 / RATE)
-    extradata = rehearse(folder / "part", plan, None)
+    extradata = rehearse(folder / "part", plan, None).extradata
     length = -(-frames // 3)
     with SegmentWriter(folder, plan, extradata, length=length, kept={}, closed=lambda _: None) as writer:
         for frame in tiles(format, *size, frames):

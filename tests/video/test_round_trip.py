@@ -11,6 +11,7 @@ from tests.media import make_clip
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.hdr import Mastering, StaticHdr
+from vfi_cli.video.join import rehearse
 from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame, every_format
@@ -175,8 +176,13 @@ def test_a_small_hdr10_picture_that_x265_does_not_take_goes_to_x264(tmp_path):
 
 def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
-    plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec="prores_ks")
-    assert any("mastering metadata of HDR is dropped: prores_ks" in note for note in plan.notes)
+    for codec, named in (("prores_ks", True), ("libx265", False)):
+        plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec=codec)
+        lost = rehearse(tmp_path / "b.mov", plan, None).lost
+        assert [sentence for sentence in lost if "HDR" in sentence] == named * [
+            "the mastering metadata of HDR is dropped: libx265 writes it",
+            "the light levels of HDR are dropped: libx265 writes them",
+        ]
 
 
 def test_options_of_the_user_are_added_to_those_of_hdr10(tmp_path):

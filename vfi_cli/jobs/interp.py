@@ -107,6 +107,8 @@ Report = Callable[[Progress], None]
 
 def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Report) -> _Work:
     """Write the output from the first frame to the last."""
+    if is_video(settled.encode):
+        _rehearse(settled, place)
     copies = _copy(settled)
     with open_writer(place.part, settled.encode, copies) as writer:
         work = _stream(settled, given or _build(settled.job), writer.write, report)
@@ -119,7 +121,7 @@ def _at_once(settled: Plan, place: Place, given: Interpolator | None, report: Re
 def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report: Report) -> _Work:
     """Write the picture piece by piece, but for the pieces that an interrupted run has finished, and join them."""
     job, encode = settled.job, settled.encode
-    extradata = rehearse(target.part, encode, _copy(settled))
+    extradata = _rehearse(settled, target)
     interpolator = given or _build(job)
     marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
     marks["clock"] = f"{encode.time_base} s from {encode.origin} s on"  # which sound that begins first would move
@@ -142,6 +144,14 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
     return work
 
 
+def _rehearse(settled: Plan, place: Place) -> bytes | None:
+    """Try the output, and name what it does not keep. Returns the encoder's extradata."""
+    rehearsal = rehearse(place.part, settled.encode, _copy(settled))
+    for sentence in rehearsal.lost:
+        log.warning("%s: %s", settled.job.source, sentence)
+    return rehearsal.extradata
+
+
 def _build(job: InterpJob) -> Interpolator:
     interpolator = build(job.model, job.device, job.precision, job.routing)
     log.info("%s on %s", job.model, interpolator.runtime.label)
@@ -162,7 +172,8 @@ def _stream(
     weaver = Weaver(interpolator, encode.format, detector, job.cut_mode, settled.mask, encode.color, done)
     begin = time.perf_counter()
     with settled.source.decode(settled.clip, job.start or None, job.stop) as decoder, Stages("interpolate") as stages:
-        marked = decoder if job.dedup is None else job.dedup.mark(decoder, detector)
+        shown = settled.shown(decoder)
+        marked = shown if job.dedup is None else job.dedup.mark(shown, detector)
         frames = stages.source("decode", marked, decoder.interrupt)
         put = stages.sink("encode", write)
         for item in weaver.weave(frames, settled.schedule(), settled.clock()):

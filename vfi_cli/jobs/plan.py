@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,13 +20,14 @@ from vfi_cli.pauses import Pauses
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, jitter_of, parse_rate
 from vfi_cli.video.decode import refuse_interlaced
-from vfi_cli.video.forms import PIPE
+from vfi_cli.video.forms import PIPE, find_form
 from vfi_cli.video.output import EncodePlan, plan_encode
 from vfi_cli.video.silence import refuse_silence
 from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.streams import StreamPlan, plan_streams
-from vfi_cli.video.types import ClipInfo, StreamKind
+from vfi_cli.video.turning import Turn, find_turn
+from vfi_cli.video.types import ClipInfo, StreamKind, VideoFrame
 
 CutMode = Literal["nearest", "hold", "blend"]
 
@@ -130,6 +131,7 @@ class Plan:
         multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
         stretch: how many times longer the output lasts.
         streams: what is copied beside the picture.
+        turn: done to the pictures, because the output cannot say how they are shown.
     """
 
     job: InterpJob
@@ -140,6 +142,7 @@ class Plan:
     stretch: int
     encode: EncodePlan
     streams: StreamPlan
+    turn: Turn | None = None
     mask: Mask | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -166,8 +169,14 @@ class Plan:
     def warnings(self) -> Iterator[str]:
         """What the user should know before anything is computed."""
         yield from self.clip.notes
+        if self.turn is not None:
+            yield f"the pictures are {self.turn}, as players show them"
         yield from self.encode.notes
         yield from self.streams.warnings()
+
+    def shown(self, frames: Iterable[VideoFrame]) -> Iterable[VideoFrame]:
+        """The decoded `frames` as the output shows them."""
+        return frames if self.turn is None else self.turn.frames(frames)
 
     def schedule(self) -> Schedule:
         """A fresh schedule, to be fed the times that `clock` gives."""
@@ -219,8 +228,10 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None 
         multiple = multiple or job.multi or 2
     target = job.target or _beside(source.beside, clip, fps, multiple, stretch)
     clip = _unlabelled(clip, job)
+    turn = find_turn(clip) if find_form(target) is not None else None
+    shown = clip if turn is None else turn.clip(clip)
     encode = plan_encode(
-        clip,
+        shown,
         target,
         fps=fps,
         multiple=multiple or 1,
@@ -248,8 +259,8 @@ def settle(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None 
         tags=job.metadata,
         sound=job.sound,
     )
-    mask = read_mask(job.mask, clip) if job.mask is not None else None
-    return Plan(job, source, clip, target, multiple, stretch, encode, streams, mask)
+    mask = read_mask(job.mask, shown) if job.mask is not None else None
+    return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)
 
 
 def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:

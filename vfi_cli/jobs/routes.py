@@ -110,7 +110,7 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
             settled.source.decode(settled.clip, job.start or None, job.stop) as decoder,
             open_writer(target.part, settled.encode) as encoder,
         ):
-            for frame in mapper.draw(decoder):
+            for frame in mapper.draw(settled.shown(decoder)):
                 encoder.write(frame)
                 seconds = time.monotonic() - begin
                 report(Progress(encoder.frames, encoder.frames, settled.frames, seconds, mapper.shares))

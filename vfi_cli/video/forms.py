@@ -10,7 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from vfi_cli.errors import UsageError
-from vfi_cli.video.types import ClipInfo, ColorSpec
+from vfi_cli.video.properties import ASPECT, MATRIX, PRIMARIES, SITING, TRANSFER, TURN, lost
+from vfi_cli.video.types import HDR_TRANSFERS, ClipInfo, ColorSpec
 
 PIPE = Path("-")
 """Standard input, or standard output."""
@@ -32,6 +33,7 @@ class Form:
         max_rate: frames per second that players show.
         max_side: pixels.
         jfif: colours are those of a JPEG file, whatever those of the source.
+        holds: properties of the picture that it tells.
     """
 
     container: str
@@ -41,6 +43,7 @@ class Form:
     max_rate: int | None = None
     max_side: int = 2**16 - 1
     jfif: bool = False
+    holds: frozenset[str] = frozenset()
 
     def color(self, source: ColorSpec) -> ColorSpec:
         """Of the frames to write."""
@@ -69,26 +72,38 @@ class Form:
         step = info.time_base * info.average_rate / rate if uneven else 1 / rate
         if self.tick is not None and (step / self.tick).denominator != 1:
             yield f"times are rounded to {self.tick} s, as {self.what} has them"
+        if info.color.is_hdr and TRANSFER not in self.holds:
+            yield f"{self.what} does not say that its codes are those of HDR: it will look pale; convert to SDR first"
+        wanted = {name: value for name, value in info.properties.items() if not _as_usual(name, value)}
+        yield from lost(wanted, {name: wanted[name] for name in self.holds & wanted.keys()})
         if info.rotation:
-            yield f"{self.what} does not say that it is turned by {info.rotation} degrees"
-        if info.mirrored:
-            yield f"{self.what} does not say that it is mirrored"
+            yield f"{self.what} does not say that it is turned by {info.rotation} degrees, which is not applied either"
 
 
+def _as_usual(name: str, value: str) -> bool:
+    """Whether a property needs no word where colours are those of sRGB and nothing is turned any more."""
+    if name in (PRIMARIES, TRANSFER):
+        return int(value) in _USUAL_COLORS or (name == TRANSFER and int(value) in HDR_TRANSFERS)
+    return name in (MATRIX, TURN, SITING)
+
+
+# Of ITU-T H.273: BT.709, BT.470, BT.601, sRGB and BT.2020 as far as they are much alike.
+_USUAL_COLORS = (1, 5, 6, 13, 14, 15)
+_SHAPE = frozenset({ASPECT})
 _PICTURES = {
-    ".png": Form("image2", "png", "a folder of PNG pictures"),
-    ".jpg": Form("image2", "mjpeg", "a folder of JPEG pictures", jfif=True),
-    ".jpeg": Form("image2", "mjpeg", "a folder of JPEG pictures", jfif=True),
-    ".tif": Form("image2", "tiff", "a folder of TIFF pictures"),
-    ".tiff": Form("image2", "tiff", "a folder of TIFF pictures"),
-    ".exr": Form("image2", "exr", "a folder of EXR pictures"),
+    ".png": Form("image2", "png", "a folder of PNG pictures", holds=_SHAPE | {PRIMARIES, TRANSFER}),
+    ".jpg": Form("image2", "mjpeg", "a folder of JPEG pictures", jfif=True, holds=_SHAPE),
+    ".jpeg": Form("image2", "mjpeg", "a folder of JPEG pictures", jfif=True, holds=_SHAPE),
+    ".tif": Form("image2", "tiff", "a folder of TIFF pictures", holds=_SHAPE),
+    ".tiff": Form("image2", "tiff", "a folder of TIFF pictures", holds=_SHAPE),
+    ".exr": Form("image2", "exr", "a folder of EXR pictures", holds=_SHAPE),
 }
 _ANIMATIONS = {
     # Players show what is faster, or shorter than 2/100 s, at 10 frames per second.
-    ".gif": Form("gif", "gif", "a GIF", tick=Fraction(1, 100), max_rate=50),
+    ".gif": Form("gif", "gif", "a GIF", tick=Fraction(1, 100), max_rate=50, holds=_SHAPE),
     ".webp": Form("webp", "libwebp_anim", "a WebP", tick=Fraction(1, 1000), max_rate=1000, max_side=16_383),
 }
-_Y4M = Form("yuv4mpegpipe", "rawvideo", "a pipe")
+_Y4M = Form("yuv4mpegpipe", "rawvideo", "a pipe", holds=_SHAPE | {SITING})
 
 
 def output_path(text: str) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -13,19 +15,29 @@ from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
+from vfi_cli.video.properties import lost
 from vfi_cli.video.segments import Segment, read_packets
 
 
-def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> bytes | None:
-    """Begin the file and drop it, so that what `join` would be refused is refused now.
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """`extradata`: of the encoder. `lost`: a sentence each for what the file does not say of the picture."""
 
-    Returns the encoder's extradata. Raises what `Muxer` raises.
+    extradata: bytes | None
+    lost: tuple[str, ...]
+
+
+def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehearsal:
+    """Write the file with a single picture and drop it, so that what `join` would be refused is refused now.
+
+    Raises what `Muxer` raises.
     """
     muxer = Muxer(part, plan, streams)
-    extradata = muxer.video.codec_context.extradata
-    muxer.video.encode(None)  # that nothing comes: SVT-AV1 would complain
+    extradata, missing = muxer.video.codec_context.extradata, tuple[str, ...]()
+    with suppress(InputError, av.FFmpegError, OSError, ValueError):  # the true file will tell why, if it fails too
+        missing = tuple(lost(plan.properties, muxer.try_out()))
     muxer.abandon()
-    return extradata
+    return Rehearsal(extradata, missing)
 
 
 def join(part: Path, plan: EncodePlan, streams: StreamCopy | None, folder: Path, segments: Sequence[Segment]) -> None:

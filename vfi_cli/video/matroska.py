@@ -1,7 +1,8 @@
-"""The aspect ratio in the header of a Matroska file, which FFmpeg's muxer would write, had PyAV a way to tell it.
+"""What the header of a Matroska file says of the picture, which FFmpeg's muxer would write, had PyAV a way to tell it.
 
-Some codecs (H.264, HEVC) say it themselves, others (VP9, AV1) do not. The elements have to be put inside of one that is
-written already, so the name of the track is made longer by as much and shortened again. RFC 9559 describes the format.
+Of the aspect some codecs (H.264, HEVC) speak themselves, others (VP9, AV1) do not. The elements have to be put inside
+of one that is written already, so the name of the track is made longer by as much and shortened again. RFC 9559
+describes the format.
 """
 
 from __future__ import annotations
@@ -14,33 +15,53 @@ from pathlib import Path
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
 _NAME, _VIDEO, _CRC = 0x536E, 0xE0, 0xBF
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
-_ROOM = 14  # bytes: two elements, each of 2 for what it is, 1 for its length and 4 for a number
+_WIDER = 2  # bytes by which the length of the picture's element is written longer
 _HEAD = 2**20  # bytes of the file that are read; the tracks come first
 
 _Element = tuple[int, int, int, int]  # what it is; where it, its content and the next one begin
 
 
-def roomy(title: str) -> str:
-    """The title to give the picture, so that `write_aspect` finds room and takes it away again."""
-    return title + "." * _ROOM if title else "." * (_ROOM - 3)  # such a name of its own has a head of 3 bytes
+def aspect(width: int, height: int, sar: Fraction) -> bytes:
+    """The elements that say that samples of a picture of `width` x `height` are `sar` as wide as high."""
+    sizes = zip((_DISPLAY_WIDTH, _DISPLAY_HEIGHT), display_size(width, height, sar), strict=True)
+    return b"".join(kind.to_bytes(2, "big") + b"\x84" + pixels.to_bytes(4, "big") for kind, pixels in sizes)
 
 
-def write_aspect(path: Path, width: int, height: int, sar: Fraction) -> None:
-    """Say in the header of the closed file at `path` that samples of its picture are `sar` as wide as high.
+def roomy(title: str, elements: bytes) -> str:
+    """The title to give the picture, so that `insert` finds room and takes it away again."""
+    room = len(elements) + _WIDER
+    return title + "." * room if title else "." * (room - 3)  # such a name of its own has a head of 3 bytes
 
-    The first track is the picture, of `width` x `height`, with a title made by `roomy`. Raises ValueError if not.
+
+def insert(path: Path, elements: bytes) -> None:
+    """Put `elements` into the description of the picture in the closed file at `path`.
+
+    The first track is the picture, with a title made by `roomy`. Raises ValueError if not.
     """
     with path.open("r+b") as file:
         head = bytearray(file.read(_HEAD))
-        segment = _find(head, 0, len(head), _SEGMENT)
-        tracks = _find(head, segment[2], len(head), _TRACKS)
-        track = _find(head, tracks[2], tracks[3], _TRACK)
-        _replace(head, track, display_size(width, height, sar))
+        tracks, track = _first_track(head)
+        _replace(head, track, elements)
         crc, _, begin, end = next(_elements(head, tracks[2], tracks[3]))
         if crc == _CRC:
             head[begin:end] = zlib.crc32(head[end : tracks[3]]).to_bytes(4, "little")
         file.seek(tracks[1])
         file.write(head[tracks[1] : tracks[3]])
+
+
+def picture_elements(head: bytes) -> dict[int, bytes]:
+    """What the first track of a file that begins with `head` says of its picture: each element, whole, by its kind."""
+    data = bytearray(head)
+    _, track = _first_track(data)
+    _, _, inside, over = _find(data, track[2], track[3], _VIDEO)
+    return {kind: head[at:end] for kind, at, _, end in _elements(data, inside, over)}
+
+
+def numbers(element: bytes) -> dict[int, int]:
+    """The numbers inside of an element, by what they are."""
+    data = bytearray(element)
+    _, _, inside, over = next(_elements(data, 0, len(data)))
+    return {kind: int.from_bytes(data[at:end], "big") for kind, _, at, end in _elements(data, inside, over)}
 
 
 def display_size(width: int, height: int, sar: Fraction) -> tuple[int, int]:
@@ -52,23 +73,28 @@ def display_size(width: int, height: int, sar: Fraction) -> tuple[int, int]:
     return shape.numerator * times, shape.denominator * times
 
 
-def _replace(head: bytearray, track: _Element, size: tuple[int, int]) -> None:
-    """Shorten the name in `track` and lengthen its picture, which comes later, by the two elements."""
+def _first_track(head: bytearray) -> tuple[_Element, _Element]:
+    """All tracks, and the first one."""
+    segment = _find(head, 0, len(head), _SEGMENT)
+    tracks = _find(head, segment[2], len(head), _TRACKS)
+    return tracks, _find(head, tracks[2], tracks[3], _TRACK)
+
+
+def _replace(head: bytearray, track: _Element, elements: bytes) -> None:
+    """Shorten the name in `track` and lengthen its picture, which comes later, by `elements`."""
+    room = len(elements) + _WIDER
     _, at, content, end = _find(head, track[2], track[3], _NAME)
     _, video, inside, over = _find(head, track[2], track[3], _VIDEO)
     if video < end:
         raise ValueError("the name of the track is not where it was expected")
-    name = head[content : end - _ROOM] if end - content >= _ROOM else b""
+    name = head[content : end - room] if end - content >= room else b""
     named = head[at : at + 2] + _length(len(name), content - at - 2) + name if name else b""
-    display = b"".join(
-        kind.to_bytes(2, "big") + b"\x84" + pixels.to_bytes(4, "big")
-        for kind, pixels in zip((_DISPLAY_WIDTH, _DISPLAY_HEIGHT), size, strict=True)
-    )
-    for kind, _, unit, beyond in _elements(head, inside, over):
-        if kind == _DISPLAY_UNIT:  # unknown, as the muxer has it: pixels
-            head[unit:beyond] = bytes(beyond - unit)
-    picture = head[inside:over] + display
-    widened = head[video : video + 1] + _length(len(picture), inside - video - 1) + picture
+    if _DISPLAY_WIDTH.to_bytes(2, "big") in elements:
+        for kind, _, unit, beyond in _elements(head, inside, over):
+            if kind == _DISPLAY_UNIT:  # unknown, as the muxer has it: pixels
+                head[unit:beyond] = bytes(beyond - unit)
+    picture = head[inside:over] + elements
+    widened = head[video : video + 1] + _length(len(picture), inside - video - 1 + _WIDER) + picture
     moved = named + head[end:video] + widened
     if at + len(moved) != over:
         raise ValueError("the name of the track is not as long as expected")

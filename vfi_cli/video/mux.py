@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.codec.context import Flags
 from av.packet import Packet
 from av.video.reformatter import ColorRange
@@ -23,12 +24,13 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, OutputError, UsageError, cannot_write
+from vfi_cli.video import matroska, mp4
 from vfi_cli.video.closing import Closing
 from vfi_cli.video.codecs import find_encoder, wire_format
-from vfi_cli.video.matroska import roomy, write_aspect
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
+from vfi_cli.video.properties import Properties, read_properties
 from vfi_cli.video.streams import without
 from vfi_cli.video.types import RGB_MATRIX
 
@@ -91,7 +93,7 @@ class Muxer(Closing):
         os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own: errors only
         try:
             stream = self._container.add_stream(
-                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=dict(plan.options)
+                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=_spoken(plan)
             )
         except ValueError as error:
             raise OutputError(
@@ -130,8 +132,10 @@ class Muxer(Closing):
     def _write_header(self) -> None:
         container, plan = self._container, self.plan
         plan.labels.put(container, self.video)
-        if self._shaped:
-            self.video.metadata["title"] = roomy(self.video.metadata.get("title", ""))
+        if self._marks:
+            title = self.video.metadata.get("title", "")
+            roomy = mp4.roomy if plan.container in APPLE else matroska.roomy
+            self.video.metadata["title"] = roomy(title, self._marks)
         try:
             container.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -142,9 +146,16 @@ class Muxer(Closing):
             ) from error
 
     @property
-    def _shaped(self) -> bool:
-        """Whether the header of the file is to tell the aspect: MP4 does so without help."""
-        return self.plan.container in MATROSKA and self.plan.sar != 1
+    def _marks(self) -> bytes:
+        """What the header of the file is to tell, and its muxer cannot be told: MP4 has the aspect without help."""
+        plan = self.plan
+        if plan.container in APPLE:
+            return plan.marks.boxes
+        if plan.container not in MATROSKA:
+            return b""
+        aspect = matroska.aspect(plan.width, plan.height, plan.sar) if plan.sar != 1 else b""
+        # A turned picture has a projection already.
+        return aspect + (b"" if plan.rotation or plan.mirrored else plan.marks.elements)
 
     def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
         """Append a packet of the picture, and what is to be copied up to its time.
@@ -177,14 +188,32 @@ class Muxer(Closing):
         try:
             if self._copies is not None:
                 self._copies.copy(self._container)
-            self._container.close()
-            if self._shaped:
-                write_aspect(self._part, self.plan.width, self.plan.height, self.plan.sar)
+            self._finish()
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:
             if self._copies is not None:
                 self._copies.close()
+
+    def _finish(self) -> None:
+        self._container.close()
+        if self._marks:
+            insert = mp4.insert if self.plan.container in APPLE else matroska.insert
+            insert(self._part, self._marks)
+
+    def try_out(self) -> Properties:
+        """Finish the file with a single picture and nothing that is copied. Returns what it then says of it."""
+        picture = av.VideoFrame(self.plan.width, self.plan.height, self.video.pix_fmt or "")
+        for plane in picture.planes:
+            np.frombuffer(memoryview(plane), np.uint8)[:] = 0
+        picture.pts, picture.duration, picture.time_base = 0, 1, self.plan.time_base
+        for packet in (*self.video.encode(picture), *self.video.encode(None)):
+            packet.dts = packet.pts
+            self._container.mux(packet)
+        self._finish()
+        with open_input(self._part) as container:
+            video = container.streams.video[0]
+            return read_properties(video, next(container.decode(video), None))
 
     def abandon(self) -> None:
         """Release the file, whatever becomes of it."""
@@ -244,6 +273,11 @@ def codec_tag(container: str, codec: str) -> str | None:
     """How the container is to call what the encoder `codec` makes; None leaves that to FFmpeg."""
     # QuickTime refuses hev1, which is FFmpeg's choice.
     return "hvc1" if container in APPLE and find_encoder(codec).canonical_name == "hevc" else None
+
+
+def _spoken(plan: EncodePlan) -> dict[str, str]:
+    """The options of the encoder."""
+    return {"chroma_sample_location": plan.siting, **plan.options} if plan.siting else dict(plan.options)
 
 
 def _muxing(plan: EncodePlan) -> dict[str, str]:

@@ -13,6 +13,8 @@ from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, t
 from vfi_cli.video.forms import find_form
 from vfi_cli.video.hdr import joined
 from vfi_cli.video.labels import Labels, plan_labels
+from vfi_cli.video.marks import Marks
+from vfi_cli.video.properties import SITING, Properties, expected
 from vfi_cli.video.repeat import repeatable
 from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
 
@@ -42,6 +44,9 @@ class EncodePlan:
         rate: frames per second, the mean where the rate varies.
         time_base: seconds per tick of the output.
         origin: the time of a frame, in seconds, that becomes 0 in the output.
+        siting: where chroma samples lie, in FFmpeg's words; nothing where nobody says.
+        marks: of 360 degree video and stereo.
+        properties: what the file should say of the picture, as far as its container and encoder let it.
         labels: tags, chapters and the like.
         notes: one sentence each for what the user should know.
     """
@@ -60,6 +65,9 @@ class EncodePlan:
     sar: Fraction = Fraction(1)
     rotation: int = 0
     mirrored: bool = False
+    siting: str = ""
+    marks: Marks = field(default_factory=Marks)
+    properties: Properties = field(default_factory=dict)
     labels: Labels = field(default_factory=Labels)
     notes: tuple[str, ...] = ()
 
@@ -113,8 +121,7 @@ def plan_encode(
     encoder = find_encoder(codec or _usual_encoder(info, container))
     format, notes = choose_format(encoder, info.width, info.height, info.format, pix_fmt)
     mastering = info.hdr.options(encoder.name) if info.hdr is not None else {}
-    if mastering is None:
-        notes += (f"the mastering metadata of HDR is dropped: {encoder.name} does not write it, libx265 does",)
+    properties = expected(info, format)
     origin = (info.start + start if start else info.origin if sound else info.start) * stretch
     if form is None and container not in APPLE and rate > _MAX_MATROSKA_RATE:
         raise UsageError(
@@ -146,6 +153,9 @@ def plan_encode(
         sar=info.sar,
         rotation=info.rotation,
         mirrored=info.mirrored,
+        siting=properties.get(SITING, ""),
+        marks=info.marks,
+        properties=properties,
         labels=labels,
         notes=(*remarks, *notes, *labels.notes),
     )

@@ -42,6 +42,7 @@ class PictureWriter(Closing):
         """Append a frame of the planned format; its time is not kept."""
         picture = _to_linear(frame) if self.plan.codec == "exr" else to_picture(frame, self._wire)
         picture.pts, picture.time_base = self.frames, self.plan.time_base
+        picture.color_primaries, picture.color_trc = self.plan.color.primaries, self.plan.color.transfer
         self._encode(picture)
         self.frames += 1
 
@@ -84,7 +85,7 @@ def _open_encoder(plan: EncodePlan) -> av.VideoCodecContext:
     wire = wire_format(encoder.codec, plan.format.pix_fmt)
     assert wire is not None
     encoder.width, encoder.height, encoder.pix_fmt = plan.width, plan.height, wire
-    encoder.time_base = plan.time_base
+    encoder.time_base, encoder.sample_aspect_ratio = plan.time_base, plan.sar
     full = plan.format.kind == "rgb" or plan.color.full_range
     encoder.color_range = ColorRange.JPEG if full else ColorRange.MPEG
     encoder.color_primaries, encoder.color_trc = plan.color.primaries, plan.color.transfer

@@ -151,11 +151,12 @@ class PipeWriter(Closing):
         self.frames = 0
         self._pipe = pipe or _standard_output()
         # "strict" admits more than 8 bits.
-        self._container = av.open(self._pipe, "w", format=Y4M, container_options={"strict": "-1"})
-        stream = self._container.add_stream(plan.codec, rate=plan.rate)
+        sink = _Shaped(self._pipe, plan.sar)
+        self._container = av.open(sink, "w", format=Y4M, container_options={"strict": "-1"})
+        siting = {"chroma_sample_location": plan.siting} if plan.siting else {}
+        stream = self._container.add_stream(plan.codec, rate=plan.rate, options=siting)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, plan.format.pix_fmt
-        stream.sample_aspect_ratio = plan.sar
         stream.codec_context.color_range = ColorRange.JPEG if plan.color.full_range else ColorRange.MPEG
         self._stream = stream
 
@@ -190,6 +191,21 @@ class PipeWriter(Closing):
 
     def verify(self) -> None:
         """What is gone cannot be read back."""
+
+
+class _Shaped:
+    """A pipe for YUV4MPEG2, with the aspect in its header: FFmpeg's muxer wants it from where PyAV does not put it."""
+
+    def __init__(self, pipe: BinaryIO, sar: Fraction) -> None:
+        self._pipe = pipe
+        self._aspect = b" A%d:%d " % sar.as_integer_ratio()
+        self._begun = False
+
+    def write(self, data: bytes) -> int:
+        shaped = data if self._begun else bytes(data).replace(b" A0:0 ", self._aspect, 1)
+        self._begun = True
+        self._pipe.write(shaped)
+        return len(data)
 
 
 def _standard_output() -> BinaryIO:

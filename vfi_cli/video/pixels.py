@@ -6,11 +6,9 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import av
 from av.codec.codec import UnknownCodecError
-from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
@@ -18,16 +16,12 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError
 from vfi_cli.video.hdr import StaticHdr
+from vfi_cli.video.side_data import find, read_side_data
 from vfi_cli.video.types import MATRIX_CODES, RGB_MATRIX, UNSPECIFIED, ColorSpec, Matrix, PlaneFormat
 
 _MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}  # ITU-T H.273, table 4
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _WIDE_GAMUT = 9  # the primaries of BT.2020, ITU-T H.273, table 2
-_DYNAMIC_HDR = {
-    "HDR10+": SideData.DYNAMIC_HDR_PLUS,
-    "Dolby Vision": SideData.DOVI_METADATA,
-    "HDR Vivid": SideData.DYNAMIC_HDR_VIVID,
-}
 # In WebM alpha is a second video beside the first, which FFmpeg's own decoders do not look at.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
@@ -103,39 +97,26 @@ def read_color(
 
 def read_hdr(first: av.VideoFrame | None) -> StaticHdr | None:
     """The HDR10 metadata beside the first frame of a clip."""
-    beside = _side_data(first)
-    return StaticHdr.parse(beside.get(SideData.MASTERING_DISPLAY_METADATA), beside.get(SideData.CONTENT_LIGHT_LEVEL))
+    beside = read_side_data(first)
+    return StaticHdr.parse(
+        find(beside, SideData.MASTERING_DISPLAY_METADATA), find(beside, SideData.CONTENT_LIGHT_LEVEL)
+    )
 
 
 def read_turn(frame: av.VideoFrame | None) -> tuple[int, bool]:
     """How a player shows a frame: turned by so many degrees counter-clockwise, then mirrored left to right or not."""
-    matrix = _side_data(frame).get(SideData.DISPLAYMATRIX)
+    matrix = find(read_side_data(frame), SideData.DISPLAYMATRIX)
     if matrix is None:
-        return frame.rotation if frame is not None else 0, False
+        return 0, False
     a, b, _, c, d, *_ = struct.unpack("9i", matrix)  # x' = a x + c y, y' = b x + d y
     mirrored = a * d < b * c
     return round(math.degrees(math.atan2(-b, -a if mirrored else a))), mirrored
 
 
-def _side_data(frame: av.VideoFrame | None) -> dict[SideData, bytes]:
-    if frame is None:
-        return {}
-    try:
-        return {data.type: bytes(data) for data in cast(SideDataContainer, frame.side_data)}
-    except ValueError:  # PyAV 18.1 gives nothing if there is one that it does not know, such as EXIF
-        return {}
-
-
-def losses(stream: VideoStream, stored: VideoFormat, first: av.VideoFrame | None) -> Iterator[str]:
+def losses(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
     """What of the picture is lost before anything is computed."""
     bits = max(part.bits for part in stored.components)
     if bits > 16:
         yield f"{bits}-bit samples are reduced to 16 bits, 0 to 1"
     if hides_alpha(stream) and not any(part.is_alpha for part in stored.components):
         yield "transparency is dropped: its decoder is missing"
-    beside = _side_data(first)
-    if SideData.A53_CC in beside:
-        yield "the closed captions inside the picture are lost"
-    for name, kind in _DYNAMIC_HDR.items():
-        if kind in beside:
-            yield f"the metadata of {name}, which changes from frame to frame, is dropped"

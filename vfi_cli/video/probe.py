@@ -20,8 +20,10 @@ from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
+from vfi_cli.video.marks import Marks, read_marks
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
+from vfi_cli.video.properties import read_properties
 from vfi_cli.video.spacing import find_grid, is_steady, snap_rate
 from vfi_cli.video.types import ClipInfo, StreamInfo
 
@@ -105,7 +107,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         )
     notes: list[str] = []
     color = read_color(context, stored, notes, path)
-    notes += losses(stream, stored, head.first)
+    notes += losses(stream, stored)
+    properties = read_properties(stream, head.first)
     rotation, mirrored = read_turn(head.first)
     rate, vfr, grid = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
@@ -148,6 +151,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
         mirrored=mirrored,
+        properties=properties,
+        marks=read_marks(stream) if {"SPHERICAL", "STEREO3D"} & properties.keys() else Marks(),
         interlaced=context.field_order in _INTERLACED or bool(head.first and head.first.interlaced_frame),
         tags=dict(stream.metadata),
         flags=flags_of(stream),

@@ -22,6 +22,8 @@ from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
 from vfi_cli.video.types import ClipInfo
 
+_NAMED = 3  # changes of the aspect, in a note
+
 Stamped = tuple[av.VideoFrame, int | None]
 """A picture, and its time in ticks of the clip if that is known."""
 
@@ -86,6 +88,7 @@ class StreamReader:
         # AVI knows no times of reordered frames, only the order of decoding.
         self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
+        self._shape = _Shape(stream.codec_context.sample_aspect_ratio, info)
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
         if start is not None and exact and not info.retimed:  # from the first one on, frames can be counted
@@ -93,7 +96,7 @@ class StreamReader:
 
     @property
     def notes(self) -> list[str]:
-        return []
+        return self._shape.notes
 
     def interrupt(self) -> None:
         pass  # a file never lets anyone wait
@@ -113,6 +116,7 @@ class StreamReader:
             back = max(Fraction(1), 2 * back)
         self._jump(start - back)
         self.damaged = self.count = self.unstamped = 0
+        self._shape.forget()
 
     def _jump(self, time: Fraction) -> None:
         if self._info.offsets.count:
@@ -147,7 +151,14 @@ class StreamReader:
                 self.damaged += frame.is_corrupt
                 self.count += 1
                 self.unstamped += ticks is None and not self._by_dts
+                self._shape.see(self._codec.sample_aspect_ratio, self._time(ticks))
                 yield frame, ticks
+
+    def _time(self, ticks: int | None) -> Fraction:
+        """Seconds after the first frame, about."""
+        if ticks is None:
+            return (self.count - 1) / self._info.average_rate
+        return ticks * self._info.time_base - self._info.start
 
     def _ticks(self, frame: av.VideoFrame) -> int | None:
         """The time of a frame, if the file tells."""
@@ -161,6 +172,44 @@ class StreamReader:
         if self._delay is None:
             self._delay = frame.dts - round(self._info.start / self._info.time_base)
         return frame.dts - self._delay
+
+
+class _Shape:
+    """The aspect of the samples as the codec states it, which can change on the way; the output has one throughout.
+
+    Where the container states another one, players go by that.
+    """
+
+    def __init__(self, sar: Fraction | None, info: ClipInfo) -> None:
+        self._first = self._last = sar or Fraction(1)
+        self._counts = self._first == info.sar
+        self._changes: list[str] = []
+
+    def see(self, sar: Fraction | None, time: Fraction) -> None:
+        """The aspect at `time`; None: it is not stated, so what it was goes on."""
+        if sar and sar != self._last:
+            self._changes.append(f"{_ratio(sar)} from {float(time):.2f} s on")
+            self._last = sar
+
+    def forget(self) -> None:
+        """What was seen so far."""
+        self._last, self._changes = self._first, []
+
+    @property
+    def notes(self) -> list[str]:
+        if not self._changes or not self._counts:
+            return []
+        named, more = self._changes[:_NAMED], len(self._changes) - _NAMED
+        changes = ", ".join(named) + (f" and {more} more changes" if more > 0 else "")
+        first = _ratio(self._first)
+        return [
+            f"the aspect ratio of the samples changes: {first}, but {changes}; it stays {first} in the output, so that "
+            "part looks squeezed or stretched: cut the clip there"
+        ]
+
+
+def _ratio(sar: Fraction) -> str:
+    return f"{sar.numerator}:{sar.denominator}"
 
 
 def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:

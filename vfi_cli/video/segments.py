@@ -33,6 +33,7 @@ from vfi_cli.video.closing import Closing
 from vfi_cli.video.disk import sync_file
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.labels import Labels
+from vfi_cli.video.marks import Marks
 from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
@@ -233,7 +234,7 @@ class _SegmentMuxer(Muxer):
 
     def __init__(self, part: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
         container = "matroska" if plan.codec in _matroska_codecs() else plan.container
-        super().__init__(part, replace(plan, container=container, rotation=0, labels=Labels()), streams)
+        super().__init__(part, replace(plan, container=container, rotation=0, marks=Marks(), labels=Labels()), streams)
         self._start: int | None = None
         self._stretched = _stretched_tick(plan)
 

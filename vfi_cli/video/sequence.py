@@ -19,6 +19,7 @@ from vfi_cli.video.decode import Decoder
 from vfi_cli.video.headers import Header, read_header
 from vfi_cli.video.pictures import DECODERS, Picture, is_picture, read_picture
 from vfi_cli.video.pixels import nearest_format, read_color
+from vfi_cli.video.properties import read_properties
 from vfi_cli.video.reader import Stamped, refuse_change
 from vfi_cli.video.types import ClipInfo, PlaneFormat
 from vfi_cli.video.unify import richest, turned_size, unified
@@ -163,6 +164,7 @@ class PictureSequence:
             vfr=False,
             rotation=picture.turn[0],
             mirrored=picture.turn[1],
+            properties=read_properties(None, frame),
             notes=tuple(notes),
         )
 

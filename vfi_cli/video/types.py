@@ -7,7 +7,7 @@ Pixels are planar, in the formats that `PlaneFormat` can name, whatever the file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vfi_cli.video.discontinuities import Offsets
 from vfi_cli.video.hdr import StaticHdr
+from vfi_cli.video.marks import Marks
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
@@ -27,7 +28,7 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
 UNSPECIFIED = 2  # in every table of ITU-T H.273
 RGB_MATRIX = 0
-_HDR_TRANSFERS = (16, 18)  # PQ and HLG, ITU-T H.273, table 3
+HDR_TRANSFERS = (16, 18)  # PQ and HLG, ITU-T H.273, table 3
 MATRIX_CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T H.273, table 4
 
 
@@ -57,7 +58,7 @@ class ColorSpec:
     @property
     def is_hdr(self) -> bool:
         """Whether the transfer is PQ or HLG."""
-        return self.transfer in _HDR_TRANSFERS
+        return self.transfer in HDR_TRANSFERS
 
     @property
     def matrix_code(self) -> int:
@@ -258,6 +259,8 @@ class ClipInfo:
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
         mirrored: a player then mirrors it, left to right.
+        properties: what the file says of the picture, by name, see `properties.read_properties`.
+        marks: of 360 degree video and stereo.
         interlaced: made of fields.
         fields_at: where, in seconds after the first frame, pictures are made of fields that are not so at the start.
         deinterlace: not learned but asked for: fields are made whole pictures.
@@ -293,6 +296,8 @@ class ClipInfo:
     sar: Fraction = Fraction(1)
     rotation: int = 0
     mirrored: bool = False
+    properties: Mapping[str, str] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
     interlaced: bool = False
     fields_at: Fraction | None = None
     deinterlace: bool = False

@@ -1,0 +1,108 @@
+"""What a video says of its picture beside size, time and codec, and in which words its loss is named.
+
+Properties are read from the source and from a trial of the output in the same way, so that what an output keeps need
+not be believed of any encoder or container.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+import av
+from av.video.stream import VideoStream
+
+from vfi_cli.video.marks import read_siting
+from vfi_cli.video.pixels import read_turn
+from vfi_cli.video.side_data import read_side_data
+from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, ClipInfo, PlaneFormat
+
+Properties = Mapping[str, str]
+"""By name; a property that is not stated, or has the value that everybody assumes, is not there."""
+
+ASPECT, TURN, SITING = "aspect", "turn", "chroma siting"
+MATRIX, PRIMARIES, TRANSFER = "matrix", "primaries", "transfer"
+
+# Of the coding, not of the picture: every encoder makes its own.
+_OF_THE_CODING = ("PANSCAN", "GOP_TIMECODE", "MOTION_VECTORS", "VIDEO_ENC_PARAMS", "DISPLAYMATRIX")
+_ENCODERS = (b"x264", b"x265")  # they leave their settings beside the first picture
+_EXACT = ("SPHERICAL", "ICC_PROFILE")  # all others are kept if they are there: they count in units of their own
+
+_ASSUMED = {SITING: "left"}  # where nothing is said
+
+_LOST = {
+    ASPECT: "the aspect ratio of the samples, {}, is lost: players will show the picture squeezed or stretched",
+    TURN: "the mark that the picture is turned or mirrored is lost: players will show it as it is stored",
+    SITING: "the place of the chroma samples, {}, is lost: players will put them half a sample beside it",
+    MATRIX: "the tag of the colour matrix is lost: players will guess it",
+    PRIMARIES: "the tag of the colour primaries is lost: players will take them for those of BT.709",
+    TRANSFER: "the tag of the transfer function is lost: players will take it for that of BT.709",
+    "SPHERICAL": "the mark of 360 degree video is lost: players will show it flat",
+    "STEREO3D": "the mark of stereo 3D video is lost: players will not tell the views apart",
+    "VIEW_ID": "of the views of the video only the first is kept",
+    "A53_CC": "the closed captions inside the picture are lost",
+    "DYNAMIC_HDR_PLUS": "the metadata of HDR10+, which changes from frame to frame, is dropped",
+    "DOVI_METADATA": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
+    "DOVI_RPU_BUFFER": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
+    "DYNAMIC_HDR_VIVID": "the metadata of HDR Vivid, which changes from frame to frame, is dropped",
+    "MASTERING_DISPLAY_METADATA": "the mastering metadata of HDR is dropped: libx265 writes it",
+    "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped: libx265 writes them",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light that HDR was made for is lost",
+    "ICC_PROFILE": "the ICC colour profile is lost",
+    "S12M_TIMECODE": "the timecodes of the single frames (SMPTE ST 12) are lost",
+    "AFD": "the active format description, which says what part of the picture matters, is lost",
+    "SEI_UNREGISTERED": "the user data inside the picture (SEI) is lost",
+    "FILM_GRAIN_PARAMS": "the parameters of film grain are lost",
+    "EXIF": "the EXIF data of the pictures is lost",
+}
+
+
+def read_properties(stream: VideoStream | None, first: av.VideoFrame | None) -> Properties:
+    """Those of a stream whose first picture is `first`, or of a picture that is alone."""
+    found: dict[str, str] = {}
+    for name, content in read_side_data(first):
+        settings = name == "SEI_UNREGISTERED" and any(encoder in content for encoder in _ENCODERS)
+        if name not in _OF_THE_CODING and not settings:
+            found[name] = hashlib.sha256(content).hexdigest() if name in _EXACT else ""
+    rotation, mirrored = read_turn(first)
+    if rotation or mirrored:
+        found[TURN] = f"{rotation % 360}{' mirrored' if mirrored else ''}"
+    source = first if stream is None else stream.codec_context
+    if source is not None:
+        codes = {MATRIX: source.colorspace, PRIMARIES: source.color_primaries, TRANSFER: source.color_trc}
+        found |= {name: str(code) for name, code in codes.items() if code not in (RGB_MATRIX, UNSPECIFIED)}
+    if stream is not None:
+        if stream.sample_aspect_ratio not in (None, 0, 1):
+            found[ASPECT] = str(stream.sample_aspect_ratio)
+        siting = read_siting(stream)
+        if siting:
+            found[SITING] = siting
+    return found
+
+
+def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
+    """Those that an output of `info` in `format` should have: not what the change of the format makes useless."""
+    useless = set()
+    if format.kind != info.format.kind:
+        useless.add(MATRIX)
+    if (format.subsampling, info.format.subsampling) != ((2, 2), (2, 2)):
+        useless.add(SITING)
+    return {name: value for name, value in info.properties.items() if name not in useless}
+
+
+def lost(wanted: Properties, kept: Properties) -> Iterator[str]:
+    """A sentence for each of the `wanted` properties that is not `kept`."""
+    sentences: dict[str, None] = {}
+    for name, value in wanted.items():
+        got = kept.get(name, _ASSUMED.get(name))
+        if got is None or not _same(name, value, got):
+            words = _LOST.get(name, f"what the picture says of itself is lost: {name.lower().replace('_', ' ')}")
+            sentences[words.format(value.replace("/", ":"))] = None
+    return iter(sentences)
+
+
+def _same(name: str, value: str, kept: str) -> bool:
+    if name == ASPECT:  # some containers round it
+        return abs(Fraction(kept) / Fraction(value) - 1) < Fraction(1, 50)
+    return value == kept

@@ -1,0 +1,75 @@
+"""Pictures the way players show them, for an output that cannot say how they are turned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vfi_cli.video.properties import ASPECT, SITING, TURN
+from vfi_cli.video.types import ClipInfo, Plane, PlaneFormat, VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is done to every picture: turned by `quarters` of a circle counter-clockwise, then mirrored or not.
+
+    Chroma samples stay as they are where their cells fit on the turned picture. Else each is repeated for all pixels
+    of its cell, and the format becomes 4:4:4.
+    """
+
+    quarters: int
+    mirrored: bool
+
+    def __str__(self) -> str:
+        turned = f"turned by {90 * self.quarters} degrees" if self.quarters else ""
+        return " and ".join(filter(None, (turned, "mirrored" if self.mirrored else "")))
+
+    def clip(self, info: ClipInfo) -> ClipInfo:
+        """What `info` is with its pictures turned: shown as it is stored."""
+        width, height, sar = info.width, info.height, info.sar
+        if self.quarters % 2:
+            width, height, sar = height, width, 1 / sar
+        format = self._format(info.format, info.width, info.height)
+        properties = {name: value for name, value in info.properties.items() if name not in (TURN, SITING)}
+        if ASPECT in properties:
+            properties[ASPECT] = str(sar)
+        return replace(
+            info, width=width, height=height, sar=sar, format=format, rotation=0, mirrored=False, properties=properties
+        )
+
+    def frames(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """The same frames, turned."""
+        for frame in frames:
+            format = self._format(frame.format, frame.width, frame.height)
+            planes = frame.planes
+            if format.subsampling == (1, 1) != frame.format.subsampling:
+                planes = tuple(_full(plane, frame) for plane in planes)
+            yield replace(frame, planes=tuple(self.plane(plane) for plane in planes), format=format)
+
+    def plane(self, plane: Plane) -> Plane:
+        """(rows, columns), turned, in memory of its own."""
+        turned: Plane = np.rot90(plane, self.quarters)
+        return (turned[:, ::-1] if self.mirrored else turned).copy()
+
+    def _format(self, format: PlaneFormat, width: int, height: int) -> PlaneFormat:
+        """Of a turned picture that was of `format` and size."""
+        sx, sy = format.subsampling
+        # Cells begin at the left and at the top: an odd picture cannot begin with half a cell.
+        fits = not (width % sx or height % sy) and (self.quarters % 2 == 0 or sx == sy)
+        return format if fits else replace(format, subsampling=(1, 1))
+
+
+def find_turn(info: ClipInfo) -> Turn | None:
+    """What players do to the pictures of a clip; None: nothing. An angle between the quarters counts as none."""
+    quarters = info.rotation // 90 % 4 if info.rotation % 90 == 0 else 0
+    return Turn(quarters, info.mirrored) if quarters or info.mirrored else None
+
+
+def _full(plane: Plane, frame: VideoFrame) -> Plane:
+    """A sample for each pixel of the frame."""
+    if plane.shape == (frame.height, frame.width):
+        return plane
+    sx, sy = frame.format.subsampling
+    return plane.repeat(sy, axis=0).repeat(sx, axis=1)[: frame.height, : frame.width]
