@@ -122,6 +122,9 @@ class PictureSequence:
         at, file, picture = first
         frame = picture.frame
         rotation, mirrored = read_turn(frame)
+        properties = dict(read_properties(None, frame))
+        if DECODERS[file.suffix.lower()] == "tiff":
+            properties.pop("EXIF", None)  # the tags that every TIFF file is made of
         notes: list[str] = []
         color = read_color(frame, frame.format, notes, file)
         if self._rate is None and len(self._files) > 1:
@@ -146,7 +149,7 @@ class PictureSequence:
             vfr=False,
             rotation=rotation,
             mirrored=mirrored,
-            properties=read_properties(None, frame),
+            properties=properties,
             notes=tuple(notes),
         )
 
