@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import av
 
-from vfi_cli.errors import InputError, OutputError
+from vfi_cli.errors import InputError, OutputError, VfiError
 from vfi_cli.video.mux import Extent, Muxer
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.properties import lost
 from vfi_cli.video.segments import Segment, read_packets
+
+_SMALL = 256  # pixels a side: x265 takes seconds for a single picture of 4K
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,25 @@ class Rehearsal:
 
 
 def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehearsal:
-    """Write the file with a single picture and drop it, so that what `join` would be refused is refused now.
+    """Begin the file and drop it, so that what `join` would be refused is refused now; then one with a small picture.
 
     Raises what `Muxer` raises.
     """
     muxer = Muxer(part, plan, streams)
-    extradata, missing = muxer.video.codec_context.extradata, tuple[str, ...]()
-    with suppress(InputError, av.FFmpegError, OSError, ValueError):  # the true file will tell why, if it fails too
-        missing = tuple(lost(plan.properties, muxer.try_out()))
+    extradata = muxer.video.codec_context.extradata
+    muxer.video.encode(None)  # that nothing comes: SVT-AV1 would complain
     muxer.abandon()
-    return Rehearsal(extradata, missing)
+    return Rehearsal(extradata, tuple(_missing(part, plan)) if plan.properties else ())
+
+
+def _missing(part: Path, plan: EncodePlan) -> Iterator[str]:
+    small = replace(plan, width=min(plan.width, _SMALL), height=min(plan.height, _SMALL))
+    with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # of what the encoder does not take so small
+        muxer = Muxer(part, small)
+        try:
+            yield from lost(plan.properties, muxer.try_out())
+        finally:
+            muxer.abandon()
 
 
 def join(part: Path, plan: EncodePlan, streams: StreamCopy | None, folder: Path, segments: Sequence[Segment]) -> None:

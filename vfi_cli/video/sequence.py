@@ -142,6 +142,9 @@ class PictureSequence:
         if turned:
             notes.append(f"some pictures are turned otherwise than {file.name}: their pixels are turned to match it")
         color = read_color(like, like.format, notes, file)
+        properties = dict(read_properties(None, frame))
+        if DECODERS[file.suffix.lower()] == "tiff":
+            properties.pop("EXIF", None)  # the tags that every TIFF file is made of
         if self._rate is None and len(self._files) > 1:
             notes.append(f"the pictures are shown at {rate} per second: --input-fps says otherwise")
         return ClipInfo(
@@ -164,7 +167,7 @@ class PictureSequence:
             vfr=False,
             rotation=picture.turn[0],
             mirrored=picture.turn[1],
-            properties=read_properties(None, frame),
+            properties=properties,
             notes=tuple(notes),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import cast
 
 import av
@@ -29,7 +30,7 @@ def read_side_data(frame: av.VideoFrame | None) -> list[tuple[str, bytes]]:
 
 def _without(frame: av.VideoFrame, kind: int) -> av.VideoFrame:
     graph = Graph()
-    entry = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    entry = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
     graph.link_nodes(entry, graph.add("sidedata", f"mode=delete:type={kind}"), graph.add("buffersink"))
     graph.configure()
     graph.push(frame)
