@@ -21,20 +21,20 @@ from vfi_cli.video.segments import Segment, read_packets
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """`extradata`: of the encoder. `lost`: a sentence each for what the file does not say of the picture."""
+    """`extradata`: of the encoder. `lost`: one sentence for each property of the picture that the file loses."""
 
     extradata: bytes | None
     lost: tuple[str, ...]
 
 
 def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehearsal:
-    """Write the file with a single picture and drop it, so that what `join` would be refused is refused now.
+    """Write the file with a single picture and delete it, to get the errors of `join` before the work.
 
     Raises what `Muxer` raises.
     """
     muxer = Muxer(part, plan, streams)
     extradata, missing = muxer.video.codec_context.extradata, tuple[str, ...]()
-    with suppress(InputError, av.FFmpegError, OSError, ValueError):  # the true file will tell why, if it fails too
+    with suppress(InputError, av.FFmpegError, OSError, ValueError):  # the real file reports the error, if it fails too
         missing = tuple(lost(plan.properties, muxer.try_out()))
     muxer.abandon()
     return Rehearsal(extradata, missing)
