@@ -1,6 +1,6 @@
-"""When pictures were taken, told from when they are shown. Pure arithmetic on Fractions.
+"""Finds when pictures were taken from the times at which they are shown. Pure arithmetic on Fractions.
 
-Film in a 60 Hz file shows its pictures for 2, 3, 2, 3 .. frames; motion that was filmed evenly would stumble:
+Film in a 60 Hz file shows its pictures for 2, 3, 2, 3 .. frames. Even motion would look uneven at these times:
 
     shown   |a   |b     |c   |d     |e   |f          gaps of 2, 3, 2, 3: a period of 2
     taken   |a    |b    |c    |d    |e    |f         what `Cadence` gives
@@ -11,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 LOOK_AHEAD = 12  # pictures
-_LONGEST = 12  # gaps of a period: that of 24 pictures in 50
+_LONGEST = 12  # gaps in a period: 24 pictures per second shown in 50 frames need so many
 _FEWEST = 6  # gaps that prove a period
 _HISTORY = 2 * _LONGEST  # pictures
 _ALIKE = Fraction(1, 500)  # seconds by which equal gaps may differ
@@ -20,29 +20,29 @@ _ALIKE = Fraction(1, 500)  # seconds by which equal gaps may differ
 class Cadence:
     """Finds gaps that repeat with a period, and places their pictures evenly.
 
-    The first picture of every period stays where it is, so nothing drifts; those after it move by less than the
-    shortest gap, and by no more than half of the longest. Where there is no period, all of them stay.
-    Bounded: it looks LOOK_AHEAD pictures ahead and remembers _HISTORY.
+    The first picture of every period keeps its time, so nothing drifts. The others move by less than the shortest
+    gap, and by at most half of the longest gap. Without a period, all pictures keep their times.
+    Memory is bounded: it looks LOOK_AHEAD pictures ahead and remembers _HISTORY.
 
     Args:
-        tick: seconds, of the container: what rounding does to the times.
+        tick: seconds per tick of the container; times are rounded to it.
     """
 
     def __init__(self, tick: Fraction) -> None:
         self._slack = max(2 * tick, _ALIKE)
         self._times: list[Fraction] = []
         self._next = 0  # the first picture without a place
-        self._last: Fraction | None = None  # the place of the one before it
+        self._last: Fraction | None = None  # the place of the picture before it
         self._period = self._anchor = 0  # pictures; a period of 0 is none
         self._end = 0  # the gaps before this one repeat
 
     def feed(self, time: Fraction) -> list[Fraction]:
-        """When the pictures were taken whose place is settled, in order. Times must increase."""
+        """Take the `time` of the next picture; return the places that are now settled. Times must increase."""
         self._times.append(time)
         return [self._place(None)] if len(self._times) - self._next > LOOK_AHEAD else []
 
     def finish(self, end: Fraction) -> list[Fraction]:
-        """The same for those that are left, given the `end` of the last one."""
+        """Return the remaining places, given the `end` of the last picture."""
         return [self._place(end) for _ in range(len(self._times) - self._next)]
 
     def _place(self, end: Fraction | None) -> Fraction:
@@ -75,27 +75,27 @@ class Cadence:
         return begin + (now - self._anchor) * self._span(self._anchor) / self._period
 
     def _span(self, begin: int) -> Fraction:
-        """Seconds of a period, that which begins at a picture or, if it does not end, the one before."""
+        """Seconds of the period that begins at picture `begin`; if it is incomplete, of the period before."""
         if begin + self._period > self._end:
             begin -= self._period
         return self._times[begin + self._period] - self._times[begin]
 
     def _find(self, now: int) -> int:
-        """The shortest period that all gaps from picture `now` on have, as far as they are known; 0: none."""
+        """The shortest period of all known gaps from picture `now` on; 0 if there is none."""
         gaps = len(self._times) - 1
         for period in range(2, _LONGEST + 1):
             begin = gaps
             while begin - period > 0 and self._repeats(begin - 1, period):
                 begin -= 1
-            begin -= period  # the first gap of those that repeat
+            begin -= period  # the first gap that belongs to the repetition
             if begin <= now and gaps - begin >= max(2 * period, _FEWEST):
                 return period if self._is_uneven(gaps - period, now, period) else 0
         return 0
 
     def _is_uneven(self, last: int, now: int, period: int) -> bool:
-        """Whether a period has gaps of different length, and is even enough for its pictures to be moved."""
+        """Whether the gaps of a period differ, but so little that its pictures can be moved."""
         gaps = [self._gap(last + k) for k in range(period)]
-        first = (now - last) % period  # that of picture `now`
+        first = (now - last) % period  # the gap of picture `now`
         gaps = gaps[first:] + gaps[:first]
         mean = sum(gaps) / period
         moves = [abs(k * mean - sum(gaps[:k])) for k in range(period)]

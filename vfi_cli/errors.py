@@ -3,7 +3,7 @@
     VfiError            1  a bug of ours, if nothing more specific
     |- UsageError       2  the request makes no sense
     |- InputError       3  the input cannot be read, or is of a kind we do not read
-    |  `- FieldsError   3  for it is interlaced, and nobody has said what to do about that
+    |  `- FieldsError   3  it is interlaced, and no option says how to read it
     |- OutputError      4  the output cannot be written
     |  |- FullError     4  for want of room
     |  `- PlaceError    4  although it is finished
@@ -51,10 +51,10 @@ class InputError(VfiError):
 
 
 class FieldsError(InputError):
-    """The picture is interlaced, or becomes so; an option tells what to do about it."""
+    """The picture is interlaced, or becomes interlaced, and no option says how to read it."""
 
     def __init__(self, what: str, *, path: str | Path | None = None) -> None:
-        remedy = "add --deinterlace, or --progressive if its pictures are whole and only marked as fields"
+        remedy = "add --deinterlace, or --progressive if its pictures are whole but marked as fields"
         super().__init__(what, path=path, remedy=remedy)
 
 

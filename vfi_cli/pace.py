@@ -1,4 +1,4 @@
-"""Where the frames of a source sit in time, once pauses and cadence are understood."""
+"""Places the frames of a source in time, after pauses and cadence are found."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ class Moment:
     """The times of one source frame, in seconds.
 
     Args:
-        shown: the slots of the output are counted by this one.
-        time: when the picture was taken. That of a repeat means nothing.
-        change: a pause comes before it: the picture before it stands, and changes in the last so many seconds only.
+        shown: the time that places the slots of the output.
+        time: when the picture was taken; not valid for a repeat.
+        change: after a pause, the seconds before `time` in which the picture changes; it stands until then.
+            None: no pause.
     """
 
     shown: Fraction
@@ -26,12 +27,12 @@ class Moment:
 
 
 class Pace:
-    """Is fed the times of the source frames one by one, and answers with the moments that became known, in order.
+    """Takes the times of the source frames one by one, and returns the moments that became known, in order.
 
     Args:
-        pauses: finds them.
-        cadence: finds the even times of pictures; None: they were taken when they are shown, and all is known at once.
-        move_slots: the slots of the output move with the pictures, too.
+        pauses: finds the pauses.
+        cadence: finds the even times of pictures; None: pictures keep the times at which they are shown.
+        move_slots: the slots of the output move with the pictures.
     """
 
     def __init__(self, pauses: Pauses, cadence: Cadence | None = None, *, move_slots: bool = True) -> None:
@@ -39,10 +40,10 @@ class Pace:
         self._move_slots = move_slots
         self._waiting: deque[tuple[Fraction, bool]] = deque()
         self._newest: Fraction | None = None
-        self._shown: Fraction | None = None  # of the frame that was answered last
+        self._shown: Fraction | None = None  # of the last frame that was returned
 
     def feed(self, time: Fraction, *, repeat: bool = False) -> list[Moment]:
-        """`time` is that of the next frame, times must increase; a `repeat` shows the picture before it once more."""
+        """Take the `time` of the next frame. Times must increase. A `repeat` shows the previous picture again."""
         if self._newest is not None:
             self._pauses.learn(time - self._newest)
         self._newest = time
@@ -52,7 +53,7 @@ class Pace:
         return self._settle([time] if self._cadence is None else self._cadence.feed(time))
 
     def finish(self, end: Fraction) -> list[Moment]:
-        """The moments that are left, given the `end` of the last frame, which is no repeat."""
+        """Return the remaining moments, given the `end` of the last frame, which is no repeat."""
         return self._settle([] if self._cadence is None else self._cadence.finish(end))
 
     def _settle(self, pictures: list[Fraction]) -> list[Moment]:

@@ -1,4 +1,4 @@
-"""Tells a pause from slow motion. A screen recorder, for one, writes no frames while nothing changes."""
+"""Tells a pause from slow motion. For example, a screen recorder writes no frames while nothing changes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from fractions import Fraction
 
 from vfi_cli.errors import UsageError
 
-TIMES_USUAL = 6  # gaps: as many frames as a stand that `--dedup` fills
-SHORTEST = Fraction(1, 5)  # seconds: a recorder that stumbles for less has not paused
+TIMES_USUAL = 6  # usual gaps; the default of --dedup-max-span is the same
+SHORTEST = Fraction(1, 5)  # seconds: a shorter gap is no pause, only a delay of the recorder
 _MEMORY = 48  # gaps
 
 
 class Pauses:
-    """Learns the usual gap between frames: that which a quarter of the recent ones do not exceed.
+    """Learns the usual gap between frames: the lower quartile of the recent gaps.
 
-    Not the mean, nor the median: single changes between long pauses must not make pauses usual.
+    The mean or the median would be too long where single changes lie between long pauses.
 
     Args:
-        limit: seconds; a longer gap is a pause. None: TIMES_USUAL usual ones, and SHORTEST. 0: none is a pause.
+        limit: seconds; a longer gap is a pause. None: TIMES_USUAL usual gaps, at least SHORTEST. 0: no gap is a pause.
     """
 
     def __init__(self, limit: Fraction | None = None) -> None:
@@ -28,11 +28,11 @@ class Pauses:
         self._gaps: deque[Fraction] = deque(maxlen=_MEMORY)
 
     def learn(self, gap: Fraction) -> None:
-        """The next gap, in seconds."""
+        """Take the next gap, in seconds."""
         self._gaps.append(gap)
 
     def change(self, gap: Fraction) -> Fraction:
-        """The seconds, at the end of a `gap` that was learned, in which the picture changes: all of it if no pause."""
+        """The seconds at the end of a learned `gap` in which the picture changes: the whole gap if it is no pause."""
         if self._limit == 0 or gap <= (SHORTEST if self._limit is None else self._limit):
             return gap
         usual = sorted(self._gaps)[len(self._gaps) // 4]

@@ -85,7 +85,7 @@ class Cfr:
     def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
         """The slots up to and including `time`, the time of the next source frame. Times must increase.
 
-        still: seconds that the source frame before it stands before it starts to change.
+        still: seconds that the previous source frame stands before it starts to change.
         """
         self._index += 1
         if self._index == 0:
@@ -128,8 +128,8 @@ class Multiply:
     def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
         """The slots from the previous source frame up to, but not including, `time`. Times must increase.
 
-        still: seconds that the previous source frame stands before it starts to change: its own slot lasts so much
-            longer.
+        still: seconds that the previous source frame stands before it starts to change. Its own slot is
+            longer by this.
         """
         self._index += 1
         begin, self._last = self._last, time
@@ -154,9 +154,9 @@ Schedule = Cfr | Multiply
 
 
 def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: Fraction) -> list[Slot]:
-    """The same slots, as if source frame `left` changed into `right` from `begin` to `end`, and stood before that.
+    """The same slots, as if source frame `left` stood until `begin` and then changed into `right` until `end`.
 
-    What lies between them in the source is passed over:
+    Source frames between the two are ignored:
 
         source  |a------|a------|a------|b
         slots   C(0) B  C(1) B  C(2) B  C(3)
@@ -167,7 +167,7 @@ def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: F
 
 
 def jitter_of(interval: Fraction) -> Fraction:
-    """Seconds by which a frame of a clock with that `interval` may be early or late and still mean its tick."""
+    """Seconds by which a frame may be early or late and still belong to its tick; `interval`: seconds per tick."""
     return min(MAX_JITTER, interval / 5)
 
 
@@ -185,7 +185,7 @@ class Nominal:
         self._slack = max(tick, jitter)
         # Where frames are only a few ticks apart, a coincidence proves nothing.
         self._rate = rate if rate and 4 * self._slack * rate <= 1 else None
-        self._anchors: list[Fraction] = []  # the first frame, the last one that was off
+        self._anchors: list[Fraction] = []  # the first frame, and the last frame off the grid
         self._last = Fraction(0)
 
     def time(self, pts: Fraction) -> Fraction:

@@ -165,7 +165,7 @@ def fail_the_check(patch) -> None:
     """Let every check of a finished file fail, as if a track were not there."""
 
     def failing(*_) -> None:
-        raise OutputError("is not what was written: of the other streams, 1 audio cannot be read back")
+        raise OutputError("is not what was written: these other streams cannot be read back: 1 audio")
 
     patch.setattr(Muxer, "verify", failing)
 
@@ -174,7 +174,7 @@ def test_a_file_that_fails_its_check_costs_nothing_that_is_finished(clip: Path, 
     target, blend = tmp_path / "out.mp4", Blend()
     with monkeypatch.context() as patch:
         fail_the_check(patch)
-        with pytest.raises(OutputError, match="1 audio cannot be read back") as caught:
+        with pytest.raises(OutputError, match="cannot be read back: 1 audio") as caught:
             do(clip, target)
     assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command goes on from there"]
     assert not target.exists()

@@ -60,7 +60,9 @@ def test_any_stream_but_a_cover_can_be_chosen(tmp_path):
     for number, width in ((0, 32), (1, 48)):
         info = open_source(path, video=number).probe()
         assert (info.index, info.width, len(info.others)) == (number, width, 2)
-    with pytest.raises(UsageError, match=r"video stream 2 is a cover \(there are 0: h264 32x48 default; 1: h264 48x48"):
+    with pytest.raises(
+        UsageError, match=r"video stream 2 is a cover \(the streams are 0: h264 32x48 default; 1: h264 48x48"
+    ):
         probe(path, 2)
     with pytest.raises(UsageError, match="video stream 3 does not exist"):
         probe(path, 3)

@@ -130,6 +130,6 @@ def test_a_track_that_was_written_and_is_not_there_is_an_error(tmp_path: Path):
                 packet.stream = video
                 sink.mux(packet)
     (tmp_path / "silent.mkv").replace(target)
-    with pytest.raises(OutputError, match="1 audio cannot be read back") as caught:
+    with pytest.raises(OutputError, match="cannot be read back: 1 audio") as caught:
         encoder.verify()
     assert "-an" in caught.value.remedy

@@ -92,7 +92,7 @@ def test_stereo_video_stays_marked(tmp_path, name):
 def test_stereo_that_only_the_codec_tells_is_named(tmp_path):
     clip = make_clip(tmp_path / "a.mp4", 4, options={"x264-params": "frame-packing=3"})
     missing = written(clip, tmp_path / "o.mkv")
-    assert missing == ("the mark of stereo 3D video is lost: players will not tell the views apart",)
+    assert missing == ("the mark of stereo 3D video is lost: players will not separate the views",)
 
 
 def test_a_mark_that_is_lost_is_named(tmp_path):
@@ -176,7 +176,7 @@ def test_losses_are_told_once_each_whatever_they_are():
     kept = {"aspect": "400/301", "matrix": "9"}
     assert list(lost(wanted, kept)) == [
         "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
-        "what the picture says of itself is lost: number 40",
+        "a property of the picture is lost: number 40",
         "the tag of the colour matrix is lost: players will guess it",
     ]
     assert list(lost(kept, kept)) == []

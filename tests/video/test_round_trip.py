@@ -180,8 +180,8 @@ def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
         plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec=codec)
         lost = rehearse(tmp_path / "b.mov", plan, None).lost
         assert [sentence for sentence in lost if "HDR" in sentence] == named * [
-            "the mastering metadata of HDR is dropped: libx265 writes it",
-            "the light levels of HDR are dropped: libx265 writes them",
+            "the mastering metadata of HDR is dropped; -c:v libx265 keeps it",
+            "the light levels of HDR are dropped; -c:v libx265 keeps them",
         ]
 
 

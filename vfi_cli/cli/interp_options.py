@@ -85,7 +85,7 @@ class InterpOptions:
         typer.Option(
             "--max-gap",
             metavar="TIME",
-            help="A longer gap between frames is a pause: held, not filled; 0: none is.",
+            help="A longer gap between frames is a pause: it is held, not filled. 0 turns this off.",
             show_default="6 usual gaps",
         ),
     ] = None
@@ -109,7 +109,7 @@ class InterpOptions:
         typer.Option("-c:a", metavar="NAME", help="Audio encoder, to convert the sound.", show_default="copy"),
     ] = None
     audio_bit_rate: Annotated[
-        str | None, typer.Option("-b:a", metavar="RATE", help="Bits a second of that sound, e.g. 192k.")
+        str | None, typer.Option("-b:a", metavar="RATE", help="Bit rate of the converted sound, e.g. 192k.")
     ] = None
     no_audio: Annotated[bool, typer.Option("-an", help="Leave the sound out.")] = False
     no_subtitles: Annotated[bool, typer.Option("-sn", help="Leave the subtitles out.")] = False
@@ -141,7 +141,7 @@ class InterpOptions:
         routing = routing_of(self.keep_ratio, self.static)
         sound_rate = parse_bit_rate(self.audio_bit_rate) if self.audio_bit_rate is not None else None
         if sound_rate is not None and self.audio_codec in (None, "copy"):
-            raise UsageError("-b:a goes with -c:a", remedy="add -c:a aac, or leave it out")
+            raise UsageError("-b:a needs -c:a", remedy="add -c:a aac, or leave -b:a out")
         encoder_options = _pairs(self.codec_options or [])
 
         from vfi_cli.jobs import duplicates

@@ -15,7 +15,7 @@ InputFps = Annotated[
     typer.Option(
         "--input-fps",
         metavar="R",
-        help="Rate of the input: its frames come at this rate, whatever times the file has; the sound stays as it is.",
+        help="Frame rate of the input. The times in the file are ignored; the sound does not change.",
         show_default="its own; 25 for pictures",
     ),
 ]
@@ -25,7 +25,7 @@ VideoStream = Annotated[
         "--video-stream",
         metavar="N",
         min=0,
-        help="Video stream to use, from 0 on, as FFmpeg's 0:v:N counts.",
+        help="Number of the video stream to use, from 0, as in FFmpeg's 0:v:N.",
     ),
 ]
 Multi = Annotated[
@@ -52,7 +52,7 @@ KeepRatio = Annotated[
 Static = Annotated[bool, typer.Option("--static", help="Every block works on every patch: slowest, best.")]
 Deinterlace = Annotated[bool, typer.Option("--deinterlace", help="Read interlaced video as whole pictures (bwdif).")]
 Progressive = Annotated[
-    bool, typer.Option("--progressive", help="The pictures are whole, though the file marks them as fields.")
+    bool, typer.Option("--progressive", help="Read pictures as whole, even if the file marks them as fields.")
 ]
 Start = Annotated[str | None, typer.Option("--ss", metavar="TIME", help="Start: 12.5 or 00:01:02.5.")]
 Stop = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, on the clock of --ss.")]

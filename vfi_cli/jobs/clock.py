@@ -1,4 +1,4 @@
-"""Turns the times of decoded frames into those that the schedule and the interpolator need."""
+"""Turns the times of decoded frames into the times for the schedule and the interpolator."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vfi_cli.video.types import VideoFrame
 class Clock:
     """Unrounds the times, places them by `pace`, and stretches them in slow motion.
 
-    It holds the frames that `pace` looks ahead, without their repeats.
+    It holds the frames that `pace` needs to look ahead, but not repeated frames.
 
     Attributes:
-        end: seconds, of the last frame; once all frames are placed.
+        end: the end of the last frame, in seconds; known once all frames are placed.
     """
 
     def __init__(self, nominal: Nominal, pace: Pace, stretch: int = 1) -> None:
@@ -26,7 +26,7 @@ class Clock:
         self.end = Fraction(0)
 
     def place(self, frames: Iterable[VideoFrame | Repeat]) -> Iterator[tuple[VideoFrame | Repeat, Moment]]:
-        """The same frames, each with its moment."""
+        """The frames, each with its moment."""
         waiting: deque[VideoFrame | Repeat] = deque()
         for frame in frames:
             waiting.append(frame)

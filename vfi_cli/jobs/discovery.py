@@ -1,6 +1,6 @@
 """Which files of a folder are videos to work on, and which look like one but cannot be read.
 
-No video is opened here. Of pictures that may be animations, the first bytes are read.
+No video is opened here. Pictures that may be animations have their first bytes read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VIDEOS = frozenset({
     ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu",
     ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })
-_PICTURES = frozenset({".avif", ".png", ".webp"})  # videos where they are animated
+_PICTURES = frozenset({".avif", ".png", ".webp"})  # count as videos if they are animated
 # fmt: on
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -131,7 +131,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def _in_utf8(data: bytes) -> bytes:
-    """The text of a list without its byte order mark, which Windows puts there."""
+    """The text of a list, without the byte order mark that Windows writes."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
     return data.removeprefix(codecs.BOM_UTF8)

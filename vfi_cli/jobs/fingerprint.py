@@ -17,7 +17,7 @@ from vfi_cli.jobs.plan import InterpJob
 from vfi_cli.video.sequence import find_pictures
 
 REFUSED = "refused"
-"""Of fields, by a run whose pieces hold none: what is said about them does not change these pieces."""
+"""The entry for fields if no option says how to read them. Finished pieces then hold no fields."""
 _ENDS = 1 << 20  # bytes at either end of a file that tell it from others
 
 # What these say is told by other entries, or changes nothing about the frames.
@@ -33,7 +33,7 @@ _ELSEWHERE = {
     "deinterlace",
     "progressive",
 }
-# What these say is beside the picture, of which the pieces are.
+# These options do not concern the picture, and the pieces hold only the picture.
 _BESIDE = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
 
 
@@ -52,7 +52,7 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
         "model": f"{job.model} ({_network(interpolator)})",
         "device": interpolator.runtime.label,
         "fields": "deinterlaced" if job.deinterlace else "read as whole pictures" if job.progressive else REFUSED,
-        "CPU": f"{available_cpus()} threads, {torch.backends.cpu.get_cpu_capability()}",  # encoders count them too
+        "CPU": f"{available_cpus()} threads, {torch.backends.cpu.get_cpu_capability()}",  # encoders depend on these too
         **{name: identity(value) if isinstance(value, Path) else str(value) for name, value in options.items()},
         "piece": f"{length} frames",
         "encoder": _digest(extradata or b""),

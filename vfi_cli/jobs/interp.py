@@ -3,8 +3,8 @@
     decode --[queue]--> schedule, scene cuts, interpolator --[queue]--> encode
 
 Each stage has a thread, the middle one that of the caller. Frames stream through: at any time there are at most a
-queue of decoded and a queue of finished frames, the pair at work, where their spacing varies some frames ahead (see
-`cadence`), and what the codecs keep for themselves, however long the clip is.
+queue of decoded and a queue of finished frames, the pair at work, and the frames inside the codecs, however long the
+clip is. If the spacing of frames varies, there are also some frames ahead (see `cadence`).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
     extradata = _rehearse(settled, target)
     interpolator = given or _build(job)
     marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
-    marks["clock"] = f"{encode.time_base} s from {encode.origin} s on"  # which sound that begins first would move
+    marks["clock"] = f"{encode.time_base} s from {encode.origin} s on"  # sound that begins first moves the origin
     journal = Journal(target, marks, restart=job.restart)
     if journal.segments:
         log.info("%s: going on after %d frames", settled.target, journal.frames)
@@ -136,7 +136,7 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
         ) as writer,
     ):
         work = _stream(settled, interpolator, writer.write, report, writer.is_kept)
-    with journal.guarding(OutputError):  # the picture is finished: what is wrong now is beside it, or in its place
+    with journal.guarding(OutputError):  # the picture is finished: errors now concern other streams or the place
         copies = _copy(settled)
         join(target.part, encode, copies, target.folder, writer.segments)
         work = _with_copies(work, settled, copies)
@@ -145,7 +145,7 @@ def _in_pieces(settled: Plan, target: Target, given: Interpolator | None, report
 
 
 def _rehearse(settled: Plan, place: Place) -> bytes | None:
-    """Try the output, and name what it does not keep. Returns the encoder's extradata."""
+    """Try the output, and warn of what it does not keep. Returns the encoder's extradata."""
     rehearsal = rehearse(place.part, settled.encode, _copy(settled))
     for sentence in rehearsal.lost:
         log.warning("%s: %s", settled.job.source, sentence)
@@ -197,7 +197,7 @@ def _warn(job: InterpJob, sentences: Iterable[str]) -> None:
 
 
 def _with_copies(work: _Work, settled: Plan, copies: StreamCopy | None) -> _Work:
-    """`work`, with what happened to the streams that were copied. Raises InputError, see `_damage_beside`."""
+    """`work`, with damage and repairs of the copied streams added. Raises InputError, see `_damage_beside`."""
     repairs = tuple(copies.notes) if copies else ()
     _warn(settled.job, repairs)
     return replace(work, damaged=work.damaged + _damage_beside(settled, copies), repairs=work.repairs + repairs)

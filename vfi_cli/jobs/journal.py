@@ -63,10 +63,10 @@ class Journal:
 
     @contextmanager
     def guarding(self, *beside: type[VfiError]) -> Iterator[None]:
-        """Keep the finished pieces if the body is interrupted or lacks room, a place or a device; drop them if it has
-        failed for good. What is kept is told in a note of the exception.
+        """Keep the finished pieces if the body is interrupted or lacks room, a place or a device. Drop them after any
+        other error. A note of the exception says what is kept.
 
-        beside: further errors that are not the fault of the pieces.
+        beside: further errors after which the pieces are kept.
         """
         try:
             yield

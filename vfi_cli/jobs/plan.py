@@ -42,7 +42,7 @@ class InterpJob:
         source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
         target: None puts it beside the source, named after what is done; see `forms.find_form` for what is no video.
         input_rate: frames per second of the source, in place of what it says itself.
-        video_stream: which of the video streams to use, counted from 0; None: see `choose.choose_video`.
+        video_stream: number of the video stream to use, counted from 0; None: see `choose.choose_video`.
         fps: rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
         slowmo: how many times longer the output lasts, at the rate of the source and without sound.
@@ -56,10 +56,10 @@ class InterpJob:
         max_gap: seconds; a longer gap between frames is a pause, see `pauses.Pauses`; None: much longer than usual.
         mask: a picture of the size of the clip, white where it stays put whatever moves.
         deinterlace: make whole pictures out of fields, where there are any.
-        progressive: read what is marked as fields as whole pictures; excludes `deinterlace`.
+        progressive: read pictures that are marked as fields as whole ones; excludes `deinterlace`.
         codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
         audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
-        sound: what sound is converted to; None: it is copied as it is.
+        sound: the codec that sound is converted to; None: it is copied as it is.
         chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
             come along.
         overwrite: the target may exist.
@@ -131,7 +131,7 @@ class Plan:
         multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
         stretch: how many times longer the output lasts.
         streams: what is copied beside the picture.
-        turn: done to the pictures, because the output cannot say how they are shown.
+        turn: how the pictures are turned, because the output cannot say how they are shown.
     """
 
     job: InterpJob
@@ -187,7 +187,7 @@ class Plan:
         clip, repeats = self.clip, self.job.dedup is not None
         rate = clip.grid or (None if clip.vfr else clip.average_rate)
         jitter = jitter_of(1 / rate) if rate and clip.vfr is not None else Fraction(0)
-        steady = clip.vfr is False and not repeats  # there is no cadence to look for
+        steady = clip.vfr is False and not repeats  # then there is no cadence to find
         pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not repeats)
         return Clock(Nominal(rate, clip.time_base, jitter), pace, self.stretch)
 

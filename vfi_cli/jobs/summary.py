@@ -36,10 +36,10 @@ class Summary:
         copied: frames of the output that are frames of the source; `generated`: those that are not.
         kept: frames of the output that an interrupted run had finished before this one.
         replaced: repeated frames of the source that generated ones took the place of.
-        pauses: gaps between frames of the source that were held, since they are much longer than usual.
+        pauses: gaps between frames of the source that were held, because they were longer than the limit.
         cuts: scene cuts that would have had to be bridged.
         damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
-        repairs: one sentence each for what had to be repaired.
+        repairs: one sentence for each repair.
         duration_in, duration_out: seconds.
         seconds: of wall time.
         stages: the work of each stage; their rates bound that of the whole.

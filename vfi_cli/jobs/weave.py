@@ -93,8 +93,8 @@ class Weaver:
 
         Raises ModelError if the model makes a frame that is not finite.
         """
-        pictures: deque[_Picture] = deque()  # the one on screen, and those after it
-        slots: list[Slot] = []  # from the one on screen on
+        pictures: deque[_Picture] = deque()  # the picture on screen, and the ones after it
+        slots: list[Slot] = []  # from the picture on screen on
         shown = Fraction(0)
         begin: Fraction | None = None  # when the newest picture starts to change
         for index, (frame, moment) in enumerate(clock.place(frames)):
@@ -124,7 +124,7 @@ class Weaver:
             yield from self._fill(held, last, last)
 
     def _pass(self, pictures: deque[_Picture], slots: list[Slot]) -> Generator[VideoFrame | Slot, None, list[Slot]]:
-        """Fill those of the `slots` that lie between the first two pictures, and let go of the first; the others."""
+        """Fill the `slots` between the first two pictures, and drop the first picture. Returns the other slots."""
         left = pictures.popleft()
         right = pictures[0]
         self._stills.observe(left.frame, right.frame)
@@ -224,7 +224,7 @@ class _Picture:
     ) -> None:
         self.index = index
         self.time = time
-        self.begin: Fraction | None = None  # the picture before it stands until then
+        self.begin: Fraction | None = None  # when the change from the previous picture begins
         self.frame = frame
         self.color = color or frame.color
         self._interpolator = interpolator

@@ -1,4 +1,4 @@
-"""Which picture files hold an animation. A few bytes of the header tell."""
+"""Finds picture files that hold an animation, from a few bytes of the header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def is_animation(path: Path) -> bool:
     """Whether the file at `path` is an animated PNG, WebP or AVIF; False if it cannot be read.
 
-    An APNG of one frame is a still picture. Only call it for a regular file: another one could block.
+    An APNG of one frame is a still picture. Only call it for a regular file: reading another kind of file could block.
     """
     try:
         with path.open("rb") as file:
@@ -25,7 +25,7 @@ def is_animation(path: Path) -> bool:
 
 
 def _png_frames(path: Path) -> int:
-    """The number of frames in the chunk acTL, which comes before the picture; 1 if there is none."""
+    """The number of frames in the chunk acTL, which comes before the picture; 1 without this chunk."""
     with path.open("rb") as file:
         file.seek(len(_PNG))
         while len(chunk := file.read(12)) == 12:

@@ -23,14 +23,14 @@ from vfi_cli.video.webp import MAX_SPAN, TICK, WebpAnimation
 from vfi_cli.video.wire import to_picture
 
 MIN_TICKS = 2
-"""Players show what is shorter, in 1/100 s, at 10 frames per second."""
+"""In 1/100 s. Players show a frame with a shorter delay for 1/10 s."""
 
 
 class GifEncoder(Encoder):
     """An `Encoder` that chooses a palette for every frame.
 
-    Frames that are alike follow each other as one. Of two frames less than MIN_TICKS apart, the
-    one that is shown longer is written.
+    Equal frames in sequence become one frame. If two frames are less than MIN_TICKS apart, only the one that is
+    shown longer is written.
     """
 
     def __init__(self, part: Path, plan: EncodePlan) -> None:
@@ -45,7 +45,7 @@ class GifEncoder(Encoder):
             self._held = frame
             return
         short = tick(frame.pts) - tick(held.pts) < MIN_TICKS
-        if short and self.frames and frame.duration > held.duration:  # what is shown before lasts until then
+        if short and self.frames and frame.duration > held.duration:  # the frame written before lasts until this one
             self._held = frame
         elif short or _alike(held, frame):
             self._held = replace(held, duration=frame.pts + frame.duration - held.pts)
@@ -89,14 +89,14 @@ def _palette(plan: EncodePlan, source: str) -> Graph:
 
 
 class WebpEncoder(Encoder):
-    """An `Encoder` for what FFmpeg writes and does not read. Frames that are alike follow each other as one."""
+    """An `Encoder` for WebP, which FFmpeg writes but does not read. Equal frames in sequence become one frame."""
 
     def close(self) -> None:
         super().close()
         animation = self._read()
         if animation is None:
             return
-        # libwebp is not told how long the last frame lasts, and guesses it.
+        # FFmpeg does not tell libwebp the duration of the last frame, so libwebp guesses it.
         *others, last = animation.frames
         span = round(self._seconds * 1000) - sum(frame.span for frame in others)
         with self._part.open("r+b") as file:
@@ -126,6 +126,6 @@ class WebpEncoder(Encoder):
             return WebpAnimation.read(file)
 
     def _is_still(self) -> bool:
-        """Whether it is a still picture, which libwebp makes of frames that are all alike."""
+        """Whether the file is a still picture: libwebp writes one if all frames are equal."""
         picture = decode_picture(self._part.read_bytes(), "webp", self._part)
         return picture is not None and (picture.width, picture.height) == (self.plan.width, self.plan.height)

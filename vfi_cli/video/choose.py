@@ -1,4 +1,4 @@
-"""Which video stream of a file is the film: covers, thumbnails and stills are video streams too, for FFmpeg."""
+"""Chooses the video stream that is the film. For FFmpeg, covers, thumbnails and stills are video streams too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vfi_cli.video.contents import codec_name, flags_of
 _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
 _PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegxl")
 _PACKETS, _BYTES = 2_000, 32 * 2**20  # read to see which streams move
-_SLOW = 10  # a film has at least one frame where the fastest stream has so many
+_SLOW = 10  # a film has at least one frame for so many frames of the fastest stream
 
 
 def choose_video(
@@ -27,10 +27,10 @@ def choose_video(
     wanted: int | None,
     reopen: Callable[[], AbstractContextManager[InputContainer]],
 ) -> VideoStream:
-    """The video stream number `wanted`, as FFmpeg counts them from 0.
+    """The video stream with the number `wanted`, counted from 0 as FFmpeg does.
 
-    With None, the first one of those that fit best: it moves, it is marked as the default, its codec is one for
-    video, and it has not far fewer frames than another one.
+    With None, the first of the best streams. A good stream moves, is marked as the default, has a codec for video,
+    and does not have far fewer frames than another stream.
 
     reopen: opens the file once more, to look at its packets.
 
@@ -43,7 +43,7 @@ def choose_video(
         if wanted >= len(streams) or streams[wanted].disposition & _ATTACHED:
             what = "is a cover" if wanted < len(streams) else "does not exist"
             listed = "; ".join(f"{number}: {_words(stream)}" for number, stream in enumerate(streams))
-            raise UsageError(f"video stream {wanted} {what}", path=path, remedy=f"there are {listed}")
+            raise UsageError(f"video stream {wanted} {what}", path=path, remedy=f"the streams are {listed}")
         streams = (streams[wanted],)
     films = [stream for stream in streams if not stream.disposition & _ATTACHED]
     if not films:
@@ -69,7 +69,7 @@ def _best(films: list[VideoStream], reopen: Callable[[], AbstractContextManager[
             count * _SLOW >= max(counts.values(), default=0),
         )
 
-    return max(films, key=fitness)  # of equal ones the first
+    return max(films, key=fitness)  # the first of equal ones
 
 
 def _packets(container: InputContainer, indexes: list[int]) -> Counter[int]:

@@ -1,4 +1,4 @@
-"""Streams of one file in another, packet by packet."""
+"""Copies streams from one file to another, packet by packet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from av.stream import Stream
 def add_copy(output: OutputContainer, template: Stream) -> Stream:
     """A stream of `output` for the packets of `template`, before the header is written.
 
-    Whether the muxer takes it shows when the header is written. Raises ValueError or av.FFmpegError if no such stream
+    The muxer may still refuse it when the header is written. Raises ValueError or av.FFmpegError if no such stream
     can be made.
     """
     try:
@@ -25,24 +25,24 @@ def add_copy(output: OutputContainer, template: Stream) -> Stream:
 
 
 def _add_unlisted(output: OutputContainer, template: Stream) -> Stream:
-    """The same for a codec that is not in FFmpeg's list for the container, which muxers know better.
+    """The same for a codec that is not in FFmpeg's list for the container. The muxer may take it all the same.
 
-    The stream begins as one of a codec that is in the list. An empty filter then overwrites all its parameters.
+    The stream is made for a codec that is in the list. An empty filter then overwrites all its parameters.
     """
     with av.open(io.BytesIO(), "w", format="matroska") as scratch:
         copy = output.add_stream_from_template(scratch.add_stream("aac"))
     BitStreamFilterContext("null", template, copy)
     assert copy.codec_context is not None
-    copy.codec_context.codec_tag = "\0\0\0\0"  # the tag of the other container: the muxer sets its own
+    copy.codec_context.codec_tag = "\0\0\0\0"  # the tag belongs to the source's container: the muxer sets its own
     assert template.time_base is not None
     copy.time_base = template.time_base
     return copy
 
 
 class Durations:
-    """Tells how long packets of sound last where their file does not: as long as the one before.
+    """Gives packets of sound a duration if their file states none: the time since the previous packet.
 
-    MP4 ends where its last packet ends, and players would drop one that lasts no time.
+    An MP4 track ends where its last packet ends, and players would drop a packet without a duration.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Durations:
 
 
 def put(output: OutputContainer, packet: Packet[Stream]) -> bool:
-    """Write a packet that was copied; False if it is damaged, for muxers look into those of some codecs."""
+    """Write a copied packet; False if the muxer finds it damaged. Muxers parse the packets of some codecs."""
     try:
         output.mux(packet)
     except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError):

@@ -1,7 +1,7 @@
 """A clip as a stream of planar frames with exact, strictly increasing times.
 
 Reader --> _timed       (a clock that never stands still or runs back)
-       --> as_whole     (if it was said what to do with fields)
+       --> as_whole     (if an option says how to read fields)
        --> _trimmed     (durations, start and stop)
        --> VideoFrame
 """
@@ -45,11 +45,11 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
 
 
 def refuse_interlaced(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
-    """Raises FieldsError if the part from `start` to `stop` is made of fields, and nobody has said how to read them."""
+    """Raises FieldsError if the part from `start` to `stop` has fields, and no option says how to read them."""
     if info.takes_fields:
         return
     if info.interlaced:
-        raise FieldsError("interlaced video is not supported as it is", path=info.path)
+        raise FieldsError("interlaced video needs an option", path=info.path)
     place = info.fields_at
     if place is not None and (start or 0) <= place and (stop is None or place < stop):
         raise FieldsError(f"the picture changes to interlaced before {float(place):.1f} s", path=info.path)
@@ -200,8 +200,8 @@ class Decoder:
 
 
 def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: ColorSpec) -> av.VideoFrame:
-    """The frame, which has the colours `own`, in a format and its colours; where only the order of bytes and planes
-    differs, codes stay what they are."""
+    """Convert the frame from the colours `own` to a format with the colours `color`. If only the order of bytes and
+    planes differs, codes do not change."""
     same_range = format.kind == "rgb" or own.full_range == color.full_range
     if frame.format.name.replace("yuvj", "yuv") == format.pix_fmt and same_range:
         return frame

@@ -1,4 +1,4 @@
-"""Pictures that are marked as fields become whole ones, one for each pair of fields."""
+"""Turns pictures that are marked as fields into whole ones, one for each pair of fields."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Timed = tuple[av.VideoFrame, Fraction, Fraction]
 
 
 def as_whole(pictures: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
-    """The pictures of a clip as whole ones; their times stay.
+    """The pictures of a clip as whole ones, at the same times.
 
-    If it is to be deinterlaced, FFmpeg's bwdif does so: to all pictures of a clip that calls itself interlaced, in
-    another one to those that say so. Otherwise they only lose their marks, for chroma is converted by fields where
-    there is one.
+    To deinterlace, FFmpeg's bwdif converts all pictures if the clip is marked as interlaced, else only the pictures
+    that are marked. Without deinterlacing, only the marks are removed: with a mark, chroma would be converted field
+    by field.
     """
     graph: Graph | None = None
     waiting: list[Timed] = []  # in the filter: it gives one for each, in order, one behind

@@ -1,14 +1,14 @@
-"""Timestamp discontinuities: recordings that were joined, and clocks that restart or run ahead.
+"""Timestamp discontinuities: joined recordings, and clocks that restart or run ahead.
 
     file       |0 .. 3 s|0 .. 3 s|300 .. 303 s|        picture and sound alike
     offset      0        +3       -294
     corrected  |0 .. 3 s|3 .. 6 s|6 .. 9 s    |
 
-All streams of a part get the same offset, so that picture and sound stay together. The picture of a part begins where
-that of the part before ends. If the sound of the part before is longer, the last frame is held until the sound is over.
-What encoders pad the sound with does not count: it is dropped where it overlaps.
+All streams of a part get the same offset, so that picture and sound stay together. The picture of a part begins when
+the picture of the previous part ends. If the sound of the previous part is longer, the last frame is held until the
+sound ends. Padding that encoders add to the sound does not count: it is dropped where it overlaps.
 
-Only some containers can hold several clocks. Such a file is read from end to end once, before it is decoded.
+Only some containers can hold several clocks. Such a file is read completely once, before it is decoded.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ LEAP = 10
 """Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
 
 _PADDING = Fraction(1, 20)
-"""Seconds of sound at the end of a part that are not worth a pause of the picture."""
+"""Seconds of sound at the end of a part for which the picture is not held."""
 
 _ROUNDING = Fraction(1, 500)
-"""Seconds by which packets overlap where times are rounded."""
+"""Seconds by which packets may overlap because their times are rounded."""
 
 _NEAR = 5
-"""Seconds: by so much, at most, the sound leaps earlier, later, further or less far than the picture."""
+"""Seconds by which the leap of the sound may differ from that of the picture, in its time and its length."""
 
 _REORDERED = 32
-"""Packets after a leap, one of which is shown first."""
+"""The frame that is shown first after a leap is among so many packets."""
 
 _ENTRY_SPACING = 1
-"""Seconds between two key frames that are noted, at least."""
+"""The fewest seconds between two noted key frames."""
 
 _UNMARKED = ("flv", "asf", "nut", "rm")
-"""Demuxers of containers that can hold several clocks, beside those that FFmpeg marks."""
+"""Demuxers of further containers that can hold several clocks; FFmpeg marks only the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From the byte `position` on, packets are moved by `offset` seconds, and dropped if they are past `until` then."""
+    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped."""
 
     position: int
     offset: Fraction
@@ -61,12 +61,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """How the clocks of a file become one.
+    """The offsets that make the clocks of a file one clock.
 
     Args:
         count: discontinuities.
-        changes: of each stream of picture and sound, by its index, in order of position.
-        others: of all other streams.
+        changes: the changes of each video and audio stream, by its index, in order of position.
+        others: the changes of all other streams.
         entries: (seconds on the corrected clock, byte position) of key frames.
     """
 
@@ -77,7 +77,7 @@ class Offsets:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know."""
+        """Notes for the user."""
         if not self.count:
             return ()
         leaps = "1 discontinuity" if self.count == 1 else f"{self.count} discontinuities"
@@ -93,12 +93,12 @@ class Corrector:
     """Corrects the packets of one reader of the file.
 
     Attributes:
-        dropped: packets of sound that the next part overlaps.
+        dropped: number of packets of sound that overlapped the next part.
     """
 
     def __init__(self, offsets: Offsets) -> None:
         self._offsets = offsets
-        self._positions: dict[int, int] = {}  # of the last packet of each stream that has one
+        self._positions: dict[int, int] = {}  # of the last packet with a position, per stream
         self.dropped = 0
 
     def correct(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
@@ -133,12 +133,12 @@ def _change_at(changes: tuple[Change, ...], position: int) -> Change | None:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """Where the times of a stream do not follow each other.
+    """A place where the times of a stream do not follow each other.
 
     Args:
         before: byte position of the last packet in order; `position`: of the first one out of order.
-        end: seconds on the clock of the file, when the packets before end; `start`: when those after begin.
-        leap: the clock runs back, or ahead by more than LEAP; else it is a gap.
+        end: when the packets before it end, in seconds on the clock of the file; `start`: when those after it begin.
+        leap: the clock runs back, or ahead by more than LEAP; else the event is a gap.
     """
 
     before: int
@@ -155,7 +155,7 @@ class _Event:
 class _Watch:
     """Follows the times of one stream.
 
-    gaps: take note of gaps, not only of leaps.
+    gaps: note gaps too, not only leaps.
     """
 
     def __init__(self, stream: Stream, *, gaps: bool) -> None:
@@ -173,14 +173,14 @@ class _Watch:
         self._since = 0  # packets since the last leap
 
     def feed(self, packet: Packet[Stream]) -> None:
-        """The next packet of the stream, which has a decoding time."""
+        """Take the next packet of the stream; it must have a decoding time."""
         assert packet.dts is not None
         position = packet.pos if packet.pos is not None else self.position
         shown = packet.pts if packet.pts is not None else packet.dts
         item = (packet.dts, shown, packet.duration or 0, position)
         if self._suspect is not None:
             suspect, self._suspect = self._suspect, None
-            # One packet with a wrong time is no leap. The next one tells: it follows that packet, or the one before.
+            # A single packet with a wrong time is no leap. After a leap, the next packet follows the suspect.
             assert self._last is not None
             apart = abs(item[0] - suspect[0] - suspect[2]), abs(item[0] - self._last - 2 * self._span)
             if apart[0] < apart[1]:
@@ -213,15 +213,15 @@ class _Watch:
 
 
 class Scan:
-    """What a whole file tells of its clocks.
+    """Reads a whole file to learn about its clocks.
 
     Attributes:
         frames: packets of the picture.
-        first_leap: byte position at which the clock leaps for the first time, if it does.
+        first_leap: byte position of the first leap of the clock, if there is one.
     """
 
     def __init__(self, container: InputContainer, video: VideoStream) -> None:
-        """Read `container`, which is open at its start, to its end."""
+        """Read `container` from its start to its end."""
         self._picture = _Watch(video, gaps=False)
         self._sounds = [_Watch(stream, gaps=True) for stream in container.streams.audio]
         self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
@@ -244,12 +244,12 @@ class Scan:
                 self._keys.append((ticks, packet.pos))
 
     def _is_shared(self, leap: _Event) -> bool:
-        """Whether no sound goes on while the clock of the picture runs ahead."""
+        """Whether all sound leaps with the picture, when the clock of the picture runs ahead."""
         over = (sound for sound in self._sounds if sound.count and sound.first < leap.position < sound.position)
         return all(_partner(leap, sound) is not None for sound in over)
 
     def offsets(self, interval: Fraction) -> Offsets:
-        """How the clocks become one; `interval`: seconds from frame to frame."""
+        """The offsets that make the clocks one; `interval`: seconds from frame to frame."""
         changes = {watch.index: [Change(0, Fraction(0))] for watch in (self._picture, *self._sounds)}
         others = [Change(0, Fraction(0))]
         matched: list[_Event] = []
@@ -270,7 +270,7 @@ class Scan:
                 positions.append(position)
             others.append(Change(min(positions), offset))
         count = len(self._leaps)
-        for sound in self._sounds:  # those whose clock leaps while that of the picture does not
+        for sound in self._sounds:  # leaps of the sound without a leap of the picture
             own = changes[sound.index]
             for event in sound.events:
                 if event.leap and event.step < 0 and event not in matched:
@@ -304,12 +304,12 @@ class Scan:
 
 
 def _partner(leap: _Event, sound: _Watch, after: int = -1) -> _Event | None:
-    """The event of `sound` that belongs to a `leap` of the picture; it lies `after` that byte position."""
+    """The event of `sound` that belongs to a `leap` of the picture; it lies behind the byte position `after`."""
     near = [event for event in sound.events if event.position > after and abs(event.start - leap.start) <= _NEAR]
     leaps = [event for event in near if event.leap and abs(event.step - leap.step) <= _NEAR]
     if leaps:
         return min(leaps, key=lambda event: abs(event.position - leap.position))
-    # Parts that overlap in time, the first with less sound: its clock does not run back, but has a gap.
+    # The parts overlap in time and the first has less sound, so the sound has a gap and its clock does not run back.
     gaps = [event for event in near if event.position > leap.before and abs(event.step - leap.step) <= _NEAR]
     return min(gaps, key=lambda event: abs(event.position - leap.position)) if leap.step < 0 and gaps else None
 

@@ -1,4 +1,4 @@
-"""Bytes that are to be on the disk before they are relied on."""
+"""Makes sure that bytes are on the disk."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-_LACKING = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # of file systems that cannot be told to write now
+_LACKING = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # from file systems that cannot sync
 
 
 def sync(descriptor: int) -> None:
-    """Wait until the bytes of an open file are on the disk, where the file system offers that. Raises OSError."""
+    """Wait until the bytes of an open file are on the disk, if the file system supports this. Raises OSError."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -26,7 +26,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Let the names in a folder reach the disk. Some file systems do not offer that, and the files are safe anyway."""
+    """Write the names in a folder to the disk. Some file systems do not support this; the files are safe anyway."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:

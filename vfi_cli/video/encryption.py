@@ -1,4 +1,4 @@
-"""Files that say of themselves that they are encrypted: nothing in them can be decoded without a key."""
+"""Detects files that are marked as encrypted: nothing in them can be decoded without a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError
 
-_MATROSKA = "enc_key_id"  # ContentEncryption, as FFmpeg tells it among the tags of the stream
+_MATROSKA = "enc_key_id"  # ContentEncryption, which FFmpeg puts among the tags of the stream
 _ASF = "asf_protection_type"
 
 
@@ -20,11 +20,11 @@ def is_encrypted(packet: Packet[VideoStream]) -> bool:
 
 
 def refuse_encrypted(container: InputContainer, stream: VideoStream, marked: bool, path: Path) -> None:
-    """Raises InputError if the picture is encrypted; `marked`: its packets say so."""
+    """Raises InputError if the picture is encrypted; `marked`: its packets are marked as encrypted."""
     tags = {key.lower() for key in (*stream.metadata, *container.metadata)}
     if marked or _MATROSKA in tags or _ASF in tags:
         raise InputError(
-            "the video is encrypted, and without its key it cannot be read",
+            "the video is encrypted and cannot be read without its key",
             path=path,
             remedy="give a copy without copy protection",
         )

@@ -1,4 +1,4 @@
-"""Which way up a picture file is, by the tag Orientation of EXIF 2.32, as (rotation, mirrored) of `types.ClipInfo`.
+"""The orientation of a picture file, by a tag of EXIF 2.32, as (rotation, mirrored) of `types.ClipInfo`.
 
 PyAV 18.1 shows no side data of a frame that has EXIF data, so the tag is read from the bytes of the file.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 Turn = tuple[int, bool]
-"""A player turns the picture by so many degrees counter-clockwise, then mirrors it left to right or not."""
+"""Degrees by which a player turns the picture counter-clockwise; whether it then mirrors it left to right."""
 
 UPRIGHT: Turn = (0, False)
 
@@ -37,13 +37,13 @@ class Bytes(Protocol):
 
 
 def read_turn(data: Bytes, codec: str) -> Turn:
-    """How the picture in `data`, which FFmpeg decodes with `codec`, is to be turned; upright if nothing is said."""
+    """How to turn the picture in `data`, which FFmpeg decodes with `codec`; upright if it has no tag."""
     exif = next(_EXIF[codec](data), b"") if codec in _EXIF else b""
     return _TURNS.get(_orientation(exif), UPRIGHT)
 
 
 def _orientation(exif: Bytes) -> int:
-    """The tag in the first directory of a TIFF structure, in which EXIF data comes; 0 if it is not there."""
+    """The tag in the first directory of EXIF data, which is a TIFF structure; 0 if it is missing."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[0:4])
     if order is None:
         return 0
@@ -54,7 +54,7 @@ def _orientation(exif: Bytes) -> int:
             tag, kind, _, value = struct.unpack(f"{order}HHIH2x", exif[entry : entry + 12])
             if (tag, kind) == (_ORIENTATION, _SHORT):
                 return int(value)
-    except struct.error:  # it ends early
+    except struct.error:  # the data ends early
         pass
     return 0
 

@@ -1,4 +1,4 @@
-"""Whether a clip whose first picture is whole is made of fields later on, as in a film with advertisements."""
+"""Finds fields later in a clip whose first picture is whole, for example a film with advertisements."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from av.video.stream import VideoStream
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import ClipInfo
 
-_CODECS = ("h264", "mpeg2video", "mpeg4", "vc1", "wmv3", "hevc")  # those whose pictures can each be of another kind
+_CODECS = ("h264", "mpeg2video", "mpeg4", "vc1", "wmv3", "hevc")  # whole pictures and fields can be mixed in these
 _PLACES = 8
-_PACKETS, _BYTES = 400, 16 * 2**20  # read at a place for a key frame
-# Read from any byte on. The timestamps of such files can jump, so a place in bytes is surer than one in time.
+_PACKETS, _BYTES = 400, 16 * 2**20  # to read at one place, to find a key frame
+# These can be read from any byte. Their timestamps can jump, so seeking by bytes is more reliable than by time.
 _BY_BYTES = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "vc1", "m4v")
 
 
 def find_fields(info: ClipInfo) -> Fraction | None:
-    """Seconds after the first frame, about, at which a picture made of fields was seen; None if none was.
+    """The approximate time of a picture made of fields, in seconds after the first frame; None if none was found.
 
-    One key frame is decoded at each of a few places, so a short change can be missed: the decoder finds it.
+    One key frame is decoded at each of a few places, so a short change can be missed. The decoder finds it later.
     Raises InputError if the file cannot be read any more.
     """
     if info.interlaced or info.codec not in _CODECS:
@@ -35,7 +35,7 @@ def find_fields(info: ClipInfo) -> Fraction | None:
         stream.codec_context.thread_count = 1
         for place in range(1, _PLACES + 1):
             share = Fraction(place, _PLACES + 1)
-            with suppress(av.FFmpegError):  # damage, and what cannot be sought in, are for the decoder to report
+            with suppress(av.FFmpegError):  # the decoder reports damage; some files cannot seek
                 _seek(container, stream, info, share)
                 if any(frame.interlaced_frame for frame in _key_frame(container, stream)):
                     return share * info.duration
@@ -52,7 +52,7 @@ def _seek(container: InputContainer, stream: VideoStream, info: ClipInfo, share:
 
 
 def _key_frame(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """The first picture from here on that can be decoded by itself."""
+    """The next key frame."""
     size = 0
     for count, packet in enumerate(container.demux(stream)):
         size += packet.size

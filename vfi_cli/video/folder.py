@@ -1,9 +1,9 @@
-"""A folder of pictures as an output: made in a folder beside its final place, and moved there only when it is complete.
+"""A folder of pictures as an output. It is made beside its final place, and moved there when it is complete.
 
 frames/           as it was, until the end
 .frames.vfi/      lock          see `video.reservation`
                   pictures/     the folder being filled
-                  old/          the one that it replaces, for the moment between two renames
+                  old/          the replaced folder, between the two renames
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FolderTarget:
     Args:
         pattern: the final names, e.g. frames/%06d.png.
         source: the input, which must not be in that folder.
-        overwrite: an existing folder is replaced, at the very end, if nothing but such pictures is in it.
+        overwrite: an existing folder is replaced at the very end, if it holds only such pictures.
 
     Attributes:
         part: the folder to fill.
@@ -48,7 +48,7 @@ class FolderTarget:
         self.path = pattern.parent
         self.overwrite = overwrite
         self._names = number_pattern(pattern.name)
-        self._absolute = Path(os.path.abspath(self.path))  # noqa: PTH100  # of "." there is no sibling; links stay
+        self._absolute = Path(os.path.abspath(self.path))  # noqa: PTH100  # "." has no sibling; links stay
         with creating(self.path):
             self._check_place(source)
         self._reservation = Reservation(self._absolute)
@@ -56,8 +56,8 @@ class FolderTarget:
         self._old = self._reservation.folder / "old"
         try:
             with creating(self.path):
-                self._clean_up()  # after a run that was killed
-                self._check_place(source)  # a run that held the reservation until a moment ago may have finished it
+                self._clean_up()  # a run may have been killed here
+                self._check_place(source)  # a run that just ended may have written it
                 self.part.mkdir()
         except BaseException:
             self._release()
@@ -96,13 +96,13 @@ class FolderTarget:
         return bool(self._names.fullmatch(child.name)) and child.is_file() and not child.is_symlink()
 
     def commit(self) -> None:
-        """Make `part` the final folder, only after its bytes are on the disk."""
+        """Make `part` the final folder, after its bytes are on the disk."""
         try:
             for picture in sorted(self.part.iterdir(), key=natural):
                 sync_file(picture)
             sync_folder(self.part)
             if self.overwrite and self.path.exists():
-                self._check_place(None)  # what was ours before may hold other files by now
+                self._check_place(None)  # other files may have been added since the first check
                 self.path.rename(self._old)
             self.part.rename(self.path)
             sync_folder(self._absolute.parent)
@@ -115,7 +115,7 @@ class FolderTarget:
             ) from error
 
     def _clean_up(self) -> None:
-        """Remove `part`; bring the old folder back if `part` did not get its name, else remove it too."""
+        """Remove `part`. Bring the old folder back if `part` did not replace it, else remove the old folder too."""
         if self._old.exists():
             if self.part.exists():
                 self._bring_back()
@@ -125,7 +125,7 @@ class FolderTarget:
             shutil.rmtree(self.part)
 
     def _bring_back(self) -> None:
-        """Give the old folder its name again, or one like it if the name is taken."""
+        """Give the old folder its name again, or a similar name if that is taken."""
         try:
             self._old.rename(self.path)
         except OSError:

@@ -33,7 +33,7 @@ class Form:
         max_rate: frames per second that players show.
         max_side: pixels.
         jfif: colours are those of a JPEG file, whatever those of the source.
-        holds: properties of the picture that it tells.
+        holds: properties of the picture that the file states.
     """
 
     container: str
@@ -73,21 +73,21 @@ class Form:
         if self.tick is not None and (step / self.tick).denominator != 1:
             yield f"times are rounded to {self.tick} s, as {self.what} has them"
         if info.color.is_hdr and TRANSFER not in self.holds:
-            yield f"{self.what} does not say that its codes are those of HDR: it will look pale; convert to SDR first"
+            yield f"{self.what} cannot be marked as HDR, so it will look pale: convert to SDR first"
         wanted = {name: value for name, value in info.properties.items() if not _as_usual(name, value)}
         yield from lost(wanted, {name: wanted[name] for name in self.holds & wanted.keys()})
         if info.rotation:
-            yield f"{self.what} does not say that it is turned by {info.rotation} degrees, which is not applied either"
+            yield f"{self.what} cannot be marked as turned by {info.rotation} degrees, and its pictures are not turned"
 
 
 def _as_usual(name: str, value: str) -> bool:
-    """Whether a property needs no word where colours are those of sRGB and nothing is turned any more."""
+    """Whether the loss of a property needs no note: colours are near sRGB, and turning has its own note."""
     if name in (PRIMARIES, TRANSFER):
         return int(value) in _USUAL_COLORS or (name == TRANSFER and int(value) in HDR_TRANSFERS)
     return name in (MATRIX, TURN, SITING)
 
 
-# Of ITU-T H.273: BT.709, BT.470, BT.601, sRGB and BT.2020 as far as they are much alike.
+# Codes of ITU-T H.273 that look much alike: BT.709, BT.470, BT.601, sRGB and BT.2020.
 _USUAL_COLORS = (1, 5, 6, 13, 14, 15)
 _SHAPE = frozenset({ASPECT})
 _PICTURES = {

@@ -1,4 +1,4 @@
-"""What the headers of picture files tell, without decoding the pictures."""
+"""Reads the headers of picture files, without decoding the pictures."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vfi_cli.video.pictures import LIMITS, kind_of, sees_through
 from vfi_cli.video.pixels import nearest_format
 from vfi_cli.video.types import PlaneFormat
 
-_HEAD = 64 * 1024  # bytes that hold the header of nearly every file, but for TIFF and WebP
+_HEAD = 64 * 1024  # bytes; enough for the header of nearly every file except TIFF and WebP
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Of a picture file. `stored`: the format that `pictures.read_picture` gives, but for the floats of EXR."""
+    """The header of a picture file. `stored`: the format from `pictures.read_picture`, except for floats of EXR."""
 
     width: int
     height: int
@@ -33,7 +33,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header | None:
-    """The header of the file at `path`; None if there is none that can be read."""
+    """The header of the file at `path`; None if it cannot be read."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             codec = kind_of(data[:_HEAD], path)
@@ -51,8 +51,8 @@ def _decoded(data: bytes, codec: str) -> av.VideoCodecContext | None:
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.options = dict(LIMITS[codec])
-    decoder.skip_frame = "ALL"  # nothing but the header
+    decoder.skip_frame = "ALL"  # read only the header
     decoder.thread_count = 1
-    with suppress(av.FFmpegError):  # the data may end early, which does not matter if the header is there
+    with suppress(av.FFmpegError):  # the data may end early: only the header is needed
         decoder.decode(av.Packet(data))
     return decoder if decoder.width and decoder.pix_fmt else None

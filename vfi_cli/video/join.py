@@ -23,14 +23,14 @@ _SMALL = 256  # pixels a side: x265 takes seconds for a single picture of 4K
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """`extradata`: of the encoder. `lost`: a sentence each for what the file does not say of the picture."""
+    """`extradata`: of the encoder. `lost`: one sentence for each property of the picture that the file loses."""
 
     extradata: bytes | None
     lost: tuple[str, ...]
 
 
 def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehearsal:
-    """Begin the file and drop it, so that what `join` would be refused is refused now; then one with a small picture.
+    """Start the file and delete it, to get the errors of `join` before the work; then try a small picture.
 
     Raises what `Muxer` raises.
     """
@@ -43,7 +43,7 @@ def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehear
 
 def _missing(part: Path, plan: EncodePlan) -> Iterator[str]:
     small = replace(plan, width=min(plan.width, _SMALL), height=min(plan.height, _SMALL))
-    with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # of what the encoder does not take so small
+    with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # the encoder may refuse a picture this small
         muxer = Muxer(part, small)
         try:
             yield from lost(plan.properties, muxer.try_out())

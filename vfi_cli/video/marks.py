@@ -1,7 +1,7 @@
-"""What a file says of the space that its picture shows: that it is 360 degree video, that it is in stereo.
+"""Marks of 360 degree video and stereo in a file.
 
-PyAV lets nobody read or set it. But FFmpeg's muxers write it for a copy of a stream: so the elements and boxes of such
-a copy are put into the output.
+PyAV can neither read nor set them. But FFmpeg's muxers write them for a copied stream. So the elements and boxes are
+taken from a copy and put into the output.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _MUXING = {"movflags": "empty_moov", "strict": "unofficial"}  # the header first
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """`elements` of a Matroska file and `boxes` of an MP4 file, as they are written; nothing where there are none."""
+    """`elements` of a Matroska file and `boxes` of an MP4 file, as bytes; empty if there are none."""
 
     elements: bytes = b""
     boxes: bytes = b""
 
 
 def read_marks(stream: VideoStream) -> Marks:
-    """Those of a stream that is 360 degree video or in stereo."""
+    """The marks of a stream; empty if it is neither 360 degree video nor stereo."""
     elements, all_boxes = _elements(stream), {}
     with suppress(av.FFmpegError, ValueError, OSError):
         all_boxes = mp4.picture_boxes(_header(stream, "mp4", _MUXING))
     boxes = b"".join(all_boxes[name] for name in _BOXES if name in all_boxes)
     if boxes:
-        boxes += _FREE  # `mp4.insert` needs so many bytes
+        boxes += _FREE  # `mp4.insert` needs more than 16 bytes
     return Marks(b"".join(elements[kind] for kind in _ELEMENTS if kind in elements), boxes)
 
 
 def read_siting(stream: VideoStream) -> str:
-    """Where chroma samples lie among those of luma, in FFmpeg's words; nothing if the file does not say."""
+    """The place of chroma samples, by FFmpeg's name; empty if the file does not state it."""
     colour = _elements(stream).get(_COLOUR)
     places = matroska.numbers(colour) if colour else {}
     return _SITING.get((places.get(_HORIZONTAL, 0), places.get(_VERTICAL, 0)), "")

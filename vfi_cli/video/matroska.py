@@ -1,7 +1,7 @@
-"""What the header of a Matroska file says of the picture, which FFmpeg's muxer would write, had PyAV a way to tell it.
+"""Adds properties of the picture to the header of a Matroska file. PyAV cannot pass them to FFmpeg's muxer.
 
-Of the aspect some codecs (H.264, HEVC) speak themselves, others (VP9, AV1) do not. The elements have to be put inside
-of one that is written already, so the name of the track is made longer by as much and shortened again. RFC 9559
+Some codecs (H.264, HEVC) state the aspect themselves, others (VP9, AV1) do not. The elements must go into an element
+that is already written. To make room, the name of the track is first written longer, and then shortened. RFC 9559
 describes the format.
 """
 
@@ -15,28 +15,28 @@ from pathlib import Path
 _SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
 _NAME, _VIDEO, _CRC = 0x536E, 0xE0, 0xBF
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2
-_WIDER = 2  # bytes by which the length of the picture's element is written longer
+_WIDER = 2  # bytes more than the muxer writes for the length of the picture's element
 _HEAD = 2**20  # bytes of the file that are read; the tracks come first
 
 _Element = tuple[int, int, int, int]  # what it is; where it, its content and the next one begin
 
 
 def aspect(width: int, height: int, sar: Fraction) -> bytes:
-    """The elements that say that samples of a picture of `width` x `height` are `sar` as wide as high."""
+    """The elements that state the sample aspect ratio `sar` for a picture of `width` x `height`."""
     sizes = zip((_DISPLAY_WIDTH, _DISPLAY_HEIGHT), display_size(width, height, sar), strict=True)
     return b"".join(kind.to_bytes(2, "big") + b"\x84" + pixels.to_bytes(4, "big") for kind, pixels in sizes)
 
 
 def roomy(title: str, elements: bytes) -> str:
-    """The title to give the picture, so that `insert` finds room and takes it away again."""
+    """A title for the picture that is long enough for `insert` to use its room. `insert` restores the title."""
     room = len(elements) + _WIDER
-    return title + "." * room if title else "." * (room - 3)  # such a name of its own has a head of 3 bytes
+    return title + "." * room if title else "." * (room - 3)  # its head has 3 bytes, and goes too
 
 
 def insert(path: Path, elements: bytes) -> None:
     """Put `elements` into the description of the picture in the closed file at `path`.
 
-    The first track is the picture, with a title made by `roomy`. Raises ValueError if not.
+    The first track is the picture, with a title made by `roomy`. Raises ValueError otherwise.
     """
     with path.open("r+b") as file:
         head = bytearray(file.read(_HEAD))
@@ -50,7 +50,7 @@ def insert(path: Path, elements: bytes) -> None:
 
 
 def picture_elements(head: bytes) -> dict[int, bytes]:
-    """What the first track of a file that begins with `head` says of its picture: each element, whole, by its kind."""
+    """The complete elements that describe the picture of the first track, by kind; `head`: start of the file."""
     data = bytearray(head)
     _, track = _first_track(data)
     _, _, inside, over = _find(data, track[2], track[3], _VIDEO)
@@ -58,7 +58,7 @@ def picture_elements(head: bytes) -> dict[int, bytes]:
 
 
 def numbers(element: bytes) -> dict[int, int]:
-    """The numbers inside of an element, by what they are."""
+    """The numbers inside an element, by kind."""
     data = bytearray(element)
     _, _, inside, over = next(_elements(data, 0, len(data)))
     return {kind: int.from_bytes(data[at:end], "big") for kind, _, at, end in _elements(data, inside, over)}
@@ -81,7 +81,7 @@ def _first_track(head: bytearray) -> tuple[_Element, _Element]:
 
 
 def _replace(head: bytearray, track: _Element, elements: bytes) -> None:
-    """Shorten the name in `track` and lengthen its picture, which comes later, by `elements`."""
+    """Shorten the name in `track`, and add `elements` to its picture, which comes later."""
     room = len(elements) + _WIDER
     _, at, content, end = _find(head, track[2], track[3], _NAME)
     _, video, inside, over = _find(head, track[2], track[3], _VIDEO)
@@ -91,7 +91,7 @@ def _replace(head: bytearray, track: _Element, elements: bytes) -> None:
     named = head[at : at + 2] + _length(len(name), content - at - 2) + name if name else b""
     if _DISPLAY_WIDTH.to_bytes(2, "big") in elements:
         for kind, _, unit, beyond in _elements(head, inside, over):
-            if kind == _DISPLAY_UNIT:  # unknown, as the muxer has it: pixels
+            if kind == _DISPLAY_UNIT:  # the muxer writes "unknown"; 0 means pixels
                 head[unit:beyond] = bytes(beyond - unit)
     picture = head[inside:over] + elements
     widened = head[video : video + 1] + _length(len(picture), inside - video - 1 + _WIDER) + picture

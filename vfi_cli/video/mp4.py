@@ -1,7 +1,7 @@
-"""What an MP4 file says of its picture beside the codec, which FFmpeg's muxer would write, had PyAV a way to tell it.
+"""Adds properties of the picture to the header of an MP4 file. PyAV cannot pass them to FFmpeg's muxer.
 
-The boxes have to be put inside of one that is written already, so the name of the track is made longer by as much and
-shortened again: nothing that comes later moves. ISO/IEC 14496-12 describes the format.
+The boxes must go into a box that is already written. To make room, the name of the track is first written longer, and
+then shortened. So nothing behind it moves. ISO/IEC 14496-12 describes the format.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-_Box = tuple[bytes, int, int]  # its name; where it and the next one begin
+_Box = tuple[bytes, int, int]  # its name; where it begins; where the next one begins
 _HEAD = 8  # bytes before the content of a box: its size and its name
 _AROUND = (b"mdia", b"minf", b"stbl", b"stsd")
 _DESCRIPTIONS = 8  # bytes in stsd before the first description
@@ -18,7 +18,7 @@ _PICTURE = 78  # bytes in a description of pictures before its boxes
 
 
 def picture_boxes(head: bytes) -> dict[bytes, bytes]:
-    """What the first track of a file that begins with `head` says of its picture: each box, whole, by its name."""
+    """The complete boxes that describe the picture of the first track, by name; `head`: start of the file."""
     moov = _find(head, 0, len(head), b"moov")
     track = _find(head, moov[1] + _HEAD, moov[2], b"trak")
     _, entry, end = _description(head, track)[-1]
@@ -26,14 +26,14 @@ def picture_boxes(head: bytes) -> dict[bytes, bytes]:
 
 
 def roomy(title: str, boxes: bytes) -> str:
-    """The title to give the picture, so that `insert` finds room and takes it away again."""
+    """A title for the picture that is long enough for `insert` to use its room. `insert` restores the title."""
     return title + "." * len(boxes) if title else "." * (len(boxes) - 2 * _HEAD)
 
 
 def insert(path: Path, boxes: bytes) -> None:
     """Put `boxes`, of more than 16 bytes, into the description of the picture in the closed file at `path`.
 
-    The first track is the picture, with a title made by `roomy`. Raises ValueError if not.
+    The first track is the picture, with a title made by `roomy`. Raises ValueError otherwise.
     """
     with path.open("r+b") as file:
         at, size = _movie(file)
@@ -51,7 +51,7 @@ def _insert(moov: bytearray, boxes: bytes) -> None:
     *_, (_, _, entry_end) = outer = _description(moov, track)
     if at < entry_end:
         raise ValueError("the name of the track is not where it was expected")
-    if after - name - _HEAD == len(boxes) - 2 * _HEAD:  # a name of its own
+    if after - name - _HEAD == len(boxes) - 2 * _HEAD:  # the file had no title: the whole box is removed
         named = bytearray()
     else:
         named = moov[at : after - len(boxes)] + moov[after:end]
@@ -64,7 +64,7 @@ def _insert(moov: bytearray, boxes: bytes) -> None:
 
 
 def _movie(file: BinaryIO) -> tuple[int, int]:
-    """Where the moov box of a file is, and its size."""
+    """The position and the size of the moov box."""
     at = 0
     while True:
         file.seek(at)
@@ -78,7 +78,7 @@ def _movie(file: BinaryIO) -> tuple[int, int]:
 
 
 def _description(data: bytes | bytearray, track: _Box) -> list[_Box]:
-    """The boxes in `track` around the description of the picture, and it itself."""
+    """The boxes in `track` around the description of the picture, then the description."""
     boxes = [track]
     for name in _AROUND:
         _, at, end = boxes[-1]

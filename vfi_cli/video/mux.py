@@ -147,14 +147,14 @@ class Muxer(Closing):
 
     @property
     def _marks(self) -> bytes:
-        """What the header of the file is to tell, and its muxer cannot be told: MP4 has the aspect without help."""
+        """The bytes to insert into the header, because the muxer cannot write them. MP4 gets the aspect anyway."""
         plan = self.plan
         if plan.container in APPLE:
             return plan.marks.boxes
         if plan.container not in MATROSKA:
             return b""
         aspect = matroska.aspect(plan.width, plan.height, plan.sar) if plan.sar != 1 else b""
-        # A turned picture has a projection already.
+        # The muxer has written a projection for a turned picture.
         return aspect + (b"" if plan.rotation or plan.mirrored else plan.marks.elements)
 
     def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
@@ -177,7 +177,7 @@ class Muxer(Closing):
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> OutputError:
-        """What went wrong; for the muxer does not say with the packets of which stream."""
+        """The error, with remedies for all copied streams: the muxer does not say which stream failed."""
         failed = cannot_write(self.plan.target, error)
         if self._copies is not None and not failed.remedy:
             failed.remedy = without(self._copies.kinds)
@@ -202,7 +202,7 @@ class Muxer(Closing):
             insert(self._part, self._marks)
 
     def try_out(self) -> Properties:
-        """Finish the file with a single picture and nothing that is copied. Returns what it then says of it."""
+        """Finish a file with a single picture and no copied streams. Returns the properties that it states."""
         picture = av.VideoFrame(self.plan.width, self.plan.height, self.video.pix_fmt or "")
         for plane in picture.planes:
             np.frombuffer(memoryview(plane), np.uint8)[:] = 0
@@ -251,18 +251,18 @@ class Muxer(Closing):
                 path=self.plan.target,
             )
         copied = self._copies.counts if self._copies else Counter()
-        # A muxer may add a track of its own, with the names of chapters.
+        # A muxer may add its own track for the names of chapters.
         if missing := copied + Counter(video=1) - streams:
             names = ", ".join(f"{count} {kind}" for kind, count in missing.items())
             raise OutputError(
-                f"is not what was written: of the other streams, {names} cannot be read back",
+                f"is not what was written: these other streams cannot be read back: {names}",
                 path=self.plan.target,
                 remedy=without(missing),
             )
 
 
 def _takers(plan: EncodePlan) -> Iterator[str]:
-    """The suggestion of another container, if it takes the codec of the picture."""
+    """Suggest another container, if it takes the codec of the picture."""
     if plan.container != "matroska":
         with av.open(io.BytesIO(), "w", format="matroska") as other, suppress(ValueError):
             other.add_stream(plan.codec)
@@ -270,7 +270,7 @@ def _takers(plan: EncodePlan) -> Iterator[str]:
 
 
 def codec_tag(container: str, codec: str) -> str | None:
-    """How the container is to call what the encoder `codec` makes; None leaves that to FFmpeg."""
+    """The tag for the encoder `codec` in the container; None leaves the choice to FFmpeg."""
     # QuickTime refuses hev1, which is FFmpeg's choice.
     return "hvc1" if container in APPLE and find_encoder(codec).canonical_name == "hevc" else None
 

@@ -44,9 +44,9 @@ class EncodePlan:
         rate: frames per second, the mean where the rate varies.
         time_base: seconds per tick of the output.
         origin: the time of a frame, in seconds, that becomes 0 in the output.
-        siting: where chroma samples lie, in FFmpeg's words; nothing where nobody says.
+        siting: the place of chroma samples, by FFmpeg's name; empty if unknown.
         marks: of 360 degree video and stereo.
-        properties: what the file should say of the picture, as far as its container and encoder let it.
+        properties: of the picture; the file should state them, if its container and encoder can.
         labels: tags, chapters and the like.
         notes: one sentence each for what the user should know.
     """
@@ -74,7 +74,7 @@ class EncodePlan:
     def tick(self, time: Fraction) -> int:
         """The tick of the output that `time`, in seconds on the clock of the frames, falls on.
 
-        Halves are always rounded up: times that are a tick apart never share one.
+        Halves are always rounded up, so times that are one tick apart never get the same tick.
         """
         return math.floor((time - self.origin) / self.time_base + Fraction(1, 2))
 

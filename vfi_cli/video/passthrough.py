@@ -29,7 +29,7 @@ _JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less i
 _LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
 _LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
 _UNTIMED = Fraction(2)  # how long to show a line that does not say
-_RUN_UP = Fraction(1, 4)  # of sound that is converted: decoders need what comes before the first sample
+_RUN_UP = Fraction(1, 4)  # seconds before the first sample of converted sound, which decoders need
 _PREROLL = Fraction(1, 20)  # of sound that is not heard, but that decoders start up with
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
@@ -81,7 +81,7 @@ class StreamCopy:
 
     @property
     def damaged(self) -> int:
-        """Packets so far that cannot be decoded or that the output does not take, because of what is in them."""
+        """The number of packets so far that cannot be decoded, or whose data the output refuses."""
         return self._refused + sum(sound.damaged for sound in self._sounds.values())
 
     @property
@@ -93,8 +93,8 @@ class StreamCopy:
     def counts(self) -> Counter[str]:
         """How many streams of each kind must be in the output, as a reader calls them; final after the last copy.
 
-        A stream is expected where packets were written: not every container keeps a track without any. Attached files
-        have none.
+        A stream is expected if packets were written: some containers drop a track without packets. Attached files have
+        no packets.
         """
         counts: Counter[str] = Counter()
         for kept in self._plan.kept:
@@ -168,7 +168,7 @@ class StreamCopy:
             self._next = next(self._packets, None)
 
     def _separate(self, packet: Packet[Stream]) -> None:
-        """Give the packet a tick of its own, where the container of the clip has put it on that of the one before."""
+        """Move the packet to its own tick, if it has the same tick as the packet before it."""
         stream = packet.stream
         assert packet.dts is not None and stream.time_base is not None
         ticks = round(packet.dts * packet.time_base / stream.time_base)
@@ -182,11 +182,11 @@ class StreamCopy:
 
     @property
     def notes(self) -> list[str]:
-        """What had to be repaired; final after the last copy."""
+        """The repairs, one sentence each; final after the last copy."""
         left_out = self._corrector.dropped + self._clock.repeats
         if not left_out:
             return []
-        return [f"packets of sound that repeat others, or overlap the next part, and were left out: {left_out}"]
+        return [f"{left_out} packets of sound were left out: they repeat others, or overlap the next part"]
 
     def close(self) -> None:
         """Release the file."""
@@ -278,7 +278,7 @@ class StreamCopy:
 
 
 def _time(packet: Packet[Stream]) -> Fraction:
-    """When a packet of converted sound begins, in seconds of the output."""
+    """The time of a packet of converted sound, in seconds of the output."""
     return packet.pts * packet.time_base if packet.pts is not None else Fraction(0)
 
 
@@ -292,13 +292,13 @@ class _Clock:
         self._leader = leader
         self._shifts: dict[int, Fraction] = {}
         self._lasts: dict[int, tuple[Fraction, Fraction, int | None]] = {}  # start, end, content of the last packets
-        self.repeats = 0  # packets of sound that were there already
+        self.repeats = 0  # packets of sound that came a second time
 
     def place(self, index: int, time: Fraction, lasts: Fraction, content: int | None) -> Fraction | None:
-        """`time`, in seconds, of a packet as it should be; None for sound that is there already.
+        """The corrected `time` of a packet, in seconds; None for sound that comes a second time.
 
-        content: a hash of the data of sound; None for other streams. Packets of one time are no repeats: Matroska
-        counts milliseconds, and a packet of TrueHD is shorter.
+        content: a hash of the data of sound; None for other streams. Packets with equal times can
+        differ: Matroska counts milliseconds, and a packet of TrueHD is shorter.
         """
         sound = content is not None
         owner = index if sound or self._leader is None else self._leader

@@ -49,8 +49,8 @@ _BEGINNINGS = {
 class Picture:
     """What a file holds.
 
-    codec: FFmpeg's name. turn: how a player shows it, see `exif`; `frame` is as stored. damaged: not all of it is
-    there. clipped: some values are out of the range that `frame` can hold.
+    codec: FFmpeg's name. turn: how a player turns it, see `exif`; `frame` is not turned. damaged: a part is missing.
+    clipped: some values are out of the range that `frame` can hold.
     """
 
     frame: av.VideoFrame
@@ -88,13 +88,13 @@ def read_picture(path: Path) -> Picture | None:
 
 
 def kind_of(data: bytes, path: Path) -> str:
-    """The decoder for the file at `path`, which begins with `data`: a name may be that of another kind of picture."""
+    """The decoder for the file at `path`, chosen by its first bytes `data`: the suffix can be wrong."""
     kinds = (codec for beginning, codec in _BEGINNINGS.items() if data.startswith(beginning))
     return next(kinds, DECODERS[path.suffix.lower()])
 
 
 def sees_through(data: Bytes) -> bool:
-    """Whether the file, a PNG with a palette, has transparent colours in it."""
+    """Whether a PNG with a palette has transparent colours."""
     chunks = data[: 64 * 1024]
     return b"tRNS" in chunks[: chunks.find(b"IDAT")]
 
@@ -102,7 +102,7 @@ def sees_through(data: Bytes) -> bool:
 def decode_picture(
     data: bytes, codec: str, path: Path, options: Mapping[str, str] = PICTURE_LIMIT
 ) -> av.VideoFrame | None:
-    """The picture in `data`, which is from the file at `path`; None if it cannot be decoded. Raises LimitError."""
+    """The picture in `data`, the bytes of the file at `path`; None if it cannot be decoded. Raises LimitError."""
     if not data:
         return None
     decoder = av.CodecContext.create(codec, "r")

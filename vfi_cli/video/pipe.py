@@ -39,7 +39,7 @@ class PipeInput:
 
     It can be read once: `probe` reads the header, `decode` all that follows.
 
-    rate: in frames per second, in place of that in the header.
+    rate: frames per second, used instead of the rate in the header.
     """
 
     path = Path("standard input")
@@ -194,7 +194,7 @@ class PipeWriter(Closing):
 
 
 class _Shaped:
-    """A pipe for YUV4MPEG2, with the aspect in its header: FFmpeg's muxer wants it from where PyAV does not put it."""
+    """A pipe for YUV4MPEG2. It writes the aspect into the header, because PyAV does not pass it to FFmpeg's muxer."""
 
     def __init__(self, pipe: BinaryIO, sar: Fraction) -> None:
         self._pipe = pipe

@@ -186,13 +186,13 @@ class _Head:
     keyed: bool = False  # the first packet is a key frame
     spans: Fraction = Fraction(0)  # sum of the stated durations
     size: int = 0  # bytes
-    complete: bool = False  # that was the whole stream
+    complete: bool = False  # the whole stream was read
     first: av.VideoFrame | None = None
     encrypted: bool = False
 
 
 def _scan(path: Path, index: int) -> Scan:
-    with open_input(path) as container:  # the other one stays at its start
+    with open_input(path) as container:  # the caller's container stays at its start
         stream = container.streams[index]
         assert isinstance(stream, VideoStream)
         return Scan(container, stream)
@@ -263,7 +263,7 @@ def _stated_duration(container: InputContainer, stream: VideoStream, start: Frac
     if stream.duration is not None and stream.time_base:
         return stream.duration * stream.time_base or None
     whole = Fraction(container.duration, av.time_base) if container.duration else None
-    # Matroska: the time at which the stream ends. Programs that cut a file keep old tags, some with a language.
+    # Matroska: the end of the stream. Programs that cut a file keep old tags; some tags have a language.
     tags = sorted((key, value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
     tag = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tags[0][1] if tags else "")
     if tag:

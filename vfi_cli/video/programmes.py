@@ -9,9 +9,9 @@ _HEAD = 4 * 2**20  # bytes to look through; tables come several times a second
 
 
 def read_programmes(path: Path) -> dict[int, frozenset[int]]:
-    """Number of the programme -> identifiers (PIDs) of its streams, as the file says at its beginning.
+    """Number of the programme -> identifiers (PIDs) of its streams, from the tables at the beginning of the file.
 
-    Empty where no table is found. See ISO/IEC 13818-1, 2.4.4.
+    Empty if no table is found. See ISO/IEC 13818-1, 2.4.4.
     """
     with path.open("rb") as file:
         data = file.read(_HEAD)
@@ -42,7 +42,7 @@ def read_programmes(path: Path) -> dict[int, frozenset[int]]:
 
 
 def strangers(path: Path, streams: dict[int, int], film: int) -> frozenset[int]:
-    """Indexes of the streams that belong to other programmes only than stream `film`; `streams`: index -> PID."""
+    """Indexes of the streams that share no programme with stream `film`; `streams`: index -> PID."""
     programmes = read_programmes(path).values()
     own = [pids for pids in programmes if streams[film] in pids]
     if not own:

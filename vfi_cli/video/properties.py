@@ -1,7 +1,7 @@
-"""What a video says of its picture beside size, time and codec, and in which words its loss is named.
+"""Properties of the picture beside size, time and codec, and the sentences that name their loss.
 
-Properties are read from the source and from a trial of the output in the same way, so that what an output keeps need
-not be believed of any encoder or container.
+Properties are read in the same way from the source and from a trial of the output. So no list is needed of what each
+encoder and container keeps.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from vfi_cli.video.side_data import read_side_data
 from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, ClipInfo, PlaneFormat
 
 Properties = Mapping[str, str]
-"""By name; a property that is not stated, or has the value that everybody assumes, is not there."""
+"""Values by name. A property that is not stated, or has its default value, is left out."""
 
 ASPECT, TURN, SITING = "aspect", "turn", "chroma siting"
 MATRIX, PRIMARIES, TRANSFER = "matrix", "primaries", "transfer"
 
-# Of the coding, not of the picture: every encoder makes its own.
+# These belong to the coding, not to the picture: every encoder writes its own.
 _OF_THE_CODING = ("PANSCAN", "GOP_TIMECODE", "MOTION_VECTORS", "VIDEO_ENC_PARAMS", "DISPLAYMATRIX")
-_ENCODERS = (b"x264", b"x265")  # they leave their settings beside the first picture
-_EXACT = ("SPHERICAL", "ICC_PROFILE")  # all others are kept if they are there: they count in units of their own
+_ENCODERS = (b"x264", b"x265")  # they write their settings beside the first picture
+_EXACT = ("SPHERICAL", "ICC_PROFILE")  # others are only checked for presence: their units differ
 
-_ASSUMED = {SITING: "left"}  # where nothing is said
+_ASSUMED = {SITING: "left"}  # the value if none is stated
 
 _LOST = {
     ASPECT: "the aspect ratio of the samples, {}, is lost: players will show the picture squeezed or stretched",
     TURN: "the mark that the picture is turned or mirrored is lost: players will show it as it is stored",
-    SITING: "the place of the chroma samples, {}, is lost: players will put them half a sample beside it",
+    SITING: "the place of the chroma samples, {}, is lost: players will show colours up to half a sample off",
     MATRIX: "the tag of the colour matrix is lost: players will guess it",
     PRIMARIES: "the tag of the colour primaries is lost: players will take them for those of BT.709",
     TRANSFER: "the tag of the transfer function is lost: players will take it for that of BT.709",
     "SPHERICAL": "the mark of 360 degree video is lost: players will show it flat",
-    "STEREO3D": "the mark of stereo 3D video is lost: players will not tell the views apart",
-    "VIEW_ID": "of the views of the video only the first is kept",
+    "STEREO3D": "the mark of stereo 3D video is lost: players will not separate the views",
+    "VIEW_ID": "only the first view of the video is kept",
     "A53_CC": "the closed captions inside the picture are lost",
     "DYNAMIC_HDR_PLUS": "the metadata of HDR10+, which changes from frame to frame, is dropped",
     "DOVI_METADATA": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
     "DOVI_RPU_BUFFER": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
     "DYNAMIC_HDR_VIVID": "the metadata of HDR Vivid, which changes from frame to frame, is dropped",
-    "MASTERING_DISPLAY_METADATA": "the mastering metadata of HDR is dropped: libx265 writes it",
-    "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped: libx265 writes them",
-    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light that HDR was made for is lost",
+    "MASTERING_DISPLAY_METADATA": "the mastering metadata of HDR is dropped; -c:v libx265 keeps it",
+    "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped; -c:v libx265 keeps them",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light intended for HDR is lost",
     "ICC_PROFILE": "the ICC colour profile is lost",
     "S12M_TIMECODE": "the timecodes of the single frames (SMPTE ST 12) are lost",
-    "AFD": "the active format description, which says what part of the picture matters, is lost",
+    "AFD": "the active format description, which names the important part of the picture, is lost",
     "SEI_UNREGISTERED": "the user data inside the picture (SEI) is lost",
     "FILM_GRAIN_PARAMS": "the parameters of film grain are lost",
     "EXIF": "the EXIF data of the pictures is lost",
@@ -59,7 +59,7 @@ _LOST = {
 
 
 def read_properties(stream: VideoStream | None, first: av.VideoFrame | None) -> Properties:
-    """Those of a stream whose first picture is `first`, or of a picture that is alone."""
+    """The properties of a stream whose first picture is `first`, or of a single picture."""
     found: dict[str, str] = {}
     for name, content in read_side_data(first):
         settings = name == "SEI_UNREGISTERED" and any(encoder in content for encoder in _ENCODERS)
@@ -82,7 +82,7 @@ def read_properties(stream: VideoStream | None, first: av.VideoFrame | None) -> 
 
 
 def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
-    """Those that an output of `info` in `format` should have: not what the change of the format makes useless."""
+    """The properties that an output of `info` should have, without those that `format` does not need."""
     useless = set()
     if format.kind != info.format.kind:
         useless.add(MATRIX)
@@ -97,7 +97,7 @@ def lost(wanted: Properties, kept: Properties) -> Iterator[str]:
     for name, value in wanted.items():
         got = kept.get(name, _ASSUMED.get(name))
         if got is None or not _same(name, value, got):
-            words = _LOST.get(name, f"what the picture says of itself is lost: {name.lower().replace('_', ' ')}")
+            words = _LOST.get(name, f"a property of the picture is lost: {name.lower().replace('_', ' ')}")
             sentences[words.format(value.replace("/", ":"))] = None
     return iter(sentences)
 

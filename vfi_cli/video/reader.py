@@ -22,7 +22,7 @@ from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
 from vfi_cli.video.types import ClipInfo
 
-_NAMED = 3  # changes of the aspect, in a note
+_NAMED = 3  # changes of the aspect that a note lists
 
 Stamped = tuple[av.VideoFrame, int | None]
 """A picture, and its time in ticks of the clip if that is known."""
@@ -91,7 +91,7 @@ class StreamReader:
         self._shape = _Shape(stream.codec_context.sample_aspect_ratio, info)
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
-        if start is not None and exact and not info.retimed:  # from the first one on, frames can be counted
+        if start is not None and exact and not info.retimed:  # retimed frames are counted from the first
             self._seek(start)
 
     @property
@@ -155,7 +155,7 @@ class StreamReader:
                 yield frame, ticks
 
     def _time(self, ticks: int | None) -> Fraction:
-        """Seconds after the first frame, about."""
+        """Approximate seconds after the first frame."""
         if ticks is None:
             return (self.count - 1) / self._info.average_rate
         return ticks * self._info.time_base - self._info.start
@@ -175,9 +175,9 @@ class StreamReader:
 
 
 class _Shape:
-    """The aspect of the samples as the codec states it, which can change on the way; the output has one throughout.
+    """The aspect of the samples as the codec states it, which can change within the clip; the output has only one.
 
-    Where the container states another one, players go by that.
+    If the container states another aspect, players use that one.
     """
 
     def __init__(self, sar: Fraction | None, info: ClipInfo) -> None:
@@ -186,13 +186,13 @@ class _Shape:
         self._changes: list[str] = []
 
     def see(self, sar: Fraction | None, time: Fraction) -> None:
-        """The aspect at `time`; None: it is not stated, so what it was goes on."""
+        """Note the aspect at `time`; None: it is not stated, so the last one stays."""
         if sar and sar != self._last:
             self._changes.append(f"{_ratio(sar)} from {float(time):.2f} s on")
             self._last = sar
 
     def forget(self) -> None:
-        """What was seen so far."""
+        """Forget the changes so far."""
         self._last, self._changes = self._first, []
 
     @property
@@ -203,8 +203,8 @@ class _Shape:
         changes = ", ".join(named) + (f" and {more} more changes" if more > 0 else "")
         first = _ratio(self._first)
         return [
-            f"the aspect ratio of the samples changes: {first}, but {changes}; it stays {first} in the output, so that "
-            "part looks squeezed or stretched: cut the clip there"
+            f"the aspect ratio of the samples changes: {first}, but {changes}; it stays {first} in the output, so the "
+            "changed part looks squeezed or stretched: cut the clip there"
         ]
 
 
@@ -223,7 +223,7 @@ def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
 
 
 def refuse_change(frame: av.VideoFrame, info: ClipInfo, where: str) -> None:
-    """Raises InputError unless the picture is as the clip says; FieldsError if it is made of fields."""
+    """Raises InputError unless the picture matches the clip; FieldsError if no option says how to read its fields."""
     if frame.interlaced_frame and not info.takes_fields:
         raise FieldsError(f"the picture changes to interlaced {where}", path=info.path)
     if (frame.width, frame.height) != (info.width, info.height):

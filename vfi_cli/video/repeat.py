@@ -1,4 +1,4 @@
-"""What makes an encoder write the same bytes for the same frames each time."""
+"""Options that make an encoder write the same bytes for the same frames each time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _X265_BLOCK = 64
 
 
 def repeatable(encoder: str, width: int) -> dict[str, str]:
-    """Options for that, empty where the encoder needs none for pictures of that width.
+    """The options for pictures of that width; empty if the encoder needs none.
 
     The macroblock tree of x264 works on eight macroblocks at a time where the CPU has AVX-512. At the end of a row it
-    goes on over what is left in memory, unless the width is a multiple of 128. Its AVX2 code does not.
+    also reads memory behind the row, unless the width is a multiple of 128. Its AVX2 code does not.
 
-    x265 4.2 reads memory that it has not written where a picture is one block wide, and frames come out wrong. Its
-    blocks are 64 pixels wide unless told otherwise.
+    If a picture is one block wide, x265 4.2 reads memory that it has not written, and writes wrong frames. Its blocks
+    are 64 pixels wide by default.
     """
     if encoder in _X264 and _has_avx512():
         return {"x264-params": "asm=avx2"}
@@ -29,7 +29,7 @@ def repeatable(encoder: str, width: int) -> dict[str, str]:
 
 @cache
 def _has_avx512() -> bool:
-    """Whether x264 would use AVX-512: it asks for this part of it too."""
+    """Whether x264 can use AVX-512. AVX512VL is one of the extensions that it needs."""
     with suppress(OSError):
         return "avx512vl" in _CPU.read_text().split()
     return False

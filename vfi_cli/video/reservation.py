@@ -1,7 +1,7 @@
-"""A hidden folder beside an output, in which one run at a time makes it.
+"""A hidden folder beside an output. Only one run at a time can use it to make the output.
 
-.out.mp4.vfi/     lock          held by the run at work; the system lets go of it when that run dies
-                  ...           what the run makes, and what it keeps for a later one
+.out.mp4.vfi/     lock          held by the active run; the system releases it when the run dies
+                  ...           the unfinished output, and finished pieces for a later run
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_NAME = 255  # bytes, on every file system in use
 
 
 class Reservation:
-    """Creates and locks the folder for the output `path`. A dead run holds no lock, so what it left blocks nobody.
+    """Creates and locks the folder for the output `path`. A dead run holds no lock, so its files block no other run.
 
     Attributes:
         folder: where the output is made.
@@ -45,7 +45,7 @@ class Reservation:
                 raise OutputError(f"{self.folder.name}, where it would be made, is a link", path=self._path)
             try:
                 descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-            except FileNotFoundError:  # the run before us is tidying up
+            except FileNotFoundError:  # the previous run is removing the folder
                 continue
             try:
                 with suppress(OSError):  # a file system without locks
@@ -63,11 +63,11 @@ class Reservation:
             os.close(descriptor)
 
     def contents(self) -> Iterator[Path]:
-        """What is in the folder beside the lock. Raises OSError."""
+        """The files in the folder except the lock. Raises OSError."""
         return (entry for entry in self.folder.iterdir() if entry.name != _LOCK)
 
     def release(self) -> None:
-        """Let other runs have the place. The folder goes if nothing is in it, the lock last."""
+        """Release the lock for other runs. An empty folder is removed; the lock is removed last."""
         with suppress(OSError):
             if not any(self.contents()):
                 (self.folder / _LOCK).unlink()
@@ -77,7 +77,7 @@ class Reservation:
 
 @contextmanager
 def creating(path: Path) -> Iterator[None]:
-    """Raises OutputError about `path` where the body raises OSError."""
+    """Raises OutputError about `path` if the body raises OSError."""
     try:
         yield
     except OSError as error:

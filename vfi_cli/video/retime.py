@@ -1,4 +1,4 @@
-"""A clip at a rate that the user states, in place of the times in the file."""
+"""Replaces the times in a file by a rate that the user states."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import av
 
 from vfi_cli.video.types import ClipInfo
 
-_APART = Fraction(1, 2)  # seconds that picture and sound may differ in length without a word
+_APART = Fraction(1, 2)  # seconds; picture and sound may differ by so much without a note
 
 
 def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
-    """`info`, but its frame k is shown k / `rate` seconds after the first one, whatever its own time is.
+    """`info` with frame k shown k / `rate` seconds after the first one, whatever its own time is.
 
-    The first frame stays where it is, and so does everything beside the picture.
+    The first frame and all other streams keep their times.
     """
     start, step = info.start, 1 / rate
-    # The longest tick of which both are whole numbers.
+    # The longest tick that divides both.
     common = math.gcd(start.numerator * step.denominator, step.numerator * start.denominator)
     duration, notes = info.frame_count / rate, info.notes
     if info.audio and abs(duration - info.duration) > _APART:
         lasts = f"lasts {float(duration):.2f} s at this rate, not {float(info.duration):.2f} s"
-        notes += (f"the picture {lasts}, and the sound stays as it is: they may part",)
+        notes += (f"the picture {lasts}, and the sound does not change: they may lose sync",)
     return replace(
         info,
         average_rate=rate,

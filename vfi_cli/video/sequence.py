@@ -118,7 +118,7 @@ class PictureSequence:
         return self.path if self.path.exists() else self.path.parent.resolve()
 
     def probe(self) -> ClipInfo:
-        """See `probe.probe`; as the first picture is turned, so are all.
+        """See `probe.probe`; all pictures are turned like the first one.
 
         Raises InputError if none can be read, their sizes differ, or one of several is an animation.
         """
@@ -140,7 +140,7 @@ class PictureSequence:
         if len(stored) > 1:
             notes.append(f"the pictures are stored as {' and '.join(sorted(stored))}: all are read as {pix_fmt}")
         if turned:
-            notes.append(f"some pictures are turned otherwise than {file.name}: their pixels are turned to match it")
+            notes.append(f"some pictures are not turned like {file.name}: their pixels are turned to match it")
         color = read_color(like, like.format, notes, file)
         properties = dict(read_properties(None, frame))
         if DECODERS[file.suffix.lower()] == "tiff":
@@ -172,7 +172,7 @@ class PictureSequence:
         )
 
     def _headers(self, first: Path, picture: Picture) -> dict[Path, Header]:
-        """The headers that can be read. Raises InputError unless all fit to the `first` picture."""
+        """The headers that can be read. Raises InputError unless all match the `first` picture."""
         headers = {}
         for file in filter(Path.is_file, self._files):
             if is_animation(file):
@@ -244,7 +244,7 @@ class _PictureReader:
             yield frame, at
 
     def _unified(self, picture: Picture) -> av.VideoFrame:
-        """The picture as the clip says that all are."""
+        """The picture in the format and orientation of the clip."""
         frame, info = picture.frame, self._info
         if frame.format.name == info.pix_fmt and picture.turn == (info.rotation, info.mirrored):
             return frame

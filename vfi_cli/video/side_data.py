@@ -1,4 +1,4 @@
-"""What a decoder hands out beside a picture."""
+"""Side data that a decoder returns with a picture."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 
-# Kinds of FFmpeg 8 that PyAV 18.1 does not know: it refuses to tell of any, where there is one of them.
+# Kinds of FFmpeg 8 that PyAV 18.1 does not know. If a frame has one of them, PyAV returns no side data at all.
 _UNKNOWN = {28: "LCEVC", 29: "VIEW_ID", 30: "3D_REFERENCE_DISPLAYS", 31: "EXIF"}
 
 
 def read_side_data(frame: av.VideoFrame | None) -> list[tuple[str, bytes]]:
-    """(FFmpeg's name, content) of everything beside `frame`; no content where PyAV does not know the kind."""
+    """(FFmpeg's name, content) of all side data of `frame`; empty content if PyAV does not know the kind."""
     found: list[tuple[str, bytes]] = []
     while frame is not None:
         try:
@@ -40,5 +40,5 @@ def _without(frame: av.VideoFrame, kind: int) -> av.VideoFrame:
 
 
 def find(data: list[tuple[str, bytes]], kind: SideData) -> bytes | None:
-    """The content of the first of a kind."""
+    """The content of the first side data of a kind."""
     return next((content for name, content in data if name == kind.name), None)

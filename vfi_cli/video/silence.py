@@ -1,4 +1,4 @@
-"""An output without sound is an error where nobody asked for it, and says what would help."""
+"""Refuses to drop all sound unless the user asked for it, and suggests remedies."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _USUAL = {"webm": "libopus"}  # else AAC
 def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> None:
     """Raises an error if the container takes sound, but none of the clip's.
 
-    sound: what it was to be converted to.
+    sound: the codec that sound should be converted to.
 
-    OutputError if another container or another codec helps; InputError if nothing does, for nobody knows what it is.
+    InputError if the codec of the sound is unknown and no container or codec helps; else OutputError.
     """
     refused = streams.refused_sound
     if refused is None:
@@ -35,7 +35,7 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
 
 
 def _remedies(clip: ClipInfo, container: str, sound: SoundCodec | None) -> Iterator[str]:
-    """What has been tried and works."""
+    """Remedies that were tried and work."""
 
     def works(name: str, codec: SoundCodec | None) -> bool:
         streams = plan_streams(clip, name, wanted=_SOUND, sound=codec)

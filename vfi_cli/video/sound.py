@@ -1,4 +1,4 @@
-"""Sound that is decoded and encoded again, because the container does not take it as it is."""
+"""Decodes sound and encodes it again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from av.stream import Stream
 from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.copies import add_copy
 
-_USUAL = {"opus": "libopus", "mp3": "libmp3lame"}  # FFmpeg's own encoder by that name is worse, or none
-_BITS_PER_CHANNEL = 96_000  # a second, where nobody says
-_LAYOUTS = ("7.1", "5.1", "stereo", "mono")  # of encoders that do not take the one of the source
-_UNNAMED = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")  # of so many channels, where nobody says more
-_JITTER = Fraction(1, 100)  # seconds; clocks of containers are that inexact, more is a gap
+_USUAL = {"opus": "libopus", "mp3": "libmp3lame"}  # FFmpeg's own encoder of that name is worse or missing
+_BITS_PER_CHANNEL = 96_000  # bits per second, if no rate is given
+_LAYOUTS = ("7.1", "5.1", "stereo", "mono")  # for encoders that do not take the layout of the source
+_UNNAMED = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")  # by number of channels, if no layout is stated
+_JITTER = Fraction(1, 100)  # seconds; container clocks are that inexact; a longer step is a gap
 _FULL_SCALE = {"u8": 2**7, "s16": 2**15, "s32": 2**31}  # else 1
 _NOISE = 1e-3  # of full scale, between two decoders of one codec
 _SILENCE = 4800  # samples a frame
@@ -35,13 +35,13 @@ _SILENCE = 4800  # samples a frame
 
 @dataclass(frozen=True, slots=True)
 class SoundCodec:
-    """What sound is converted to.
+    """The codec that sound is converted to.
 
     Args:
         name: encoder of FFmpeg, by its own name or that of its format.
         bit_rate: bits per second; None: 96,000 for each channel.
 
-    Raises UsageError for a name that is none of an audio encoder, and for a bit rate that it cannot have.
+    Raises UsageError if the name is not that of an audio encoder, or if it cannot have this bit rate.
     """
 
     name: str
@@ -70,13 +70,13 @@ def _find_encoder(name: str) -> av.Codec:
 
 
 class ConvertedSound:
-    """Writes the packets of a track, given in order of time, as sound of another codec.
+    """Converts the packets of a track, given in order of time, to another codec.
 
-    The samples follow each other without a hole: gaps in the source become silence, and what is there twice is heard
-    once. What lies before 0 or after `end` is cut away, to the sample.
+    Gaps in the source become silence, and overlaps are heard once. Samples before 0 and after `end` are
+    cut off.
 
     Args:
-        output: gets a stream, `self.stream`, before its header is written.
+        output: a stream, `self.stream`, is added before its header is written.
         source: the track, whose decoder is used.
         end: seconds of the output.
 
@@ -99,15 +99,15 @@ class ConvertedSound:
         self._encoder = template.codec_context
         self.stream = add_copy(output, template)
         self._resampler: AudioResampler | None = None
-        self._shape: tuple[str, str, int] | None = None  # format, layout, rate of the samples that come in
-        self._next: int | None = None  # where the next sample that comes in is expected, in samples
-        self._made: int | None = None  # where the next sample of the encoder begins, in samples
-        self._first = self._lead = 0  # the first sample, and how many the encoder puts before it
-        self._last: AudioFrame | None = None  # that was encoded
+        self._shape: tuple[str, str, int] | None = None  # format, layout and rate of incoming samples
+        self._next: int | None = None  # expected position of the next incoming sample
+        self._made: int | None = None  # position of the encoder's next sample
+        self._first = self._lead = 0  # the first sample; how many samples the encoder adds before it
+        self._last: AudioFrame | None = None  # the last encoded frame
         self.damaged = 0
 
     def convert(self, packet: Packet[Stream], begin: Fraction) -> Iterator[Packet[Stream]]:
-        """What is complete when the packet, heard from `begin` seconds of the output on, has been decoded."""
+        """Decode the packet, which begins at `begin` seconds of the output. Returns the packets that are complete."""
         packet.pts = packet.dts = round(begin / packet.time_base)
         try:
             frames = self._decoder.decode(packet)
@@ -118,7 +118,7 @@ class ConvertedSound:
             yield from self._heard(frame)
 
     def flush(self) -> Iterator[Packet[Stream]]:
-        """What is left."""
+        """The remaining packets."""
         try:
             frames = self._decoder.decode(None)
         except av.FFmpegError:
@@ -126,13 +126,13 @@ class ConvertedSound:
         for frame in frames:
             yield from self._heard(frame)
         yield from self._resampled(None)
-        if self._last is not None:  # some encoders cannot end what they have not begun
-            if self._lead and not self._encoder.codec.delay:  # which would keep so many samples to themselves
+        if self._last is not None:  # some encoders fail to flush if they got no frame
+            if self._lead and not self._encoder.codec.delay:  # it would keep its last samples
                 yield from self._encoded(_silent(self._last, self._lead))
             yield from self._packets(None)
 
     def _heard(self, frame: AudioFrame) -> Iterator[Packet[Stream]]:
-        """The packets that the samples of `frame` complete, at their place."""
+        """The packets that are complete after the samples of `frame`, with their times."""
         rate = frame.sample_rate
         shape = (frame.format.name, _layout(frame), rate)
         if shape != self._shape:
@@ -188,10 +188,10 @@ class ConvertedSound:
 def sound_alike(
     track: Stream, packets: Iterable[Packet[Stream]], copy: Stream, copies: Iterable[Packet[Stream]]
 ) -> bool:
-    """Whether the packets of a track and their copies in a file are decoded to the same.
+    """Whether the packets of a track and their copies in a file decode to the same samples.
 
-    Where one file says that the first samples are not to be heard, and the other cannot, the lengths differ: then the
-    samples are not compared. A track that cannot be decoded is like any other.
+    The lengths differ if only one file can say that the first samples are skipped. Then the samples are not compared.
+    A track that cannot be decoded counts as alike.
     """
     before, after = _samples(track, packets), _samples(copy, copies)
     if before is None:
@@ -202,12 +202,12 @@ def sound_alike(
 
 
 def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:
-    """(channels, samples) of what can be decoded, 1 is full scale; None if nothing can."""
+    """The decoded samples, (channels, samples), 1 is full scale; None if nothing can be decoded."""
     if not isinstance(stream, AudioStream) or stream.codec_context is None:
         return None
     parts: list[np.ndarray] = []
     for packet in (*packets, None):
-        with suppress(av.FFmpegError, ValueError):  # NumPy is not given samples of 64 bits
+        with suppress(av.FFmpegError, ValueError):  # PyAV cannot convert samples of 64 bits to NumPy
             for frame in stream.codec_context.decode(packet):
                 values = frame.to_ndarray()
                 scaled = values / _FULL_SCALE.get(frame.format.name.rstrip("p"), 1)
@@ -216,14 +216,14 @@ def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | 
 
 
 def _open_encoder(source: AudioCodecContext, wanted: SoundCodec) -> AudioStream:
-    """A stream whose encoder is open, for sound that is as near to that of `source` as it takes."""
+    """A stream with an open encoder, for sound as close to `source` as the encoder takes."""
     codec = _find_encoder(wanted.name)
     rate = _nearest_rate(codec, source.sample_rate or 48_000)
     format = _nearest_format(codec, source.format.name if source.format else "fltp")
     channels = source.layout.nb_channels or 2
     fitting = [name for name in _LAYOUTS if av.AudioLayout(name).nb_channels <= channels]
     for layout in (_layout(source), *fitting, "stereo"):
-        # The container of this stream takes every codec: the one of the output is asked later, see `add_copy`.
+        # This container takes every codec. The output's container is tried later, see `add_copy`.
         scratch = av.open(io.BytesIO(), "w", format="null")
         stream = scratch.add_stream(codec.name, rate=rate, options={"strict": "experimental"})
         assert isinstance(stream, AudioStream)
@@ -243,7 +243,7 @@ def _open_encoder(source: AudioCodecContext, wanted: SoundCodec) -> AudioStream:
 
 
 def _layout(source: AudioCodecContext | AudioFrame) -> str:
-    """The name of its layout, or of the usual one where only the number of channels is known."""
+    """The name of the layout, or of the usual layout if only the number of channels is known."""
     channels = source.layout.nb_channels or 2
     if source.layout.nb_channels and not source.layout.name.endswith("channels"):
         return source.layout.name
@@ -259,7 +259,7 @@ def _nearest_rate(codec: av.Codec, rate: int) -> int:
 
 
 def _nearest_format(codec: av.Codec, name: str) -> str:
-    """The format of samples that the encoder takes, which loses least and adds least."""
+    """The sample format of the encoder that loses least and adds least."""
     source = av.AudioFormat(name)
     formats = codec.audio_formats or [source]
 
@@ -278,7 +278,7 @@ def _silent(like: AudioFrame, samples: int) -> AudioFrame:
 
 
 def _cut(frame: AudioFrame, begin: int, first: int, last: int | None) -> tuple[int, AudioFrame | None]:
-    """The part of a frame, which begins at the sample `begin`, from `first` up to `last`, and where that begins."""
+    """The first sample, and the part of the frame from `first` up to `last`; the frame begins at sample `begin`."""
     end = begin + frame.samples if last is None else min(begin + frame.samples, last)
     start = max(begin, first)
     if start >= end:

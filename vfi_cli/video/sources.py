@@ -1,4 +1,4 @@
-"""What a source is, to be found out from its name and a few bytes, and what can be done with every kind of it."""
+"""Finds the kind of a source from its name and a few bytes; the operations that every kind has."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def open_source(path: Path, rate: Fraction | None = None, video: int | None = No
     """The source that `path` means: standard input if it is "-", else what exists under that name, else a pattern.
 
     Args:
-        rate: in frames per second; None: what the source says, for pictures `sequence.DEFAULT_RATE`.
-        video: which of the video streams, counted from 0; None: see `choose.choose_video`.
+        rate: frames per second; None: the rate of the source, or `sequence.DEFAULT_RATE` for pictures.
+        video: number of the video stream, counted from 0; None: see `choose.choose_video`.
 
     Raises:
-        InputError: no picture is in the folder, or meant by the pattern.
-        UsageError: there is a number of a stream for what has no streams.
+        InputError: the folder holds no picture, or the pattern matches none.
+        UsageError: `video` is given, but the source has no streams.
     """
     pictures = path != PIPE and _means_pictures(path)
     animation = path.suffix.lower() == ".webp" and not pictures
     if video is not None and (pictures or animation or path == PIPE):
-        raise UsageError("--video-stream is for video files: there is one picture to read", path=path)
+        raise UsageError("--video-stream is only for video files", path=path)
     if pictures:
         return PictureSequence(path, rate)
     if animation:

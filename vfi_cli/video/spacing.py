@@ -10,13 +10,13 @@ from itertools import accumulate, pairwise
 from vfi_cli.timeline import jitter_of
 
 _FEWEST = 8  # gaps that prove a grid
-_NEAR = 4  # median gaps: a longer one says little about a step
-_PARTS = 3  # of the median gap may make a step of the grid
+_NEAR = 4  # median gaps: a longer gap says little about a step
+_PARTS = 3  # the median gap may be so many steps of the grid
 _TOLERATED = 20  # one frame in so many may be off the grid, or missing
 
 
 def snap_rate(rate: Fraction) -> Fraction:
-    """The whole or NTSC (n * 1000/1001) rate that `rate` is a rounding of, else `rate` itself."""
+    """The whole or NTSC (n * 1000/1001) rate that is very near to `rate`, else `rate` itself."""
     best = min(_usual_rates(rate), key=lambda candidate: abs(candidate - rate))
     return best if best > 0 and abs(best - rate) <= rate / 5000 else rate
 
@@ -31,8 +31,8 @@ class Grid:
 
     Args:
         rate: multiples per second.
-        faults: times that are off, and multiples without a time.
-        tolerated: so many faults are single ones, of a clip whose spacing is meant to be even.
+        faults: number of times off the grid, and of multiples without a time.
+        tolerated: with at most so many faults, the spacing is meant to be even.
     """
 
     rate: Fraction
@@ -41,10 +41,9 @@ class Grid:
 
 
 def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
-    """The grid of `times`, in seconds, that increase and are rounded to `tick`; None if there is none.
+    """The grid of increasing `times`, in seconds, rounded to `tick`; None if there is none.
 
-    Where the multiples follow each other the times may also jitter, see `timeline.jitter_of`; and a few times may be
-    anywhere.
+    If the median gap is one step, the times may also jitter, see `timeline.jitter_of`. A few times may be anywhere.
     """
     gaps = [end - begin for begin, end in pairwise(times)]
     if len(gaps) < _FEWEST:
@@ -65,14 +64,14 @@ def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
 
 
 def _refined(step: Fraction, gaps: Sequence[Fraction], slack: Fraction) -> Fraction:
-    """The mean step of those `gaps` that are multiples of `step`: rounding cancels out."""
+    """The mean step of the `gaps` that are multiples of `step`: the mean cancels rounding."""
     counted = [(gap, round(gap / step)) for gap in gaps]
     fitting = [(gap, count) for gap, count in counted if count and abs(gap - count * step) <= slack]
     return sum((gap for gap, _ in fitting), Fraction(0)) / sum(count for _, count in fitting)
 
 
 def _rates(numbers: Sequence[int], times: Sequence[Fraction]) -> list[Fraction]:
-    """Numbers per second: usual rates first, the nearest one to what is measured first, then that."""
+    """Numbers per second to try: usual rates, nearest to the measured rate first, then the measured rate."""
     measured = _slope(numbers, times)
     usual = {*_usual_rates(measured), Fraction(round(2 * measured), 2)} - {0}
     return [*sorted(usual, key=lambda rate: abs(rate - measured)), measured]

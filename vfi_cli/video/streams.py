@@ -1,7 +1,7 @@
-"""Which streams of a clip come along into an output, settled before anything is computed.
+"""Chooses which streams of a clip go into an output, before anything is computed.
 
-What a muxer takes is nowhere written down in full, and some refuse only when the file is finished. So sound, subtitles
-and data are tried: their first packets, copied or converted, go into a scratch file in memory, which is closed and read
+No list says everything that a muxer takes, and some muxers refuse only when the file is finished. So sound, subtitles
+and data are tried: their first packets, copied or converted, go into a scratch file in memory. It is closed and read
 back.
 """
 
@@ -28,7 +28,7 @@ from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 _PACKETS = 4
 _SCAN_PACKETS = 2_000
 _SCAN_BYTES = 8 * 2**20
-_PARTS = 4  # of a file, for streams that begin later
+_PARTS = 4  # places of a file to look for streams that begin later
 
 _TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _COVER_CODECS = {"matroska": ("mjpeg", "png", "gif", "tiff"), "mp4": ("mjpeg", "png", "bmp")}
@@ -40,11 +40,11 @@ _PGS = "hdmv_pgs_subtitle"  # of the subtitles made of pictures, the ones withou
 
 @dataclass(frozen=True, slots=True)
 class KeptStream:
-    """A stream that comes along: as text of the kind `codec`, or, without one, packet by packet.
+    """A stream that is kept: converted to text of the kind `codec`, or copied packet by packet without one.
 
     Args:
-        unmarked: those of its flags that the container does not know.
-        sound: what it is converted to, which a track of sound may be.
+        unmarked: its flags that the container does not know.
+        sound: the codec that a track of sound is converted to; None: none.
     """
 
     info: StreamInfo
@@ -110,12 +110,12 @@ def plan_streams(
     tags: bool = True,
     sound: SoundCodec | None = None,
 ) -> StreamPlan:
-    """What can be kept of the streams of the `wanted` kinds; see `StreamPlan` for `tags`.
+    """Which streams of the `wanted` kinds can be kept; see `StreamPlan` for `tags`.
 
     Args:
         container: muxer name of FFmpeg.
         stretch: times of the source are this many times longer in the output.
-        sound: what sound is converted to; None: it is copied.
+        sound: the codec that sound is converted to; None: it is copied.
 
     Raises InputError if the clip cannot be read any more.
     """
@@ -133,7 +133,7 @@ def plan_streams(
 
 
 def without(kinds: Iterable[str]) -> str:
-    """What to do where streams of these kinds are in the way."""
+    """The remedy if streams of these kinds cause an error."""
     options = sorted({_OPTIONS[kind] for kind in kinds if kind in _OPTIONS})
     return f"leave streams out with {' or '.join(options)}" if options else ""
 
@@ -160,7 +160,7 @@ class _Trial:
             self._read(source)
 
     def _read(self, source: InputContainer) -> None:
-        """The first packets of each stream; of one that begins later, some from further on."""
+        """The first packets of each stream. If a stream begins later, they are read from later places."""
         try:
             self._scan(source, set(self._packets), _SCAN_PACKETS, _SCAN_BYTES)
             for part in range(1, _PARTS):
@@ -189,7 +189,7 @@ class _Trial:
             return LeftOut(stream, f"{self._container} holds nothing but pictures")
         if stream.kind == "video":
             number = sum(other.type == "video" for other in self._streams[: stream.index])
-            return LeftOut(stream, f"a second picture is not interpolated (--video-stream {number} takes this one)")
+            return LeftOut(stream, f"only one video stream is interpolated (--video-stream {number} chooses this one)")
         if stream.stranger:
             return LeftOut(stream, "it belongs to another programme than the picture")
         if stream.kind == "unknown":
@@ -224,9 +224,9 @@ class _Trial:
         return LeftOut(stream, f"{self._container} does not hold attached {'pictures' if stream.cover else 'files'}")
 
     def _converted(self, stream: StreamInfo, sound: SoundCodec, unmarked: tuple[str, ...]) -> KeptStream | LeftOut:
-        """Whether it can be decoded and encoded, and the container takes the result.
+        """Whether the stream can be decoded and encoded, and the container takes the result.
 
-        Raises _DamagedError if nothing of its first packets can be decoded.
+        Raises _DamagedError if none of its first packets can be decoded.
         """
         template, packets = self._streams[stream.index], self._packets[stream.index]
         scratch = io.BytesIO()
@@ -264,7 +264,7 @@ class _Trial:
                 output.start_encoding()
                 durations = Durations()
                 early = bool(packets) and packets[-1].dts is not None and packets[-1].dts < 0
-                begin = packets[0].dts if early else None  # nothing before 0 is read back, but for a run-up
+                begin = packets[0].dts if early else None  # most packets before 0 are not read back: shift them
                 for packet in packets:
                     packet.stream = copy
                     if begin is not None and packet.dts is not None:
@@ -272,9 +272,9 @@ class _Trial:
                     if stream.kind == "audio":
                         durations.complete(packet)
                 taken = [bytes(packet) for packet in packets if put(output, packet)]
-            if not packets:  # the header was taken, and there is nothing to read back
+            if not packets:  # the muxer took the header, and there are no packets to read back
                 return True
-            if not taken and stream.kind == "audio":  # though the header was fine: the codec is not to blame
+            if not taken and stream.kind == "audio":  # the muxer took the header, so the codec is not the cause
                 raise _DamagedError
             return _reads_back(scratch, template, packets, taken)
         except (av.FFmpegError, ValueError):
@@ -282,10 +282,10 @@ class _Trial:
 
 
 def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stream]], data: list[bytes]) -> bool:
-    """Whether the file in memory holds a stream like `template`, and in it `packets`.
+    """Whether the file in memory holds a stream like `template` with these `packets`.
 
-    data: what was in the packets; headers may be lost. Samples are compared too: a container can take packets of a
-    codec without keeping what its decoder must know.
+    data: the bytes of the packets; headers may be lost. Samples are compared too: a container can take packets but
+    lose data that the decoder needs.
     """
     if not data:
         return False
@@ -300,7 +300,7 @@ def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stre
 
 
 def _holds(found: list[bytes], data: list[bytes]) -> bool:
-    if b"".join(found) == b"".join(data):  # though perhaps in pieces of other sizes
+    if b"".join(found) == b"".join(data):  # the pieces may have other sizes
         return True
     missing = list(data)
     for one in found:

@@ -48,9 +48,9 @@ class Target:
         self.part = self.folder / "part"
         try:
             with creating(path):
-                self.part.unlink(missing_ok=True)  # of a dead run; it may be a second name of the final file
+                self.part.unlink(missing_ok=True)  # left by a dead run; it may be a hard link to the final file
                 self.kept = any(self._reservation.contents())
-                self._check_place(source)  # a run that held the reservation until a moment ago may have finished it
+                self._check_place(source)  # a run that just ended may have written it
         except BaseException:
             self._release()
             raise
@@ -103,7 +103,7 @@ class Target:
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
             for entry in () if self.kept else self._reservation.contents():
-                if not entry.is_dir():  # of a folder of pictures that has the same name
+                if not entry.is_dir():  # a folder of pictures with the same name may have left folders
                     entry.unlink()
         self._reservation.release()
 

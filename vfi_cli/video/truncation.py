@@ -1,4 +1,4 @@
-"""Whether a file lacks its end, as its structure tells: after a broken download or a recording that was cut off."""
+"""Finds from its structure if a file lacks its end, after a broken download or recording."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-_MASTERS = (0x18538067, 0x1F43B675)  # Segment and Cluster: without a size in files that were written as a stream
+_MASTERS = (0x18538067, 0x1F43B675)  # Segment and Cluster; they have no size in files written as a stream
 
 
 def is_truncated(path: Path, container: str) -> bool | None:
-    """Whether the file at `path` lacks its end; None if its kind does not tell.
+    """Whether the file at `path` lacks its end; None if this cannot be told from its format.
 
     container: demuxer name of FFmpeg. Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""Pictures the way players show them, for an output that cannot say how they are turned."""
+"""Turns pictures the way players show them, for an output that cannot say how they are turned."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vfi_cli.video.types import ClipInfo, Plane, PlaneFormat, VideoFrame
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is done to every picture: turned by `quarters` of a circle counter-clockwise, then mirrored or not.
+    """Turns every picture by `quarters` of a circle counter-clockwise, then mirrors it or not.
 
-    Chroma samples stay as they are where their cells fit on the turned picture. Else each is repeated for all pixels
-    of its cell, and the format becomes 4:4:4.
+    Chroma keeps its subsampling if its cells fit the turned picture. Else each sample is repeated for all pixels of its
+    cell, and the format becomes 4:4:4.
     """
 
     quarters: int
@@ -27,7 +27,7 @@ class Turn:
         return " and ".join(filter(None, (turned, "mirrored" if self.mirrored else "")))
 
     def clip(self, info: ClipInfo) -> ClipInfo:
-        """What `info` is with its pictures turned: shown as it is stored."""
+        """`info` of the clip after its pictures are turned; players then show them as stored."""
         width, height, sar = info.width, info.height, info.sar
         if self.quarters % 2:
             width, height, sar = height, width, 1 / sar
@@ -40,7 +40,7 @@ class Turn:
         )
 
     def frames(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-        """The same frames, turned."""
+        """The frames, turned."""
         for frame in frames:
             format = self._format(frame.format, frame.width, frame.height)
             planes = frame.planes
@@ -49,26 +49,26 @@ class Turn:
             yield replace(frame, planes=tuple(self.plane(plane) for plane in planes), format=format)
 
     def plane(self, plane: Plane) -> Plane:
-        """(rows, columns), turned, in memory of its own."""
+        """A turned copy of a plane, (rows, columns)."""
         turned: Plane = np.rot90(plane, self.quarters)
         return (turned[:, ::-1] if self.mirrored else turned).copy()
 
     def _format(self, format: PlaneFormat, width: int, height: int) -> PlaneFormat:
-        """Of a turned picture that was of `format` and size."""
+        """The format of a turned picture; `format`, `width` and `height` are those before the turn."""
         sx, sy = format.subsampling
-        # Cells begin at the left and at the top: an odd picture cannot begin with half a cell.
+        # Cells begin at the top left. A turned picture of odd size would have to begin with half a cell.
         fits = not (width % sx or height % sy) and (self.quarters % 2 == 0 or sx == sy)
         return format if fits else replace(format, subsampling=(1, 1))
 
 
 def find_turn(info: ClipInfo) -> Turn | None:
-    """What players do to the pictures of a clip; None: nothing. An angle between the quarters counts as none."""
+    """How players turn the pictures of a clip; None: not at all. Other angles than quarters are ignored."""
     quarters = info.rotation // 90 % 4 if info.rotation % 90 == 0 else 0
     return Turn(quarters, info.mirrored) if quarters or info.mirrored else None
 
 
 def _full(plane: Plane, frame: VideoFrame) -> Plane:
-    """A sample for each pixel of the frame."""
+    """The plane with one sample for each pixel of the frame."""
     if plane.shape == (frame.height, frame.width):
         return plane
     sx, sy = frame.format.subsampling

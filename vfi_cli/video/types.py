@@ -206,7 +206,7 @@ class StreamInfo:
         codec: FFmpeg's name, empty where it has none.
         title: as the file states it; the name of an attached file.
         flags: what FFmpeg calls dispositions: "default", "forced", "attached_pic", ...
-        stranger: it belongs to another programme of the file than the picture.
+        stranger: it belongs only to other programmes of the file, not to that of the picture.
     """
 
     index: int
@@ -246,26 +246,26 @@ class ClipInfo:
         pix_fmt: as stored; `format` is what `decode` yields.
         average_rate: frames per second, NTSC rates exact; the mean for variable rate.
         time_base: seconds per tick of the timestamps.
-        start: seconds, time of the first frame that is shown.
+        start: time of the first frame that is shown, in seconds.
         origin: seconds, time of whatever starts first, sound or picture; becomes 0 in the output.
         duration: seconds from the first frame to the end of the last one, as far as it is known.
         declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
         frame_count: exact when the file states it, else an estimate.
-        vfr: the spacing of frames varies; None if it could not be told.
-        offsets: what makes one clock of those in the file; times are on that one.
-        grid: frames per second; but for single ones, the frames of a clip of variable rate lie on multiples of it.
+        vfr: the spacing of frames varies; None if unknown.
+        offsets: they make one clock of the clocks in the file; all times are on that clock.
+        grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
         mirrored: a player then mirrors it, left to right.
-        properties: what the file says of the picture, by name, see `properties.read_properties`.
+        properties: of the picture, by name, as the file states them, see `properties.read_properties`.
         marks: of 360 degree video and stereo.
         interlaced: made of fields.
-        fields_at: where, in seconds after the first frame, pictures are made of fields that are not so at the start.
-        deinterlace: not learned but asked for: fields are made whole pictures.
-        retimed: not learned but asked for: frames come at `average_rate`, their own times are ignored.
-        progressive: not learned but asked for: whatever is marked as fields is read as whole pictures.
+        fields_at: seconds after the first frame, for a clip that begins with whole pictures: here it has fields.
+        deinterlace: set by an option: fields are made whole pictures.
+        retimed: set by an option: frames come at `average_rate`, their own times are ignored.
+        progressive: set by an option: pictures that are marked as fields are read as whole ones.
         tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
         timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
         others: every stream but the video that is read, and those that only repeat chapters or the timecode.
@@ -319,7 +319,7 @@ class ClipInfo:
 
     @property
     def takes_fields(self) -> bool:
-        """Whether it was said what to do with pictures that are marked as fields."""
+        """Whether an option says how to read pictures that are marked as fields."""
         return self.deinterlace or self.progressive
 
     @property

@@ -1,6 +1,7 @@
-"""Pictures that are stored in different formats, or turned differently, as the frames of one clip.
+"""Makes frames of one clip from pictures with different formats or orientations.
 
-swscale is asked only for what it does exactly or what has no exact result: it scales depths by shifting.
+swscale scales depths by shifting, which is not exact. It is used only if its result is exact, or if no exact result
+exists.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vfi_cli.video.wire import to_picture
 
 
 def richest(formats: Iterable[PlaneFormat], *, square: bool = False) -> PlaneFormat:
-    """The format that holds what all of `formats` hold, with as little as that takes.
+    """The smallest format that holds everything that `formats` hold.
 
     square: chroma is halved in both directions or in none, so that a picture can be turned by 90 degrees.
     """
@@ -39,9 +40,9 @@ def richest(formats: Iterable[PlaneFormat], *, square: bool = False) -> PlaneFor
 
 
 def unified(frame: av.VideoFrame, color: ColorSpec, turn: Turn, info: ClipInfo) -> av.VideoFrame:
-    """The frame in the format of the clip, turned so that it is upright where the clip is turned as `info` says.
+    """Convert the frame to the format of the clip, and turn it so that all frames need the same turn, that of `info`.
 
-    color, turn: of the frame. A format with more than that of the clip loses it.
+    color, turn: of the frame. Details that the format of the clip cannot hold are lost.
     """
     planes = _widened(frame, color, info)
     if turn != (info.rotation, info.mirrored):
@@ -55,7 +56,7 @@ def turned_size(width: int, height: int, turn: Turn, kept: Turn) -> tuple[int, i
 
 
 def _turned(plane: Plane, turn: Turn, kept: Turn) -> Plane:
-    """Upright, then back to where it has to be turned and mirrored as `kept`."""
+    """Turn the plane upright, then to the orientation that needs the turn `kept`."""
     upright = np.rot90(plane, turn[0] // 90)
     if turn[1] != kept[1]:
         upright = np.fliplr(upright)
@@ -91,7 +92,7 @@ def _widened(frame: av.VideoFrame, color: ColorSpec, info: ClipInfo) -> tuple[Pl
 
 
 def _deepened(plane: Plane, own: PlaneFormat, target: PlaneFormat, *, neutral: bool) -> Plane:
-    """Codes of one depth in another one, where the peak stays the peak; or, in chroma, `neutral` the middle."""
+    """Convert codes from one depth to another. The peak stays the peak; in chroma, `neutral` stays the middle."""
     if own.depth == target.depth:
         return plane
     above, below = (target.peak + 1, own.peak + 1) if neutral else (target.peak, own.peak)

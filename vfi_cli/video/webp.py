@@ -1,7 +1,7 @@
-"""Animated WebP, read: FFmpeg decodes its pictures, but knows nothing of the animation.
+"""Reads animated WebP. FFmpeg decodes its pictures, but does not know the animation.
 
-https://developers.google.com/speed/webp/docs/riff_container: a file is made of chunks, each a name, a size and so many
-bytes, padded to an even number. ANMF holds the place, the time and the picture of a frame.
+A file is made of chunks. A chunk is a name, a size and so many bytes, padded to an even number. The chunk ANMF holds
+the place, the time and the picture of a frame. See https://developers.google.com/speed/webp/docs/riff_container.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from vfi_cli.video.types import ClipInfo
 
 TICK = Fraction(1, 1000)
 MAX_SPAN = 2**24 - 1
-"""Ticks that a frame can last."""
+"""The most ticks that a frame can last."""
 
-_DEFAULT_SPAN = 100  # ms: what browsers show a frame for that states none
+_DEFAULT_SPAN = 100  # ms: browsers show a frame so long if it states no time
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _ALPHA = 0x10  # flag of VP8X
 
@@ -43,11 +43,11 @@ class WebpFrame:
     """A frame of an animation.
 
     Args:
-        offset, size: of its picture in the file, in bytes.
+        offset, size: place of its picture in the file, in bytes.
         x, y, width, height: its place on the canvas, in pixels.
-        span: milliseconds that it is shown.
-        blend: it is laid over what is there; else it replaces that.
-        clear: its place becomes transparent after it was shown.
+        span: how long it is shown, in milliseconds.
+        blend: it is blended over the canvas; else it replaces that part of the canvas.
+        clear: its place becomes transparent after it is shown.
     """
 
     offset: int
@@ -62,13 +62,13 @@ class WebpFrame:
 
     @property
     def span_offset(self) -> int:
-        """Where in the file `span` is told, in 3 bytes."""
+        """The byte position of `span` in the file; it has 3 bytes."""
         return self.offset - 4
 
 
 @dataclass(frozen=True, slots=True)
 class WebpAnimation:
-    """The headers of a file. `complete`: its end is not missing. `alpha`: the canvas may be seen through."""
+    """The headers of a file. `complete`: its end is not missing. `alpha`: the canvas may be transparent."""
 
     width: int
     height: int
@@ -78,7 +78,7 @@ class WebpAnimation:
 
     @classmethod
     def read(cls, file: BinaryIO) -> WebpAnimation | None:
-        """The headers of an open file; None if it is no animation, or damaged before its first frame."""
+        """The headers of an open file; None if it is no animation, or if it is damaged before its first frame."""
         length = file.seek(0, 2)
         file.seek(0)
         head = file.read(30)
@@ -97,7 +97,7 @@ def _number(data: bytes) -> int:
 
 
 def _frames(file: BinaryIO, end: int) -> Iterator[WebpFrame]:
-    """The frames that are there as a whole."""
+    """The complete frames in the file."""
     at = 12
     while at + 8 <= end:
         file.seek(at)
@@ -123,7 +123,7 @@ def _frames(file: BinaryIO, end: int) -> Iterator[WebpFrame]:
 class WebpFile:
     """An animated WebP file as a clip. A `sources.Source`.
 
-    rate: in frames per second, in place of the delays in the file.
+    rate: frames per second, used instead of the delays in the file.
     """
 
     def __init__(self, path: Path, rate: Fraction | None = None) -> None:
@@ -139,7 +139,7 @@ class WebpFile:
         with _opened(self.path) as file:
             animation = WebpAnimation.read(file)
         if animation is None:
-            raise InputError("no frame of the animation is there", path=self.path, remedy="is the file complete?")
+            raise InputError("the animation has no complete frame", path=self.path, remedy="is the file complete?")
         check_size(animation.width, animation.height, self.path)
         spans = [frame.span or _DEFAULT_SPAN for frame in animation.frames]
         times = [time * TICK for time in accumulate(spans[:-1], initial=0)]
@@ -169,7 +169,7 @@ class WebpFile:
         )
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-        """See `decode.decode`. A frame is made of those before it, so all of them are read."""
+        """See `decode.decode`. A frame builds on the frames before it, so reading always begins at the first."""
         return Decoder(info, _WebpReader(info), start, stop)
 
 
@@ -181,7 +181,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 class _WebpReader:
-    """Reads one frame after the other, and lays it on the canvas. A `reader.Reader`."""
+    """Reads one frame after another, and draws it on the canvas. A `reader.Reader`."""
 
     def __init__(self, info: ClipInfo) -> None:
         self.damaged = self.count = self.unstamped = 0
@@ -231,14 +231,14 @@ class _WebpReader:
         return rgba
 
     def interrupt(self) -> None:
-        pass  # a file never lets anyone wait
+        pass  # reading a file never blocks
 
     def close(self) -> None:
         self._file.close()
 
 
 def _still(frame: WebpFrame, data: bytes) -> bytes:
-    """The picture of a frame as a file of its own."""
+    """The picture of a frame as a separate file."""
     if data[:4] == b"ALPH":
         size = b"".join((side - 1).to_bytes(3, "little") for side in (frame.width, frame.height))
         data = b"VP8X" + (10).to_bytes(4, "little") + bytes([_ALPHA, 0, 0, 0]) + size + data
