@@ -275,3 +275,12 @@ def test_times_are_read_as_ffmpeg_users_write_them(text, seconds):
 def test_a_time_that_makes_no_sense_is_a_usage_error(text):
     with pytest.raises(UsageError, match="--ss"):
         parse_time(text, "--ss")
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("rest", [F(1, 100_000), F(1, 100), F(3, 100), F(1, 25)])
+def test_a_last_frame_that_is_cut_short_has_no_slot_nearer_than_those_before(n, rest):
+    schedule = Multiply(n)
+    slots = [slot for k in range(4) for slot in schedule.feed(F(k, 25))] + schedule.finish(rest)
+    assert {right.pts - left.pts for left, right in pairwise(slots)} == {F(1, 25 * n)}
+    assert slots[-1].pts + slots[-1].duration == F(3, 25) + rest

@@ -115,7 +115,8 @@ class Multiply:
     """Every gap between two source frames becomes `n` equal slots; uneven source times stay where they are.
 
     The last source frame has no successor: it becomes one copy and n - 1 holds that share its duration, so
-    that N frames give n * N frames of the same total duration.
+    that N frames give n * N frames of the same total duration. If it is cut short, it has fewer holds: no slot but the
+    last is shorter than any before it, for the ticks of a file may be too coarse for that.
     """
 
     def __init__(self, n: int) -> None:
@@ -124,6 +125,7 @@ class Multiply:
         self._n = n
         self._index = -1
         self._last = Fraction(0)
+        self._least: Fraction | None = None  # the shortest slot so far, in seconds
 
     def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
         """The slots from the previous source frame up to, but not including, `time`. Times must increase.
@@ -138,6 +140,7 @@ class Multiply:
         _check_leap(begin, time)
         left, right, moving = self._index - 1, self._index, begin + still
         step = (time - moving) / self._n
+        self._least = step if self._least is None else min(step, self._least)
         between = [Slot(moving + k * step, step, Between(left, right, Fraction(k, self._n))) for k in range(1, self._n)]
         return [Slot(begin, still + step, Copy(left)), *between]
 
@@ -145,9 +148,10 @@ class Multiply:
         """The slots of the last source frame, which lasts `duration` seconds."""
         if self._index < 0:
             return []
-        step = duration / self._n
-        actions: list[Action] = [Copy(self._index), *[Hold(self._index)] * (self._n - 1)]
-        return [Slot(self._last + k * step, step, action) for k, action in enumerate(actions)]
+        step = max(duration / self._n, self._least or Fraction(0))
+        count = min(self._n, math.ceil(duration / step))
+        actions: list[Action] = [Copy(self._index), *[Hold(self._index)] * (count - 1)]
+        return [Slot(self._last + k * step, min(step, duration - k * step), action) for k, action in enumerate(actions)]
 
 
 Schedule = Cfr | Multiply

@@ -14,6 +14,7 @@ from tests.streams import make_rich
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.probe import probe
 from vfi_cli.video.silence import refuse_silence
+from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.streams import LeftOut, StreamPlan, plan_streams
 from vfi_cli.video.types import ClipInfo
 
@@ -145,10 +146,26 @@ def test_a_second_picture_is_named(tmp_path: Path):
                     packet.stream = copy
                     sink.mux(packet)
     (second,) = plan_streams(probe(path), "matroska", wanted=()).left_out
-    assert isinstance(second, LeftOut) and "second picture" in second.reason
+    assert isinstance(second, LeftOut) and "--video-stream 1" in second.reason
 
 
 def test_a_file_that_has_changed_is_no_bug(rich: ClipInfo, tmp_path: Path):
     changed = replace(rich, path=make_clip(tmp_path / "other.mkv", 3))
     with pytest.raises(InputError, match="changed"):
         plan_streams(changed, "mp4", wanted=KINDS)
+
+
+def test_sound_that_a_muxer_refuses_is_not_damaged(tmp_path: Path):
+    """QuickTime refuses the packets of this codec, and not its header."""
+    clip = probe(make_clip(tmp_path / "a.avi", 10, audio="adpcm_ima_wav"))
+    (left_out,) = plan_streams(clip, "mov", wanted=("audio",)).left_out
+    assert (left_out.refused, left_out.damaged) == (True, False)
+
+
+def test_sound_that_begins_in_a_later_part_is_not_taken_for_silence(tmp_path: Path):
+    silent = make_clip(tmp_path / "a.ts", 60, width=320, height=240, options={"bf": "0"}, format="mpegts")
+    heard = make_clip(tmp_path / "b.ts", 20, width=320, height=240, options={"bf": "0"}, audio="aac", format="mpegts")
+    both = tmp_path / "c.ts"
+    both.write_bytes(silent.read_bytes() + heard.read_bytes())
+    plan = plan_streams(probe(both), "mp4", wanted=("audio",), sound=SoundCodec("aac"))
+    assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not tell its sample rate")]

@@ -96,3 +96,18 @@ def test_a_stale_tag_of_a_program_that_cut_the_file_is_not_believed(tmp_path, ta
     with decode(info) as decoder:
         assert len(list(decoder)) == 10
     assert decoder.damaged == 0
+
+
+def test_a_tag_without_a_length_of_the_file_proves_nothing(tmp_path):
+    """A cut that was written as a stream keeps the tags of the whole film."""
+    clip, stale = make_clip(tmp_path / "a.mkv", 10), tmp_path / "b.mkv"
+    with av.open(str(clip)) as source, av.open(str(stale), "w", options={"live": "1"}) as sink:
+        copy = sink.add_stream_from_template(source.streams.video[0])
+        copy.metadata["DURATION-deu"] = "01:30:00.000000000"
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                sink.mux(packet)
+    with decode(probe(stale)) as decoder:
+        frames = list(decoder)
+    assert (len(frames), frames[-1].duration, decoder.damaged) == (10, Fraction(1, 10), 0)

@@ -31,6 +31,9 @@ from av.video.stream import VideoStream
 LEAP = 10
 """Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
 
+_SILENT_LEAP = 60
+"""Seconds: the same without sound. A screen recording may stand for a while."""
+
 _PADDING = Fraction(1, 20)
 """Seconds of sound at the end of a part for which the picture is not held."""
 
@@ -245,7 +248,9 @@ class Scan:
 
     def _is_shared(self, leap: _Event) -> bool:
         """Whether all sound leaps with the picture, when the clock of the picture runs ahead."""
-        over = (sound for sound in self._sounds if sound.count and sound.first < leap.position < sound.position)
+        over = [sound for sound in self._sounds if sound.count and sound.first < leap.position < sound.position]
+        if not over:
+            return leap.step > _SILENT_LEAP
         return all(_partner(leap, sound) is not None for sound in over)
 
     def offsets(self, interval: Fraction) -> Offsets:

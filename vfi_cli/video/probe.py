@@ -266,9 +266,9 @@ def _stated_duration(container: InputContainer, stream: VideoStream, start: Frac
     # Matroska: the end of the stream. Programs that cut a file keep old tags; some tags have a language.
     tags = sorted((key, value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
     tag = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", tags[0][1] if tags else "")
-    if tag:
+    if tag and whole is not None:
         end = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
-        return (min(end, whole) if whole is not None else end) - start or None
+        return min(end, whole) - start or None
     return whole if len(container.streams) == 1 else None
 
 

@@ -201,6 +201,11 @@ def sound_alike(
     return before.shape[1] != after.shape[1] or bool(np.abs(before - after).max() < _NOISE)
 
 
+def is_decodable(track: Stream, packets: Iterable[Packet[Stream]]) -> bool:
+    """Whether the packets of a track decode to any sample."""
+    return _samples(track, packets) is not None
+
+
 def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:
     """The decoded samples, (channels, samples), 1 is full scale; None if nothing can be decoded."""
     if not isinstance(stream, AudioStream) or stream.codec_context is None:

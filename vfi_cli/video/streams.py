@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.codec.codec import Properties, UnknownCodecError
 from av.container import InputContainer
 from av.packet import Packet
@@ -21,7 +22,7 @@ from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.sound import ConvertedSound, SoundCodec, sound_alike
+from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_decodable, sound_alike
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
@@ -201,6 +202,8 @@ class _Trial:
         text = _is_text(stream.codec)
         if stretch > 1 and stream.kind == "subtitle" and not text and stream.codec != _PGS:
             return LeftOut(stream, "its pictures hold times that cannot be stretched")
+        if stream.kind == "audio" and not _has_rate(self._streams[stream.index]):
+            return LeftOut(stream, "the file does not tell its sample rate", refused=True)
         known = _FLAGS.get(self._container, stream.flags)
         unmarked = tuple(flag for flag in stream.flags if flag not in known)
         try:
@@ -274,7 +277,7 @@ class _Trial:
                 taken = [bytes(packet) for packet in packets if put(output, packet)]
             if not packets:  # the muxer took the header, and there are no packets to read back
                 return True
-            if not taken and stream.kind == "audio":  # the muxer took the header, so the codec is not the cause
+            if not taken and stream.kind == "audio" and not is_decodable(template, packets):
                 raise _DamagedError
             return _reads_back(scratch, template, packets, taken)
         except (av.FFmpegError, ValueError):
@@ -307,6 +310,12 @@ def _holds(found: list[bytes], data: list[bytes]) -> bool:
         if missing and one in missing[0]:
             del missing[0]
     return not missing
+
+
+def _has_rate(stream: Stream) -> bool:
+    """Whether the sample rate of a sound track is known. It is not where the sound begins late in the file."""
+    context = stream.codec_context
+    return not isinstance(context, AudioCodecContext) or context.sample_rate > 0
 
 
 def _is_text(codec: str) -> bool:
