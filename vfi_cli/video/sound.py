@@ -201,9 +201,16 @@ def sound_alike(
     return before.shape[1] != after.shape[1] or bool(np.abs(before - after).max() < _NOISE)
 
 
-def is_decodable(track: Stream, packets: Iterable[Packet[Stream]]) -> bool:
-    """Whether the packets of a track decode to any sample."""
-    return _samples(track, packets) is not None
+def is_whole(track: Stream, packets: Iterable[Packet[Stream]]) -> bool:
+    """Whether all packets of a track can be decoded."""
+    if not isinstance(track, AudioStream) or track.codec_context is None:
+        return True
+    try:
+        for packet in packets:
+            track.codec_context.decode(packet)
+    except av.FFmpegError:
+        return False
+    return True
 
 
 def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:

@@ -22,7 +22,7 @@ from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.probe import open_input
-from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_decodable, sound_alike
+from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_whole, sound_alike
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
@@ -277,7 +277,7 @@ class _Trial:
                 taken = [bytes(packet) for packet in packets if put(output, packet)]
             if not packets:  # the muxer took the header, and there are no packets to read back
                 return True
-            if not taken and stream.kind == "audio" and not is_decodable(template, packets):
+            if not taken and stream.kind == "audio" and not is_whole(template, packets):
                 raise _DamagedError
             return _reads_back(scratch, template, packets, taken)
         except (av.FFmpegError, ValueError):
