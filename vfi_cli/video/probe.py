@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video import late
 from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
@@ -45,8 +46,10 @@ _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
 
 
 @contextmanager
-def open_input(path: Path) -> Iterator[InputContainer]:
+def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
     """The file at `path`, taken literally whatever its name, open for demuxing.
+
+    reach: bytes from which FFmpeg learns about the streams, see `late.options`.
 
     Raises InputError for what cannot be read or is no single media file.
     """
@@ -56,8 +59,9 @@ def open_input(path: Path) -> Iterator[InputContainer]:
             raise InputError(what, path=path, remedy="give the path of a local video file")
         if path.stat().st_size == 0:
             raise InputError("the file is empty", path=path)
+        options = {**_OPTIONS, **late.options(reach)}
         # An absolute path cannot be mistaken for a URL or an option.
-        container = av.open(os.path.abspath(path), "r", options=dict(_OPTIONS), metadata_errors="replace")  # noqa: PTH100
+        container = av.open(os.path.abspath(path), "r", options=options, metadata_errors="replace")  # noqa: PTH100
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -67,6 +71,8 @@ def open_input(path: Path) -> Iterator[InputContainer]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
+        if reach:
+            container.seek(0, unsupported_byte_offset=True)  # what FFmpeg has read is gone
         yield container
 
 
@@ -85,17 +91,28 @@ def probe(path: str | Path, video: int | None = None) -> ClipInfo:
         UsageError: there is no such video stream.
     """
     path = Path(path)
-    with open_input(path) as container:
-        return examine(container, path, video=video)
+    whole, reach = _survey(path, video)
+    with open_input(path, reach) as container:
+        return examine(container, path, whole=whole, reach=reach, video=video)
 
 
-def examine(container: InputContainer, path: Path, *, live: bool = False, video: int | None = None) -> ClipInfo:
-    """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read."""
-    stream = choose_video(container, path, video, partial(open_input, path))
+def examine(
+    container: InputContainer,
+    path: Path,
+    *,
+    whole: Scan | None = None,
+    reach: int = 0,
+    live: bool = False,
+    video: int | None = None,
+) -> ClipInfo:
+    """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read.
+
+    whole: what was learned from the whole file, if its clocks may leap. reach: the one of `container`.
+    """
+    stream = choose_video(container, path, video, partial(open_input, path, reach))
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    whole = _scan(path, stream.index) if may_leap(container) and not live else None
     head = (
         _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
     )
@@ -140,12 +157,13 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         average_rate=rate,
         time_base=base,
         start=start,
-        origin=_origin(container, start, others),
+        origin=_origin(container, start, others, whole),
         duration=duration,
         declared=stated is not None,
         frame_count=count,
         vfr=vfr,
         offsets=offsets,
+        reach=reach,
         grid=grid,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
@@ -191,11 +209,21 @@ class _Head:
     encrypted: bool = False
 
 
-def _scan(path: Path, index: int) -> Scan:
-    with open_input(path) as container:  # the caller's container stays at its start
-        stream = container.streams[index]
-        assert isinstance(stream, VideoStream)
-        return Scan(container, stream)
+def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
+    """What the whole file tells if its clocks may leap, and `ClipInfo.reach`; see `probe` for `video`."""
+    with open_input(path) as container:
+        if not may_leap(container):
+            return None, 0
+        known = {stream.index for stream in container.streams if late.is_known(stream)}
+        if late.shows_picture(container):
+            whole = Scan(container, choose_video(container, path, video, partial(open_input, path)))
+            known |= {stream.index for stream in container.streams} - whole.indexes  # no packets: nothing to learn
+            if len(known) == len(container.streams) and not late.has_more(container):
+                return whole, 0
+    with open_input(path, path.stat().st_size) as container:
+        reach = late.find_reach(container, known)
+    with open_input(path, reach) as container:
+        return Scan(container, choose_video(container, path, video, partial(open_input, path, reach))), reach
 
 
 def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:
@@ -280,9 +308,11 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
     return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
-def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...]) -> Fraction:
+def _origin(
+    container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...], whole: Scan | None
+) -> Fraction:
     """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
-    foreign = {other.index for other in others if other.stranger}
+    foreign = {other.index for other in others if other.stranger} | (whole.later if whole is not None else set())
     sounds = (
         Fraction(other.start_time * other.time_base)
         for other in container.streams.audio
