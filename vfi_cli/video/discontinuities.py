@@ -326,7 +326,9 @@ def _partner(leap: _Event, sound: _Watch, after: int = -1, following: _Event | N
     """
     end = math.inf if following is None else (leap.position + following.position) / 2
     near = [event for event in sound.events if after < event.position < end and abs(event.start - leap.start) <= _NEAR]
-    leaps = [event for event in near if event.leap and abs(event.step - leap.step) <= _NEAR]
+    # If the sound ended before the picture did, its clock runs back by less.
+    most = math.inf if leap.step < 0 else leap.step + _NEAR
+    leaps = [event for event in near if event.leap and leap.step - _NEAR <= event.step <= most]
     if leaps:
         return min(leaps, key=lambda event: abs(event.position - leap.position))
     # The parts overlap in time and the first has less sound, so the sound has a gap and its clock does not run back.

@@ -67,12 +67,20 @@ def has_more(container: InputContainer) -> bool:
     return True
 
 
-def find_reach(container: InputContainer, known: Collection[int]) -> int:
-    """So many bytes from the start of the file tell about all streams but the `known` ones.
+def find_reach(container: InputContainer, known: Collection[int], listed: int) -> int:
+    """So many bytes from the start of the file tell about all streams; 0: more bytes than usual tell no more.
 
-    container: open with `options` for the whole file, at its start.
+    Args:
+        container: open with `options` for the whole file, at its start.
+        known: streams that are known without that; `listed`: how many are listed then.
     """
-    missing = {stream.index for stream in container.streams} - set(known)
+    missing = {
+        stream.index
+        for stream in container.streams
+        if stream.index >= listed or (stream.index not in known and is_known(stream))
+    }
+    if not missing:
+        return 0
     position = 0
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux():

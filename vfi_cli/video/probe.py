@@ -214,14 +214,15 @@ def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
     with open_input(path) as container:
         if not may_leap(container):
             return None, 0
+        listed = len(container.streams)
         known = {stream.index for stream in container.streams if late.is_known(stream)}
         if late.shows_picture(container):
             whole = Scan(container, choose_video(container, path, video, partial(open_input, path)))
-            known |= {stream.index for stream in container.streams} - whole.indexes  # no packets: nothing to learn
-            if len(known) == len(container.streams) and not late.has_more(container):
+            known |= set(range(listed)) - whole.indexes  # without packets there is nothing to learn
+            if len(known) == listed and not late.has_more(container):
                 return whole, 0
     with open_input(path, path.stat().st_size) as container:
-        reach = late.find_reach(container, known)
+        reach = late.find_reach(container, known, listed)
     with open_input(path, reach) as container:
         return Scan(container, choose_video(container, path, video, partial(open_input, path, reach))), reach
 
@@ -308,9 +309,7 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
     return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
-def _origin(
-    container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...], whole: Scan | None
-) -> Fraction:
+def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...], whole: Scan | None) -> Fraction:
     """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
     foreign = {other.index for other in others if other.stranger} | (whole.later if whole is not None else set())
     sounds = (
