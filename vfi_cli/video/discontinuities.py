@@ -58,11 +58,15 @@ _UNMARKED = ("flv", "asf", "nut", "rm")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped."""
+    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped.
+
+    leap: the packets of a sparse stream may lie before `position` already, see `_Event.is_passed`.
+    """
 
     position: int
     offset: Fraction
     until: Fraction | None = None
+    leap: _Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Corrector:
         index = packet.stream_index
         position = packet.pos if packet.pos is not None else self._positions.get(index, 0)
         self._positions[index] = position
-        change = _change_at(self._offsets.changes.get(index, self._offsets.others), position)
+        change = _change_at(self._offsets.changes.get(index, self._offsets.others), position, _time(packet))
         if change is None:
             return True
         ticks = round(change.offset / packet.time_base)
@@ -132,9 +136,17 @@ class Corrector:
         return change.until is None or packet.dts * packet.time_base < change.until
 
 
-def _change_at(changes: tuple[Change, ...], position: int) -> Change | None:
+def _change_at(changes: tuple[Change, ...], position: int, time: Fraction | None = None) -> Change | None:
     number = bisect_right(changes, position, key=lambda change: change.position) - 1
+    following = changes[number + 1] if number + 1 < len(changes) else None
+    if following and following.leap and time is not None and following.leap.is_passed(position, time):
+        return following
     return changes[number] if number >= 0 else None
+
+
+def _time(packet: Packet[Stream]) -> Fraction | None:
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return ticks * packet.time_base if ticks is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,10 @@ class _Event:
     @property
     def step(self) -> Fraction:
         return self.start - self.end
+
+    def is_passed(self, position: int, time: Fraction) -> bool:
+        """Whether a packet of another stream, near the event, comes after it by its `time` in seconds."""
+        return position > self.before and abs(time - self.start) < abs(time - self.end)
 
 
 class _Watch:
@@ -283,7 +299,7 @@ class Scan:
                     changes[index][-1] = replace(changes[index][-1], until=event.start + offset)
                 changes[index].append(Change(position, offset))
                 positions.append(position)
-            others.append(Change(min(positions), offset))
+            others.append(Change(min(positions), offset, leap=leap))
         count = len(self._leaps)
         for sound in self._sounds:  # leaps of the sound without a leap of the picture
             own = changes[sound.index]
@@ -338,8 +354,7 @@ def _partner(leap: _Event, sound: _Watch, after: int = -1, following: _Event | N
 
 def _begins_after(leap: _Event, sound: _Watch) -> bool:
     """Whether the first packet of `sound` belongs to the part after the `leap`."""
-    begin = sound.start * sound.base
-    return sound.count > 0 and sound.first > leap.before and abs(begin - leap.start) < abs(begin - leap.end)
+    return sound.count > 0 and leap.is_passed(sound.first, sound.start * sound.base)
 
 
 def may_leap(container: InputContainer) -> bool:
