@@ -21,6 +21,7 @@ from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
+from vfi_cli.video.jitter import find_jittered
 from vfi_cli.video.marks import Marks, read_marks
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
@@ -127,7 +128,7 @@ def examine(
     notes += losses(stream, stored)
     properties = read_properties(stream, head.first)
     rotation, mirrored = read_turn(head.first)
-    rate, vfr, grid = _rate(stream, head, base)
+    rate, vfr, grid, phase = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
     offsets = whole.offsets(1 / rate) if whole is not None else Offsets()
     stated = _stated_duration(container, stream, start) if whole is None else None
@@ -165,6 +166,7 @@ def examine(
         offsets=offsets,
         reach=reach,
         grid=grid,
+        phase=phase,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
@@ -267,24 +269,29 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     return _Head(shown, count - hidden, hidden, keyed, spans, size, complete, first, encrypted)
 
 
-def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None, Fraction | None]:
-    """Frames per second, whether their spacing varies, `ClipInfo.grid`. `r_frame_rate` is a guess and never asked."""
+def _rate(
+    stream: VideoStream, head: _Head, base: Fraction
+) -> tuple[Fraction, bool | None, Fraction | None, Fraction | None]:
+    """Frames per second, whether their spacing varies, `ClipInfo.grid` and `phase`.
+
+    `r_frame_rate` is a guess and never asked.
+    """
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None, None
+        return snap_rate(stated or Fraction(25)), None, None, None
     gaps = len(head.times) - 1
     measured = gaps / span
     if not is_steady(head.times, measured, base):
         mean = measured if head.complete or stated is None else stated
-        grid = find_grid(head.times, base)
+        grid = find_grid(head.times, base) or find_jittered(head.times)
         if grid is None or grid.faults > grid.tolerated:
-            return mean, True, grid.rate if grid else None
-        return grid.rate, grid.faults > 0, grid.rate
+            return mean, True, grid.rate if grid else None, None
+        return grid.rate, grid.faults > 0, grid.rate, grid.phase
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False, None
+    return snap_rate(stated if stated is not None and agrees else measured), False, None, None
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
