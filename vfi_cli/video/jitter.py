@@ -34,7 +34,8 @@ def find_jittered(times: Sequence[Fraction]) -> Grid | None:
     missing = numbers[-1] + 1 - len(times)
     *usual, measured = rates_of(numbers, times)
     least = _squares(_errors(numbers, times, measured))
-    for rate in (*usual, measured):
+    # Few frames fit 30 and 29.97 frames per second alike. Clocks that jitter are those of computers: whole rates.
+    for rate in (*sorted(usual, key=lambda rate: rate.denominator), measured):
         errors = _errors(numbers, times, rate)
         if rate <= 0 or _squares(errors) > least * (1 + Fraction(_SIGMAS, len(times))):
             continue
