@@ -29,6 +29,7 @@ MAX_MULTIPLE = 64
 # One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
 MAX_SLOTS_PER_GAP = 72_000
 MAX_JITTER = Fraction(5, 1000)  # seconds
+MOST_JITTER = Fraction(2, 5)  # intervals; where the times of many frames prove that a clock jitters about a steady rate
 MAX_GAP = 86_400  # seconds; no container holds the years of a broken timestamp
 
 
@@ -170,9 +171,12 @@ def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: F
     return [Slot(slot.pts, slot.duration, _between(slot.pts, left, begin, right, end)) for slot in slots]
 
 
-def jitter_of(interval: Fraction) -> Fraction:
-    """Seconds by which a frame may be early or late and still belong to its tick; `interval`: seconds per tick."""
-    return min(MAX_JITTER, interval / 5)
+def jitter_of(interval: Fraction, *, proved: bool = False) -> Fraction:
+    """Seconds by which a frame may be early or late and still belong to its tick; `interval`: seconds per tick.
+
+    proved: the clock is known to jitter about a steady rate.
+    """
+    return MOST_JITTER * interval if proved else min(MAX_JITTER, interval / 5)
 
 
 class Nominal:
@@ -184,28 +188,46 @@ class Nominal:
     one that was off. Any other time is kept. No frame moves farther and increasing times stay increasing.
     """
 
-    def __init__(self, rate: Fraction | None, tick: Fraction, jitter: Fraction = Fraction(0)) -> None:
+    def __init__(
+        self,
+        rate: Fraction | None,
+        tick: Fraction,
+        jitter: Fraction = Fraction(0),
+        phase: Fraction | None = None,
+    ) -> None:
+        """phase: a time on the grid of a clock that jitters much, see `MOST_JITTER`. The first frame keeps its time all
+        the same, and so all frames move by what it is off."""
         self._tick = tick
         self._slack = max(tick, jitter)
         # Where frames are only a few ticks apart, a coincidence proves nothing.
-        self._rate = rate if rate and 4 * self._slack * rate <= 1 else None
-        self._anchors: list[Fraction] = []  # the first frame, and the last frame off the grid
+        coarse = self._slack if phase is None else tick
+        self._rate = rate if rate and 4 * coarse * rate <= 1 else None
+        self._phase = phase
+        # (time, seconds by which the clock was early) of the first frame, and of the last frame off the grid
+        self._anchors: list[tuple[Fraction, Fraction]] = []
         self._last = Fraction(0)
 
     def time(self, pts: Fraction) -> Fraction:
         """The time that `pts` stands for."""
         if self._rate is None:
             return pts
-        for anchor in self._anchors:
-            nominal = anchor + round((pts - anchor) * self._rate) / self._rate
-            if abs(nominal - pts) < self._slack and nominal > self._last:
+        for anchor, early in self._anchors:
+            nominal = anchor + round((pts - early - anchor) * self._rate) / self._rate
+            if abs(nominal + early - pts) < self._slack and nominal > self._last:
                 self._last = nominal
                 return nominal
         if self._anchors:
             pts = max(pts, self._last + self._tick)  # the frame before it may have been moved behind it
-        self._anchors = [*self._anchors[:1], pts]
+        self._anchors = [*self._anchors[:1], (pts, Fraction(0) if self._anchors else self._early(pts, self._rate))]
         self._last = pts
         return pts
+
+    def _early(self, first: Fraction, rate: Fraction) -> Fraction:
+        """How many seconds the time of the `first` frame lies before its place on the grid."""
+        if self._phase is None:
+            return Fraction(0)
+        early = self._phase + round((first - self._phase) * rate) / rate - first
+        return early if abs(early) < self._slack else Fraction(0)
 
     def duration(self, duration: Fraction) -> Fraction:
         """The duration that `duration` stands for."""

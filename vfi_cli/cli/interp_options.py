@@ -86,7 +86,7 @@ class InterpOptions:
             "--max-gap",
             metavar="TIME",
             help="A longer gap between frames is a pause: it is held, not filled. 0 turns this off.",
-            show_default="6 usual gaps",
+            show_default="6 usual gaps, at least 0.2 s",
         ),
     ] = None
     mask: Annotated[

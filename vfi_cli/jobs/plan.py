@@ -186,10 +186,11 @@ class Plan:
         """A fresh clock."""
         clip, repeats = self.clip, self.job.dedup is not None
         rate = clip.grid or (None if clip.vfr else clip.average_rate)
-        jitter = jitter_of(1 / rate) if rate and clip.vfr is not None else Fraction(0)
+        proved = clip.phase is not None
+        jitter = jitter_of(1 / rate, proved=proved) if rate and clip.vfr is not None else Fraction(0)
         steady = clip.vfr is False and not repeats  # then there is no cadence to find
         pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not repeats)
-        return Clock(Nominal(rate, clip.time_base, jitter), pace, self.stretch)
+        return Clock(Nominal(rate, clip.time_base, jitter, clip.phase), pace, self.stretch)
 
 
 def plan(job: InterpJob, multiple: int | None = None) -> Plan:

@@ -13,6 +13,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, UsageError
+from vfi_cli.video import late
 from vfi_cli.video.contents import codec_name, flags_of
 
 _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -77,7 +78,7 @@ def _packets(container: InputContainer, indexes: list[int]) -> Counter[int]:
     counts: Counter[int] = Counter()
     size = 0
     with suppress(av.FFmpegError):  # damage is for the decoder to report
-        for packet in container.demux([container.streams[index] for index in indexes]):
+        for packet in late.packets(container, [container.streams[index] for index in indexes]):
             counts[packet.stream_index] += packet.size > 0
             size += packet.size
             if counts.total() >= _PACKETS or size >= _BYTES:

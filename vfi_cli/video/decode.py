@@ -41,7 +41,8 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
     Raises InputError if the file cannot be read, FieldsError if it is interlaced.
     """
     refuse_interlaced(info, start, stop)
-    return Decoder(info, StreamReader(info, open_input(info.path), info.start + start if start else None), start, stop)
+    container = open_input(info.path, info.reach)
+    return Decoder(info, StreamReader(info, container, info.start + start if start else None), start, stop)
 
 
 def refuse_interlaced(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:

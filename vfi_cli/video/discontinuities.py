@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -27,6 +28,8 @@ from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
+
+from vfi_cli.video import late
 
 LEAP = 10
 """Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
@@ -55,11 +58,15 @@ _UNMARKED = ("flv", "asf", "nut", "rm")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped."""
+    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped.
+
+    leap: the packets of a sparse stream may lie before `position` already, see `_Event.is_passed`.
+    """
 
     position: int
     offset: Fraction
     until: Fraction | None = None
+    leap: _Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class Corrector:
         index = packet.stream_index
         position = packet.pos if packet.pos is not None else self._positions.get(index, 0)
         self._positions[index] = position
-        change = _change_at(self._offsets.changes.get(index, self._offsets.others), position)
+        change = _change_at(self._offsets.changes.get(index, self._offsets.others), position, _time(packet))
         if change is None:
             return True
         ticks = round(change.offset / packet.time_base)
@@ -129,9 +136,17 @@ class Corrector:
         return change.until is None or packet.dts * packet.time_base < change.until
 
 
-def _change_at(changes: tuple[Change, ...], position: int) -> Change | None:
+def _change_at(changes: tuple[Change, ...], position: int, time: Fraction | None = None) -> Change | None:
     number = bisect_right(changes, position, key=lambda change: change.position) - 1
+    following = changes[number + 1] if number + 1 < len(changes) else None
+    if following and following.leap and time is not None and following.leap.is_passed(position, time):
+        return following
     return changes[number] if number >= 0 else None
+
+
+def _time(packet: Packet[Stream]) -> Fraction | None:
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return ticks * packet.time_base if ticks is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +169,10 @@ class _Event:
     def step(self) -> Fraction:
         return self.start - self.end
 
+    def is_passed(self, position: int, time: Fraction) -> bool:
+        """Whether a packet of another stream, near the event, comes after it by its `time` in seconds."""
+        return position > self.before and abs(time - self.start) < abs(time - self.end)
+
 
 class _Watch:
     """Follows the times of one stream.
@@ -167,6 +186,7 @@ class _Watch:
         self.events: list[_Event] = []
         self.count = 0
         self.first = self.position = 0
+        self.start = 0  # ticks
         self.end = 0  # ticks
         self._gaps = gaps
         self._last: int | None = None  # ticks
@@ -199,7 +219,7 @@ class _Watch:
     def _accept(self, item: tuple[int, int, int, int], *, leap: bool) -> None:
         time, shown, span, position = item
         if self._last is None:
-            self.first = position
+            self.first, self.start = position, shown
         else:
             step = time - self._last - self._span
             if leap or (self._gaps and abs(step) > self._span + _ROUNDING / self.base):
@@ -220,6 +240,8 @@ class Scan:
 
     Attributes:
         frames: packets of the picture.
+        indexes: the streams of the picture and of sound that have packets.
+        later: the streams of sound that begin after the first leap.
         first_leap: byte position of the first leap of the clock, if there is one.
     """
 
@@ -230,14 +252,16 @@ class Scan:
         self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
         watches = {watch.index: watch for watch in (self._picture, *self._sounds)}
         with suppress(av.FFmpegError):  # damage is for the decoder to report
-            for packet in container.demux([video, *container.streams.audio]):
+            for packet in late.packets(container, [video, *container.streams.audio]):
                 if packet.size and packet.dts is not None:
                     watches[packet.stream_index].feed(packet)
                     if packet.is_keyframe and packet.stream_index == video.index:
                         self._note_key(packet)
         self._leaps = [event for event in self._picture.events if event.step < 0 or self._is_shared(event)]
         self.frames = self._picture.count
+        self.indexes = {watch.index for watch in watches.values() if watch.count}
         self.first_leap = self._leaps[0].position if self._leaps else None
+        self.later = {sound.index for sound in self._sounds if self._leaps and _begins_after(self._leaps[0], sound)}
 
     def _note_key(self, packet: Packet[Any]) -> None:
         ticks = packet.pts if packet.pts is not None else packet.dts
@@ -260,20 +284,22 @@ class Scan:
         matched: list[_Event] = []
         taken = {sound.index: -1 for sound in self._sounds}  # position of the last event that belongs to a leap
         offset = Fraction(0)
-        for leap in self._leaps:
-            partners = {sound.index: _partner(leap, sound, taken[sound.index]) for sound in self._sounds}
+        for leap, following in pairwise([*self._leaps, None]):
+            assert leap is not None
+            partners = {sound.index: _partner(leap, sound, taken[sound.index], following) for sound in self._sounds}
             offset = self._next_offset(leap, [event for event in partners.values() if event], offset, interval)
             changes[self._picture.index].append(Change(leap.position, offset))
             positions = [leap.position]
-            for index, event in partners.items():
-                position = leap.position
+            for sound in self._sounds:
+                index, event = sound.index, partners[sound.index]
+                position = min(leap.position, sound.first) if _begins_after(leap, sound) else leap.position
                 if event is not None:
                     taken[index] = position = event.position
                     matched.append(event)
                     changes[index][-1] = replace(changes[index][-1], until=event.start + offset)
                 changes[index].append(Change(position, offset))
                 positions.append(position)
-            others.append(Change(min(positions), offset))
+            others.append(Change(min(positions), offset, leap=leap))
         count = len(self._leaps)
         for sound in self._sounds:  # leaps of the sound without a leap of the picture
             own = changes[sound.index]
@@ -308,15 +334,27 @@ class Scan:
         return self._picture.end * self._picture.base + (changes[-1].offset if changes else 0)
 
 
-def _partner(leap: _Event, sound: _Watch, after: int = -1) -> _Event | None:
-    """The event of `sound` that belongs to a `leap` of the picture; it lies behind the byte position `after`."""
-    near = [event for event in sound.events if event.position > after and abs(event.start - leap.start) <= _NEAR]
-    leaps = [event for event in near if event.leap and abs(event.step - leap.step) <= _NEAR]
+def _partner(leap: _Event, sound: _Watch, after: int = -1, following: _Event | None = None) -> _Event | None:
+    """The event of `sound` that belongs to a `leap` of the picture.
+
+    It lies behind the byte position `after`, and nearer to the leap than to the `following` leap of the picture: a part
+    between them may have no sound.
+    """
+    end = math.inf if following is None else (leap.position + following.position) / 2
+    near = [event for event in sound.events if after < event.position < end and abs(event.start - leap.start) <= _NEAR]
+    # If the sound ended before the picture did, its clock runs back by less.
+    most = math.inf if leap.step < 0 else leap.step + _NEAR
+    leaps = [event for event in near if event.leap and leap.step - _NEAR <= event.step <= most]
     if leaps:
         return min(leaps, key=lambda event: abs(event.position - leap.position))
     # The parts overlap in time and the first has less sound, so the sound has a gap and its clock does not run back.
     gaps = [event for event in near if event.position > leap.before and abs(event.step - leap.step) <= _NEAR]
     return min(gaps, key=lambda event: abs(event.position - leap.position)) if leap.step < 0 and gaps else None
+
+
+def _begins_after(leap: _Event, sound: _Watch) -> bool:
+    """Whether the first packet of `sound` belongs to the part after the `leap`."""
+    return sound.count > 0 and leap.is_passed(sound.first, sound.start * sound.base)
 
 
 def may_leap(container: InputContainer) -> bool:

@@ -28,7 +28,7 @@ def find_fields(info: ClipInfo) -> Fraction | None:
     """
     if info.interlaced or info.codec not in _CODECS:
         return None
-    with open_input(info.path) as container:
+    with open_input(info.path, info.reach) as container:
         stream = container.streams[info.index]
         assert isinstance(stream, VideoStream)
         stream.codec_context.skip_frame = "NONKEY"

@@ -109,7 +109,7 @@ class StreamCopy:
         Raises OutputError, naming `target`, if its container refuses one.
         """
         self._apple = output.format.name in APPLE
-        container = self._resources.enter_context(open_input(self._info.path))
+        container = self._resources.enter_context(open_input(self._info.path, self._info.reach))
         for kept in self._plan.kept:
             try:
                 self._outputs[kept.info.index] = self._added(output, container, kept)
@@ -142,7 +142,7 @@ class StreamCopy:
         return copy
 
     def _add_cover(self, output: OutputContainer, info: StreamInfo, tags: dict[str, str]) -> Stream:
-        with open_input(self._info.path) as container:  # the one to copy from stays at its start
+        with open_input(self._info.path, self._info.reach) as container:  # the one to copy from stays at its start
             picture = next(packet for packet in container.demux(container.streams[info.index]) if packet.size)
         if not self._apple:
             ending, kind = _COVER_TYPES[info.codec]

@@ -16,10 +16,12 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
+from vfi_cli.video import late
 from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
+from vfi_cli.video.jitter import find_jittered
 from vfi_cli.video.marks import Marks, read_marks
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
@@ -45,8 +47,10 @@ _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
 
 
 @contextmanager
-def open_input(path: Path) -> Iterator[InputContainer]:
+def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
     """The file at `path`, taken literally whatever its name, open for demuxing.
+
+    reach: bytes from which FFmpeg learns about the streams, see `late.options`.
 
     Raises InputError for what cannot be read or is no single media file.
     """
@@ -56,8 +60,9 @@ def open_input(path: Path) -> Iterator[InputContainer]:
             raise InputError(what, path=path, remedy="give the path of a local video file")
         if path.stat().st_size == 0:
             raise InputError("the file is empty", path=path)
+        options = {**_OPTIONS, **late.options(reach)}
         # An absolute path cannot be mistaken for a URL or an option.
-        container = av.open(os.path.abspath(path), "r", options=dict(_OPTIONS), metadata_errors="replace")  # noqa: PTH100
+        container = av.open(os.path.abspath(path), "r", options=options, metadata_errors="replace")  # noqa: PTH100
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -67,6 +72,8 @@ def open_input(path: Path) -> Iterator[InputContainer]:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
+        if reach:
+            container.seek(0, unsupported_byte_offset=True)  # what FFmpeg has read is gone
         yield container
 
 
@@ -85,17 +92,28 @@ def probe(path: str | Path, video: int | None = None) -> ClipInfo:
         UsageError: there is no such video stream.
     """
     path = Path(path)
-    with open_input(path) as container:
-        return examine(container, path, video=video)
+    whole, reach = _survey(path, video)
+    with open_input(path, reach) as container:
+        return examine(container, path, whole=whole, reach=reach, video=video)
 
 
-def examine(container: InputContainer, path: Path, *, live: bool = False, video: int | None = None) -> ClipInfo:
-    """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read."""
-    stream = choose_video(container, path, video, partial(open_input, path))
+def examine(
+    container: InputContainer,
+    path: Path,
+    *,
+    whole: Scan | None = None,
+    reach: int = 0,
+    live: bool = False,
+    video: int | None = None,
+) -> ClipInfo:
+    """What an open file holds, called `path`; see `probe`. Of a `live` one nothing but the header is read.
+
+    whole: what was learned from the whole file, if its clocks may leap. reach: the one of `container`.
+    """
+    stream = choose_video(container, path, video, partial(open_input, path, reach))
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    whole = _scan(path, stream.index) if may_leap(container) and not live else None
     head = (
         _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
     )
@@ -110,7 +128,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     notes += losses(stream, stored)
     properties = read_properties(stream, head.first)
     rotation, mirrored = read_turn(head.first)
-    rate, vfr, grid = _rate(stream, head, base)
+    rate, vfr, grid, phase = _rate(stream, head, base)
     start = head.times[0] if head.times else Fraction(0)
     offsets = whole.offsets(1 / rate) if whole is not None else Offsets()
     stated = _stated_duration(container, stream, start) if whole is None else None
@@ -140,13 +158,15 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         average_rate=rate,
         time_base=base,
         start=start,
-        origin=_origin(container, start, others),
+        origin=_origin(container, start, others, whole),
         duration=duration,
         declared=stated is not None,
         frame_count=count,
         vfr=vfr,
         offsets=offsets,
+        reach=reach,
         grid=grid,
+        phase=phase,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
         rotation=rotation,
@@ -191,11 +211,22 @@ class _Head:
     encrypted: bool = False
 
 
-def _scan(path: Path, index: int) -> Scan:
-    with open_input(path) as container:  # the caller's container stays at its start
-        stream = container.streams[index]
-        assert isinstance(stream, VideoStream)
-        return Scan(container, stream)
+def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
+    """What the whole file tells if its clocks may leap, and `ClipInfo.reach`; see `probe` for `video`."""
+    with open_input(path) as container:
+        if not may_leap(container):
+            return None, 0
+        listed = len(container.streams)
+        known = {stream.index for stream in container.streams if late.is_known(stream)}
+        if late.shows_picture(container):
+            whole = Scan(container, choose_video(container, path, video, partial(open_input, path)))
+            known |= set(range(listed)) - whole.indexes  # without packets there is nothing to learn
+            if len(known) == listed and not late.has_more(container):
+                return whole, 0
+    with open_input(path, path.stat().st_size) as container:
+        reach = late.find_reach(container, known, listed)
+    with open_input(path, reach) as container:
+        return Scan(container, choose_video(container, path, video, partial(open_input, path, reach))), reach
 
 
 def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:
@@ -238,24 +269,29 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     return _Head(shown, count - hidden, hidden, keyed, spans, size, complete, first, encrypted)
 
 
-def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, bool | None, Fraction | None]:
-    """Frames per second, whether their spacing varies, `ClipInfo.grid`. `r_frame_rate` is a guess and never asked."""
+def _rate(
+    stream: VideoStream, head: _Head, base: Fraction
+) -> tuple[Fraction, bool | None, Fraction | None, Fraction | None]:
+    """Frames per second, whether their spacing varies, `ClipInfo.grid` and `phase`.
+
+    `r_frame_rate` is a guess and never asked.
+    """
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None, None
+        return snap_rate(stated or Fraction(25)), None, None, None
     gaps = len(head.times) - 1
     measured = gaps / span
     if not is_steady(head.times, measured, base):
         mean = measured if head.complete or stated is None else stated
-        grid = find_grid(head.times, base)
+        grid = find_grid(head.times, base) or find_jittered(head.times)
         if grid is None or grid.faults > grid.tolerated:
-            return mean, True, grid.rate if grid else None
-        return grid.rate, grid.faults > 0, grid.rate
+            return mean, True, grid.rate if grid else None, None
+        return grid.rate, grid.faults > 0, grid.rate, grid.phase
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False, None
+    return snap_rate(stated if stated is not None and agrees else measured), False, None, None
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
@@ -280,9 +316,9 @@ def _estimated_duration(container: InputContainer, head: _Head, rate: Fraction) 
     return head.count / rate * max(Fraction(1), Fraction(container.size, head.size))
 
 
-def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...]) -> Fraction:
+def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo, ...], whole: Scan | None) -> Fraction:
     """The time of whatever starts first. AVI says of its video that it starts when decoding does, before `start`."""
-    foreign = {other.index for other in others if other.stranger}
+    foreign = {other.index for other in others if other.stranger} | (whole.later if whole is not None else set())
     sounds = (
         Fraction(other.start_time * other.time_base)
         for other in container.streams.audio

@@ -33,6 +33,8 @@ def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
         fields_at=info.fields_at * duration / info.duration if info.fields_at is not None else None,
         declared=False,
         vfr=False,
+        grid=None,
+        phase=None,
         retimed=True,
         notes=notes,
     )

@@ -33,11 +33,13 @@ class Grid:
         rate: multiples per second.
         faults: number of times off the grid, and of multiples without a time.
         tolerated: with at most so many faults, the spacing is meant to be even.
+        phase: seconds, a time on the grid, if the times jitter so much that the first of them says little.
     """
 
     rate: Fraction
     faults: int
     tolerated: int
+    phase: Fraction | None = None
 
 
 def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
@@ -48,7 +50,7 @@ def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
     gaps = [end - begin for begin, end in pairwise(times)]
     if len(gaps) < _FEWEST:
         return None
-    tolerated = max(1, len(gaps) // _TOLERATED)
+    tolerated = tolerated_faults(len(gaps))
     median = sorted(gaps)[len(gaps) // 2]
     for parts in range(1, _PARTS + 1):
         slack = max(tick, jitter_of(median)) if parts == 1 else 3 * tick / 2
@@ -56,11 +58,16 @@ def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
             return None
         step = _refined(median / parts, [gap for gap in gaps if gap <= _NEAR * median], slack)
         numbers = list(accumulate((round(gap / step) for gap in gaps), initial=0))
-        for rate in _rates(numbers, times):
+        for rate in rates_of(numbers, times):
             off = sum(abs(time - times[0] - number / rate) > slack for number, time in zip(numbers, times, strict=True))
             if off <= tolerated:
                 return Grid(rate, off + numbers[-1] - len(gaps), tolerated)
     return None
+
+
+def tolerated_faults(gaps: int) -> int:
+    """How many faults a clip with so many `gaps` may have whose spacing is meant to be even."""
+    return max(1, gaps // _TOLERATED)
 
 
 def _refined(step: Fraction, gaps: Sequence[Fraction], slack: Fraction) -> Fraction:
@@ -70,7 +77,7 @@ def _refined(step: Fraction, gaps: Sequence[Fraction], slack: Fraction) -> Fract
     return sum((gap for gap, _ in fitting), Fraction(0)) / sum(count for _, count in fitting)
 
 
-def _rates(numbers: Sequence[int], times: Sequence[Fraction]) -> list[Fraction]:
+def rates_of(numbers: Sequence[int], times: Sequence[Fraction]) -> list[Fraction]:
     """Numbers per second to try: usual rates, nearest to the measured rate first, then the measured rate."""
     measured = _slope(numbers, times)
     usual = {*_usual_rates(measured), Fraction(round(2 * measured), 2)} - {0}

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.codec.codec import Properties, UnknownCodecError
 from av.container import InputContainer
 from av.packet import Packet
@@ -20,6 +19,7 @@ from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
+from vfi_cli.video.late import is_known
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.probe import open_input
 from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_whole, sound_alike
@@ -123,7 +123,7 @@ def plan_streams(
     asked = [stream for stream in info.others if stream.kind in wanted or stream.kind in ("video", "unknown")]
     if not asked:
         return StreamPlan(tags=tags)
-    with open_input(info.path) as source:
+    with open_input(info.path, info.reach) as source:
         trial = _Trial(source, info, container, sound)
         verdicts = [trial.verdict(stream, stretch) for stream in asked]
     return StreamPlan(
@@ -202,7 +202,7 @@ class _Trial:
         text = _is_text(stream.codec)
         if stretch > 1 and stream.kind == "subtitle" and not text and stream.codec != _PGS:
             return LeftOut(stream, "its pictures hold times that cannot be stretched")
-        if stream.kind == "audio" and not _has_rate(self._streams[stream.index]):
+        if stream.kind == "audio" and not is_known(self._streams[stream.index]):
             return LeftOut(stream, "the file does not tell its sample rate", refused=True)
         known = _FLAGS.get(self._container, stream.flags)
         unmarked = tuple(flag for flag in stream.flags if flag not in known)
@@ -310,12 +310,6 @@ def _holds(found: list[bytes], data: list[bytes]) -> bool:
         if missing and one in missing[0]:
             del missing[0]
     return not missing
-
-
-def _has_rate(stream: Stream) -> bool:
-    """Whether the sample rate of a sound track is known. It is not where the sound begins late in the file."""
-    context = stream.codec_context
-    return not isinstance(context, AudioCodecContext) or context.sample_rate > 0
 
 
 def _is_text(codec: str) -> bool:

@@ -253,7 +253,9 @@ class ClipInfo:
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if unknown.
         offsets: they make one clock of the clocks in the file; all times are on that clock.
+        reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: as many as usual.
         grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
+        phase: seconds, a time on that grid, if the clock jitters by so much that `MOST_JITTER` applies.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
@@ -290,7 +292,9 @@ class ClipInfo:
     frame_count: int
     vfr: bool | None
     grid: Fraction | None = None
+    phase: Fraction | None = None
     offsets: Offsets = field(default_factory=Offsets)
+    reach: int = 0
     live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
