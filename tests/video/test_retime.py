@@ -3,9 +3,10 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from tests.media import make_clip, number_of
+from tests.media import make_clip, number_of, numbered_luma
 from vfi_cli.video.probe import probe
 from vfi_cli.video.retime import at_rate
 from vfi_cli.video.sources import open_source
@@ -56,6 +57,28 @@ def test_frames_come_at_the_stated_rate_whatever_the_file_says(tmp_path, name, c
     assert [frame.duration for frame in frames] == [1 / FILM] * 12
     assert [number_of(frame.luma) for frame in frames] == list(range(12))
     assert (info.average_rate, info.vfr, info.duration) == (FILM, False, 12 / FILM)
+
+
+@pytest.mark.parametrize("name", ["a.mjpeg", "a.bin"])
+def test_a_stream_of_jpeg_pictures_with_headers_is_not_taken_for_one_picture(tmp_path, name):
+    """Cameras begin each picture with a JFIF header."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128)).astype(np.uint8)  # makes large pictures
+    noise[:, 24:72] = [numbered_luma(number, 128, 48) for number in range(12)]
+    whole = make_clip(
+        tmp_path / "whole.mjpeg",
+        12,
+        width=128,
+        height=96,
+        codec="mjpeg",
+        format="mjpeg",
+        pix_fmt="yuvj420p",
+        pictures=list(noise),
+    )
+    header = bytes.fromhex("ffd8ffe000104a46494600010200000100010000")
+    path = tmp_path / name
+    path.write_bytes(header.join(whole.read_bytes().split(b"\xff\xd8")))
+    _, frames = read(path, Fraction(50))
+    assert [(frame.pts, number_of(frame.luma)) for frame in frames] == [(Fraction(k, 50), k) for k in range(12)]
 
 
 def test_uneven_times_are_ignored(tmp_path):

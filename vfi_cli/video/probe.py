@@ -38,6 +38,7 @@ _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,apng,yuv4mpegpipe,"
     "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
+_JPEG = b"\xff\xd8\xff"
 PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
 
@@ -57,7 +58,8 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         if path.stat().st_size == 0:
             raise InputError("the file is empty", path=path)
         # An absolute path cannot be mistaken for a URL or an option.
-        container = av.open(os.path.abspath(path), "r", options=dict(_OPTIONS), metadata_errors="replace")  # noqa: PTH100
+        place = os.path.abspath(path)  # noqa: PTH100
+        container = av.open(place, "r", _format(path), options=dict(_OPTIONS), metadata_errors="replace")
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -68,6 +70,12 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
         yield container
+
+
+def _format(path: Path) -> str | None:
+    """The demuxer for the file at `path`, if FFmpeg chooses a wrong one: it takes a stream of JPEG for one picture."""
+    with path.open("rb") as file:
+        return "mjpeg" if file.read(len(_JPEG)) == _JPEG else None
 
 
 def _reason(error: Exception) -> str:
@@ -261,7 +269,10 @@ def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, b
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
     """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
     if stream.duration is not None and stream.time_base:
-        return stream.duration * stream.time_base or None
+        fragmented = (
+            "mp4" in container.format.name and not stream.frames
+        )  # then it is the end, on the clock of the file
+        return max(stream.duration * stream.time_base - (start if fragmented else 0), Fraction(0)) or None
     whole = Fraction(container.duration, av.time_base) if container.duration else None
     # Matroska: the end of the stream. Programs that cut a file keep old tags; some tags have a language.
     tags = sorted((key, value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))
