@@ -130,6 +130,9 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     if head.hidden:
         reason = "" if head.keyed else ": the recording begins between two key frames"
         notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
+    chapters = read_chapters(container)
+    if len(chapters) < len(container.chapters()):
+        notes.append(f"chapters that begin after the end are left out: {len(container.chapters()) - len(chapters)}")
     others = list_others(container, stream)
     if container.format.name == "mpegts":
         foreign = strangers(path, {other.index: other.id for other in container.streams}, stream.index)
@@ -166,7 +169,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         flags=flags_of(stream),
         timecode=read_timecode(container, stream),
         others=others,
-        chapters=read_chapters(container),
+        chapters=chapters,
         metadata=dict(container.metadata),
         notes=tuple(notes),
     )
