@@ -72,3 +72,11 @@ def test_info_names_fields_in_a_later_part(monkeypatch, capsys, tmp_path: Path):
     _, out, _ = run(monkeypatch, capsys, "info", str(clip), "--deinterlace", "--json")
     data = json.loads(out)
     assert 0.9 < data["interlaced_before"] < 1.3 and data["output"] is not None
+
+
+def test_info_names_properties_that_the_output_does_not_keep(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mp4", 4, options={"x264-params": "frame-packing=3"})
+    lost = "the mark of stereo 3D video is lost: players will not separate the views"
+    assert f"note      {lost}\n" in run(monkeypatch, capsys, "info", str(clip))[1]
+    assert lost in json.loads(run(monkeypatch, capsys, "info", str(clip), "--json")[1])["notes"]
+    assert list(tmp_path.iterdir()) == [clip]
