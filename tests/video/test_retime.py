@@ -107,3 +107,11 @@ def test_sound_that_may_part_from_the_picture_is_named(tmp_path):
 def test_where_fields_begin_moves_with_the_frames(tmp_path):
     info = replace(probe(make_clip(tmp_path / "a.mp4", 50, rate=25)), fields_at=Fraction(1))
     assert at_rate(info, Fraction(50)).fields_at == Fraction(1, 2)
+
+
+def test_a_rate_that_the_file_does_not_state_is_named(tmp_path):
+    raw = make_clip(tmp_path / "a.mjpeg", 4, codec="mjpeg", format="mjpeg", pix_fmt="yuvj420p")
+    named = "the file does not state its frame rate: 25 is assumed, see --input-fps"
+    assert named in open_source(raw).probe().notes
+    assert named not in open_source(raw, FILM).probe().notes
+    assert named not in open_source(make_clip(tmp_path / "a.mp4", 4, rate=25)).probe().notes

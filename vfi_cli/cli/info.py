@@ -88,7 +88,12 @@ def _needed(plan: Plan) -> str:
     clip = plan.clip
     if (clip.interlaced or clip.fields_at is not None) and not clip.takes_fields:
         return "--deinterlace or --progressive"
-    return "-an, or -o with a name in .mkv" if plan.streams.refused_sound is not None else ""
+    if plan.streams.refused_sound is None:
+        return ""
+    from vfi_cli.video.silence import find_remedies
+
+    remedies = find_remedies(clip, plan.target)
+    return f"-an (or {', or '.join(remedies)})" if remedies else "-an"
 
 
 def _rate(rate: Any) -> str:
