@@ -272,9 +272,8 @@ def _rate(stream: VideoStream, head: _Head, base: Fraction) -> tuple[Fraction, b
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
     """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
     if stream.duration is not None and stream.time_base:
-        fragmented = (
-            "mp4" in container.format.name and not stream.frames
-        )  # then it is the end, on the clock of the file
+        # Of a fragmented MP4 file it is the end, on the clock of the file: the part may begin late.
+        fragmented = "mp4" in container.format.name and not stream.frames
         return max(stream.duration * stream.time_base - (start if fragmented else 0), Fraction(0)) or None
     whole = Fraction(container.duration, av.time_base) if container.duration else None
     # Matroska: the end of the stream. Programs that cut a file keep old tags; some tags have a language.
