@@ -66,6 +66,7 @@ def make_clip(
     subtitle: bool = False,
     format: str | None = None,
     faststart: bool = False,
+    muxing: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip and return its path.
 
@@ -76,12 +77,13 @@ def make_clip(
         matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
         audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
         chapters: (first, last second, title).
+        muxing: options of the muxer.
         subtitle: add a SubRip track with one line.
     """
     rate = Fraction(rate)
     base = time_base or 1 / rate
     times = times if times is not None else [index / rate for index in range(frames)]
-    muxing = {"movflags": "+faststart"} if faststart else {}
+    muxing = {"movflags": "+faststart"} if faststart else muxing or {}
     with av.open(str(path), "w", format=format, container_options=muxing) as container:
         video = container.add_stream(codec, rate=rate, options={"threads": "1", **(options or {})})
         video.width, video.height, video.pix_fmt = width, height, pix_fmt

@@ -76,6 +76,14 @@ def test_nothing_left_to_do_starts_no_worker(monkeypatch, capsys, folder: Path, 
     assert code == 0 and "2 finished before" in err
 
 
+def test_a_dry_run_names_properties_that_the_outputs_do_not_keep(monkeypatch, capsys, tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    make_clip(tmp_path / "in" / "a.mp4", 4, options={"x264-params": "frame-packing=3"})
+    monkeypatch.setattr("vfi_cli.jobs.estimate.seconds_per_pixel", lambda *_: 0.01)
+    _, _, err = batch(monkeypatch, capsys, tmp_path / "in", tmp_path / "out", "--dry-run")
+    assert "a.mp4: the mark of stereo 3D video is lost" in err
+
+
 def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(monkeypatch, capsys, folder: Path, tmp_path: Path):
     (folder / "bad.mp4").write_text("hi")
     monkeypatch.setattr("vfi_cli.jobs.estimate.seconds_per_pixel", lambda *_: 0.01)

@@ -37,6 +37,7 @@ def test_info_of_sound_that_mp4_refuses_says_what_to_do(monkeypatch, capsys, tmp
     _, out, _ = run(monkeypatch, capsys, "info", str(clip))
     assert "audio #1 (pcm_s16le), left out of the output: hardly any player finds pcm_s16le in mp4\n" in out
     assert "output    none, unless vfi interp is given -an" in out
+    assert "-an (or write a .mkv or .mov file, or convert it with -c:a aac)" in out
     assert json.loads(run(monkeypatch, capsys, "info", str(clip), "--json")[1])["output"] is None
 
 
@@ -72,3 +73,11 @@ def test_info_names_fields_in_a_later_part(monkeypatch, capsys, tmp_path: Path):
     _, out, _ = run(monkeypatch, capsys, "info", str(clip), "--deinterlace", "--json")
     data = json.loads(out)
     assert 0.9 < data["interlaced_before"] < 1.3 and data["output"] is not None
+
+
+def test_info_names_properties_that_the_output_does_not_keep(monkeypatch, capsys, tmp_path: Path):
+    clip = make_clip(tmp_path / "in.mp4", 4, options={"x264-params": "frame-packing=3"})
+    lost = "the mark of stereo 3D video is lost: players will not separate the views"
+    assert f"note      {lost}\n" in run(monkeypatch, capsys, "info", str(clip))[1]
+    assert lost in json.loads(run(monkeypatch, capsys, "info", str(clip), "--json")[1])["notes"]
+    assert list(tmp_path.iterdir()) == [clip]

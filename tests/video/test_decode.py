@@ -6,6 +6,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 
 from tests.media import corrupted, make_clip, number_of, truncated
 from vfi_cli.errors import InputError, UsageError
@@ -104,6 +105,13 @@ def test_one_repeated_time_costs_that_frame_and_shifts_no_other(tmp_path):
     assert [frame.pts * 10 for frame in frames] == [0, 1, 2, 3, 5, 6, 7]
     assert any(note.startswith("1 frames") for note in decoder.notes)
     assert decoder.damaged == 1
+
+
+def test_a_few_equal_times_cost_their_frames_and_shift_no_other(tmp_path):
+    clip = make_clip(tmp_path / "a.mkv", 12, options=NO_REORDER)
+    frames, decoder = read(remuxed(clip, tmp_path / "b.mkv", lambda n: 300 if n in (4, 5) else 100 * n))
+    assert [frame.pts * 10 for frame in frames] == numbers(frames) == [0, 1, 2, 3, *range(6, 12)]
+    assert decoder.damaged == 2
 
 
 def test_a_clock_that_jumps_back_is_carried_on(tmp_path):
@@ -302,3 +310,18 @@ def test_an_interlaced_clip_is_refused_before_a_frame_is_read(tmp_path):
     info = probe(make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True))
     with pytest.raises(InputError, match="--deinterlace"):
         decode(info)
+
+
+def test_columns_that_are_not_to_be_shown_are_cut_off_on_every_side(tmp_path):
+    clip = make_clip(tmp_path / "a.h264", 3, format="h264")
+    with av.open(str(clip)) as source:
+        crop = BitStreamFilterContext("h264_metadata=crop_left=2:crop_top=4", source.streams.video[0])
+        data = [bytes(packet) for given in source.demux(video=0) if given.size for packet in crop.filter(given)]
+    cut = tmp_path / "b.h264"
+    cut.write_bytes(b"".join(data))
+    assert (probe(cut).width, probe(cut).height) == (62, 44)
+    whole, part = read(clip)[0], read(cut)[0]
+    assert len(part) == 3
+    for frame, full in zip(part, whole, strict=True):
+        assert np.array_equal(frame.planes[0], full.planes[0][4:, 2:])
+        assert np.array_equal(frame.planes[1], full.planes[1][2:, 1:])

@@ -7,6 +7,7 @@ import av
 import pytest
 from av.stream import Disposition
 
+from tests.edits import with_edits
 from tests.media import audio_packets, make_clip, video_times
 from tests.streams import CHAPTERS, COVER, FONT, lines_of, make_rich, seen
 from vfi_cli.video.decode import decode
@@ -96,6 +97,25 @@ def test_trim_takes_the_sound_of_the_part_that_is_shown(tmp_path):
         assert abs(old - 2 - new) <= Fraction(1, 500)
     assert 0 <= part[0][0] < Fraction(1, 20)
     assert Fraction(39, 20) < part[-1][0] + Fraction(32, 1000) < Fraction(41, 20)
+
+
+def test_the_sound_of_several_edits_stays_with_the_picture(tmp_path):
+    """At the second edit, the file gives packets for the decoder again, with times before the start."""
+    clip = make_clip(tmp_path / "a.mp4", 30, audio="aac", options={"g": "10", "bf": "0"})
+    cut = with_edits(clip, tmp_path / "b.mp4", [(0, 1), (2, 1)])
+    with av.open(str(cut)) as container:
+        heard = [
+            (packet.pts * packet.time_base, bytes(packet))
+            for packet in container.demux(audio=0)
+            if packet.size and not packet.is_discard
+        ]
+    assert len(heard) in range(92, 97)  # of 1024 samples at 48 kHz
+    out = copy(cut, tmp_path / "o.mp4")
+    assert len(video_times(out)) == 20
+    copied = audio_packets(out)[-len(heard) :]
+    assert [data for _, data in copied] == [data for _, data in heard]
+    assert all(abs(new - old) < Fraction(1, 1000) for (new, _), (old, _) in zip(copied, heard, strict=True))
+    assert len(audio_packets(out)) <= len(heard) + 1
 
 
 def test_sound_after_the_part_that_is_shown_is_not_read(tmp_path):

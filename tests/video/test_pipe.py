@@ -77,6 +77,15 @@ def test_a_pipe_that_ends_within_a_frame_is_damaged(tmp_path):
     assert (len(frames), decoder.damaged) == (9, 1)
 
 
+@pytest.mark.parametrize("pix_fmt", ["yuv411p", "yuv422p10le", "gray"])
+def test_a_whole_frame_of_any_format_is_not_damaged(tmp_path, pix_fmt):
+    data = y4m(tmp_path, 4, pix_fmt=pix_fmt, muxing={"strict": "-1"})
+    _, frames, decoder = read(data)
+    assert (len(frames), decoder.damaged) == (4, 0)
+    _, frames, decoder = read(data[:-100])
+    assert (len(frames), decoder.damaged) == (3, 1)
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x00" * 100_000, b"RIFF1234WEBP"])
 def test_anything_else_is_refused(data):
     with pytest.raises(InputError, match="holds no YUV4MPEG2"):

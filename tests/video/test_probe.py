@@ -269,6 +269,17 @@ def test_the_track_that_names_mp4_chapters_is_not_a_stream_left_out(tmp_path):
     assert len(info.chapters) == 2 and info.others == ()
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_chapters_end_with_the_file_and_those_after_it_are_named(tmp_path, suffix):
+    chapters = ((0, 1, "a"), (1, 90, "b"), (60, 90, "c"))
+    info = probe(make_clip(tmp_path / f"a.{suffix}", 20, chapters=chapters))
+    assert [(chapter.start, chapter.end, chapter.metadata["title"]) for chapter in info.chapters] == [
+        (0, 1, "a"),
+        (1, 2, "b"),
+    ]
+    assert "chapters that begin after the end are left out: 1" in info.notes
+
+
 def test_aspect_rotation_and_fields_are_reported(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", sar=Fraction(4, 3), rotation=90))
     assert (info.sar, info.rotation, info.mirrored, info.interlaced) == (Fraction(4, 3), 90, False, False)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
-from tests.media import make_clip, number_of
+from tests.media import make_clip, number_of, numbered_luma
 from vfi_cli.video.probe import probe
 from vfi_cli.video.retime import at_rate
 from vfi_cli.video.sources import open_source
@@ -58,6 +59,28 @@ def test_frames_come_at_the_stated_rate_whatever_the_file_says(tmp_path, name, c
     assert (info.average_rate, info.vfr, info.duration) == (FILM, False, 12 / FILM)
 
 
+@pytest.mark.parametrize("name", ["a.mjpeg", "a.bin"])
+def test_a_stream_of_jpeg_pictures_with_headers_is_not_taken_for_one_picture(tmp_path, name):
+    """Cameras begin each picture with a JFIF header."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128)).astype(np.uint8)  # makes large pictures
+    noise[:, 24:72] = [numbered_luma(number, 128, 48) for number in range(12)]
+    whole = make_clip(
+        tmp_path / "whole.mjpeg",
+        12,
+        width=128,
+        height=96,
+        codec="mjpeg",
+        format="mjpeg",
+        pix_fmt="yuvj420p",
+        pictures=list(noise),
+    )
+    header = bytes.fromhex("ffd8ffe000104a46494600010200000100010000")
+    path = tmp_path / name
+    path.write_bytes(header.join(whole.read_bytes().split(b"\xff\xd8")))
+    _, frames = read(path, Fraction(50))
+    assert [(frame.pts, number_of(frame.luma)) for frame in frames] == [(Fraction(k, 50), k) for k in range(12)]
+
+
 def test_uneven_times_are_ignored(tmp_path):
     times = [Fraction(n * n, 100) for n in range(10)]
     _, frames = read(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)), Fraction(10))
@@ -84,3 +107,11 @@ def test_sound_that_may_part_from_the_picture_is_named(tmp_path):
 def test_where_fields_begin_moves_with_the_frames(tmp_path):
     info = replace(probe(make_clip(tmp_path / "a.mp4", 50, rate=25)), fields_at=Fraction(1))
     assert at_rate(info, Fraction(50)).fields_at == Fraction(1, 2)
+
+
+def test_a_rate_that_the_file_does_not_state_is_named(tmp_path):
+    raw = make_clip(tmp_path / "a.mjpeg", 4, codec="mjpeg", format="mjpeg", pix_fmt="yuvj420p")
+    named = "the file does not state its frame rate: 25 is assumed, see --input-fps"
+    assert named in open_source(raw).probe().notes
+    assert named not in open_source(raw, FILM).probe().notes
+    assert named not in open_source(make_clip(tmp_path / "a.mp4", 4, rate=25)).probe().notes

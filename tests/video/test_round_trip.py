@@ -11,7 +11,7 @@ from tests.media import make_clip
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.hdr import Mastering, StaticHdr
-from vfi_cli.video.join import rehearse
+from vfi_cli.video.join import find_losses, rehearse
 from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame, every_format
@@ -179,10 +179,13 @@ def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
     for codec, named in (("prores_ks", True), ("libx265", False)):
         plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec=codec)
         lost = rehearse(tmp_path / "b.mov", plan, None).lost
+        assert find_losses(plan) == lost
         assert [sentence for sentence in lost if "HDR" in sentence] == named * [
             "the mastering metadata of HDR is dropped; -c:v libx265 keeps it",
             "the light levels of HDR are dropped; -c:v libx265 keeps them",
         ]
+    notes = plan_encode(source, tmp_path / "b.gif", fps=TEN).notes
+    assert "the light levels of HDR are dropped" in notes  # H.265 is no way out for a GIF
 
 
 def test_options_of_the_user_are_added_to_those_of_hdr10(tmp_path):

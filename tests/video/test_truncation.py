@@ -111,3 +111,26 @@ def test_a_tag_without_a_length_of_the_file_proves_nothing(tmp_path):
     with decode(probe(stale)) as decoder:
         frames = list(decoder)
     assert (len(frames), frames[-1].duration, decoder.damaged) == (10, Fraction(1, 10), 0)
+
+
+def test_the_last_frame_of_a_later_part_of_a_fragmented_file_is_not_held(tmp_path):
+    """A recording of a stream that was joined late: the header says when the stream ends, not how long the part is."""
+    movflags = "frag_keyframe+empty_moov+default_base_moof+dash"
+    clip = make_clip(tmp_path / "a.mp4", 30, options={"g": "10", "bf": "0"}, muxing={"movflags": movflags})
+    data = clip.read_bytes()
+    boxes, position = [], 0
+    while position < len(data):
+        size = int.from_bytes(data[position : position + 4])
+        boxes.append((data[position + 4 : position + 8], data[position : position + size]))
+        position += size
+    second = [number for number, (kind, _) in enumerate(boxes) if kind == b"moof"][1]
+    part = tmp_path / "b.mp4"
+    part.write_bytes(
+        b"".join(box for number, (kind, box) in enumerate(boxes) if number >= second or kind in (b"ftyp", b"moov"))
+    )
+    info = probe(part)
+    assert info.start > 0 and info.start + info.duration == 3
+    with decode(info) as decoder:
+        frames = list(decoder)
+    assert (frames[0].pts, len(frames), decoder.notes) == (info.start, info.duration * 10, [])
+    assert frames[-1].pts + frames[-1].duration == 3

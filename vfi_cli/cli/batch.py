@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vfi_cli.cli import console
-from vfi_cli.cli.dry_run import little_room, show_plan
+from vfi_cli.cli.dry_run import little_room, losses, show_plan
 from vfi_cli.cli.interp_options import InterpOptions, takes_interp_options
 from vfi_cli.cli.options import Debug, Json, Quiet, Verbose
 from vfi_cli.cli.table import print_table
@@ -89,6 +89,8 @@ def batch_command(
     for warning in little_room(surveyed):
         log.warning("%s", warning)
     if dry_run:
+        for warning in losses(surveyed):
+            log.warning("%s", warning)
         return show_plan(surveyed, places, as_json=as_json)
     report = _do(surveyed, places, quiet=quiet)
     if not quiet:

@@ -26,6 +26,15 @@ def little_room(surveyed: Survey) -> Iterator[str]:
         yield f"the outputs may take about {in_bytes(needed)}, but only {in_bytes(free)} are free"
 
 
+def losses(surveyed: Survey) -> Iterator[str]:
+    """What the outputs would not keep of the pictures, found by trials."""
+    from vfi_cli.video.join import find_losses
+
+    for settled in surveyed.plans:
+        for sentence in find_losses(settled.encode):
+            yield f"{surveyed.name_of(settled)}: {sentence}"
+
+
 def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int:
     """Print it to standard output; times the network for some seconds.
 

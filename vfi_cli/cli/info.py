@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +31,7 @@ def info_command(
 ) -> None:
     """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
     from vfi_cli.jobs.plan import InterpJob, settle
+    from vfi_cli.video.join import find_losses
     from vfi_cli.video.sources import open_source
 
     job = InterpJob(
@@ -46,14 +47,15 @@ def info_command(
     opened = open_source(source, job.input_rate, job.video_stream)
     clip = replace(opened.probe(), deinterlace=deinterlace, progressive=progressive)
     settled = settle(job, opened, clip)
+    notes = (*clip.notes, *find_losses(settled.encode))
     if as_json:
-        console.print_data(_as_dict(settled))
+        console.print_data(_as_dict(settled, notes))
     else:
-        for line in _lines(settled):
+        for line in _lines(settled, notes):
             console.print_line(line)
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def _lines(plan: Plan, notes: Sequence[str]) -> Iterator[str]:
     clip = plan.clip
     spacing = {True: "variable", False: "constant", None: "unknown spacing"}[clip.vfr]
     yield f"{clip.path}: {clip.container}, {float(clip.duration):.3f} s from {float(clip.start):.3f} s"
@@ -73,7 +75,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"  chapters  {len(clip.chapters)}"
     if clip.timecode:
         yield f"  timecode  {clip.timecode}"
-    for note in clip.notes:
+    for note in notes:
         yield f"  note      {note}"
     if needed := _needed(plan):
         yield f"  output    none, unless vfi interp is given {needed}"
@@ -86,7 +88,12 @@ def _needed(plan: Plan) -> str:
     clip = plan.clip
     if (clip.interlaced or clip.fields_at is not None) and not clip.takes_fields:
         return "--deinterlace or --progressive"
-    return "-an, or -o with a name in .mkv" if plan.streams.refused_sound is not None else ""
+    if plan.streams.refused_sound is None:
+        return ""
+    from vfi_cli.video.silence import find_remedies
+
+    remedies = find_remedies(clip, plan.target)
+    return f"-an (or {', or '.join(remedies)})" if remedies else "-an"
 
 
 def _rate(rate: Any) -> str:
@@ -94,7 +101,7 @@ def _rate(rate: Any) -> str:
     return f"{float(rate):.3f}".rstrip("0").rstrip(".") + f" fps{exact}"
 
 
-def _as_dict(plan: Plan) -> dict[str, Any]:
+def _as_dict(plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
     clip = plan.clip
     return {
         "path": str(clip.path),
@@ -129,7 +136,7 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         ],
         "chapters": len(clip.chapters),
         "timecode": clip.timecode,
-        "notes": list(clip.notes),
+        "notes": list(notes),
         "output": None if _needed(plan) else _output(plan),
     }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import get_args
 
+import av
 from av.container import InputContainer
 from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
@@ -65,9 +68,27 @@ def read_timecode(container: InputContainer, video: VideoStream) -> str:
 
 
 def read_chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    """On the clock of the file."""
-    return tuple(
+    """The chapters that begin within the file, on its clock, cut to its end: MP4 lasts as long as its chapters."""
+    chapters = (
         Chapter(chapter["start"] * base, chapter["end"] * base, dict(chapter["metadata"]))
         for chapter in container.chapters()
         if (base := chapter["time_base"])
     )
+    end = _end(container)
+    if end is None:
+        return tuple(chapters)
+    return tuple(replace(chapter, end=min(chapter.end, end)) for chapter in chapters if chapter.start < end)
+
+
+def _end(container: InputContainer) -> Fraction | None:
+    """When the last sound or picture ends, in seconds on the clock of the file; None if it does not say."""
+    ends = [
+        Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
+        for stream in container.streams
+        if stream.type in ("video", "audio") and stream.duration and stream.time_base
+    ]
+    if ends:
+        return max(ends)
+    if container.duration is None:
+        return None
+    return Fraction((container.start_time or 0) + container.duration, av.time_base)

@@ -8,7 +8,7 @@ Reader --> _timed       (a clock that never stands still or runs back)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +32,7 @@ _SWSCALE: dict[Matrix, int] = {
     "bt709": Colorspace.ITU709,
     "bt2020": Colorspace.BT2020,
 }
+_STANDS = 4  # frames
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -123,8 +124,8 @@ class Decoder:
             if last is None or time + shift > last:
                 left_out += len(waiting) - 1
                 waiting = waiting[-1:]
-            elif len(waiting) == 1 and not jumps:
-                continue  # one bad timestamp, or a jump? The next frame tells.
+            elif not jumps and (len(waiting) == 1 or _equal(waiting, last - shift)):
+                continue  # a bad timestamp, a few equal ones, or a jump? The next frame tells.
             for frame, time, span in waiting:
                 if last is not None and time + shift <= last:
                     shift = upcoming - time
@@ -198,6 +199,11 @@ class Decoder:
         frame, dtype = converted(frame, info.format, info.color, info.color), info.format.dtype
         planes = tuple(as_array(plane, dtype) for plane in frame.planes)
         return VideoFrame(planes, info.format, info.color, pts, duration)
+
+
+def _equal(waiting: Sequence[Timed], time: Fraction) -> bool:
+    """Whether the frames only repeat `time`, and are few: a clock that stands still for long is none."""
+    return len(waiting) < _STANDS and all(at == time for _, at, _ in waiting)
 
 
 def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: ColorSpec) -> av.VideoFrame:

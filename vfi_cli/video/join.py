@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 
@@ -38,15 +39,23 @@ def rehearse(part: Path, plan: EncodePlan, streams: StreamCopy | None) -> Rehear
     extradata = muxer.video.codec_context.extradata
     muxer.video.encode(None)  # that nothing comes: SVT-AV1 would complain
     muxer.abandon()
-    return Rehearsal(extradata, tuple(_missing(part, plan)) if plan.properties else ())
+    return Rehearsal(extradata, tuple(_missing(part, plan)))
+
+
+def find_losses(plan: EncodePlan) -> tuple[str, ...]:
+    """What `rehearse` finds, without a file beside the output."""
+    with TemporaryDirectory() as folder:
+        return tuple(_missing(Path(folder, f"part{plan.target.suffix}"), plan))
 
 
 def _missing(part: Path, plan: EncodePlan) -> Iterator[str]:
+    if not plan.properties:
+        return
     small = replace(plan, width=min(plan.width, _SMALL), height=min(plan.height, _SMALL))
     with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # the encoder may refuse a picture this small
         muxer = Muxer(part, small)
         try:
-            yield from lost(plan.properties, muxer.try_out())
+            yield from lost(plan.properties, muxer.try_out(), x265=plan.container != "webm")
         finally:
             muxer.abandon()
 

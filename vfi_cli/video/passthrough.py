@@ -224,13 +224,17 @@ class StreamCopy:
             else:
                 self._container.seek(int(begin * av.time_base))
         over: set[int] = set()
+        begun: set[int] = set()  # streams of which something is to be heard or seen
         packets = self._container.demux([self._container.streams[index] for index in read])
         for packet in self._corrector.correct(packets):
             if not packet.size or packet.dts is None:
                 continue
             time = (packet.pts if packet.pts is not None else packet.dts) * packet.time_base
-            if packet.is_discard and not -_PREROLL <= time - self._info.origin < 0:
+            starts = packet.stream_index not in begun and -_PREROLL <= time - self._info.origin < 0
+            if packet.is_discard and not starts:
                 continue  # cut away by the edit list of an MP4 file, which no output has
+            if not packet.is_discard:
+                begun.add(packet.stream_index)
             if self._stop is not None and time >= self._stop:
                 over.add(packet.stream_index)
                 if over >= timed or (over >= sound and time >= self._stop + _LEAD):

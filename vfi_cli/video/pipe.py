@@ -113,9 +113,10 @@ class _PipeReader(StreamReader):
 
     def pictures(self) -> Iterator[Stamped]:
         yield from super().pictures()
-        shapes = self._info.format.shapes(self._info.width, self._info.height)
-        samples = sum(rows * columns for rows, columns in shapes)
-        self.damaged += self._counter.ends_within(samples * self._info.format.dtype.itemsize)
+        stored = av.VideoFormat(self._info.pix_fmt, self._info.width, self._info.height)
+        planes = stored.components  # every format of YUV4MPEG2 has a plane for each
+        samples = sum(plane.width * plane.height for plane in planes)
+        self.damaged += self._counter.ends_within(samples * (2 if planes[0].bits > 8 else 1))
 
 
 def _standard_input() -> BinaryIO:

@@ -40,6 +40,7 @@ _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,apng,yuv4mpegpipe,"
     "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
+_JPEG = b"\xff\xd8\xff"
 PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
 
@@ -62,7 +63,8 @@ def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
             raise InputError("the file is empty", path=path)
         options = {**_OPTIONS, **late.options(reach)}
         # An absolute path cannot be mistaken for a URL or an option.
-        container = av.open(os.path.abspath(path), "r", options=options, metadata_errors="replace")  # noqa: PTH100
+        place = os.path.abspath(path)  # noqa: PTH100
+        container = av.open(place, "r", _format(path), options=options, metadata_errors="replace")
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -75,6 +77,12 @@ def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
         if reach:
             container.seek(0, unsupported_byte_offset=True)  # what FFmpeg has read is gone
         yield container
+
+
+def _format(path: Path) -> str | None:
+    """The demuxer for the file at `path`, if FFmpeg chooses a wrong one: it takes a stream of JPEG for one picture."""
+    with path.open("rb") as file:
+        return "mjpeg" if file.read(len(_JPEG)) == _JPEG else None
 
 
 def _reason(error: Exception) -> str:
@@ -140,6 +148,9 @@ def examine(
     if head.hidden:
         reason = "" if head.keyed else ": the recording begins between two key frames"
         notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
+    chapters = read_chapters(container)
+    if len(chapters) < len(container.chapters()):
+        notes.append(f"chapters that begin after the end are left out: {len(container.chapters()) - len(chapters)}")
     others = list_others(container, stream)
     if container.format.name == "mpegts":
         foreign = strangers(path, {other.index: other.id for other in container.streams}, stream.index)
@@ -178,7 +189,7 @@ def examine(
         flags=flags_of(stream),
         timecode=read_timecode(container, stream),
         others=others,
-        chapters=read_chapters(container),
+        chapters=chapters,
         metadata=dict(container.metadata),
         notes=tuple(notes),
     )
@@ -297,7 +308,9 @@ def _rate(
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
     """Seconds of video, if the file says so: of this stream, or of the whole where that is the same."""
     if stream.duration is not None and stream.time_base:
-        return stream.duration * stream.time_base or None
+        # Of a fragmented MP4 file it is the end, on the clock of the file: the part may begin late.
+        fragmented = "mp4" in container.format.name and not stream.frames
+        return max(stream.duration * stream.time_base - (start if fragmented else 0), Fraction(0)) or None
     whole = Fraction(container.duration, av.time_base) if container.duration else None
     # Matroska: the end of the stream. Programs that cut a file keep old tags; some tags have a language.
     tags = sorted((key, value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION"))

@@ -46,8 +46,8 @@ _LOST = {
     "DOVI_METADATA": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
     "DOVI_RPU_BUFFER": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
     "DYNAMIC_HDR_VIVID": "the metadata of HDR Vivid, which changes from frame to frame, is dropped",
-    "MASTERING_DISPLAY_METADATA": "the mastering metadata of HDR is dropped; -c:v libx265 keeps it",
-    "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped; -c:v libx265 keeps them",
+    "MASTERING_DISPLAY_METADATA": "the mastering metadata of HDR is dropped",
+    "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light intended for HDR is lost",
     "ICC_PROFILE": "the ICC colour profile is lost",
     "S12M_TIMECODE": "the timecodes of the single frames (SMPTE ST 12) are lost",
@@ -55,6 +55,11 @@ _LOST = {
     "SEI_UNREGISTERED": "the user data inside the picture (SEI) is lost",
     "FILM_GRAIN_PARAMS": "the parameters of film grain are lost",
     "EXIF": "the EXIF data of the pictures is lost",
+}
+
+_KEPT_BY_X265 = {
+    "MASTERING_DISPLAY_METADATA": "; -c:v libx265 keeps it",
+    "CONTENT_LIGHT_LEVEL": "; -c:v libx265 keeps them",
 }
 
 
@@ -91,14 +96,18 @@ def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
     return {name: value for name, value in info.properties.items() if name not in useless}
 
 
-def lost(wanted: Properties, kept: Properties) -> Iterator[str]:
-    """A sentence for each of the `wanted` properties that is not `kept`."""
+def lost(wanted: Properties, kept: Properties, *, x265: bool = False) -> Iterator[str]:
+    """A sentence for each of the `wanted` properties that is not `kept`.
+
+    x265: the output could be H.265; then what that keeps is said.
+    """
     sentences: dict[str, None] = {}
     for name, value in wanted.items():
         got = kept.get(name, _ASSUMED.get(name))
         if got is None or not _same(name, value, got):
             words = _LOST.get(name, f"a property of the picture is lost: {name.lower().replace('_', ' ')}")
-            sentences[words.format(value.replace("/", ":"))] = None
+            hint = _KEPT_BY_X265.get(name, "") if x265 else ""
+            sentences[words.format(value.replace("/", ":")) + hint] = None
     return iter(sentences)
 
 

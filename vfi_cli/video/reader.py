@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 from typing import Protocol
 
 import av
-from av.codec.context import CodecContext
+from av.codec.context import CodecContext, Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -217,6 +217,7 @@ def _decoder(stream: VideoStream, info: ClipInfo) -> VideoCodecContext:
     other = alpha_decoder(info.codec) if info.format.alpha else None
     codec = stream.codec_context if other is None else CodecContext.create(other, "r")
     assert isinstance(codec, VideoCodecContext)
+    codec.flags |= Flags.unaligned  # else FFmpeg leaves columns on the left that the stream says are not to be shown
     codec.thread_type = "AUTO"  # frame threads: several times faster than slices
     codec.thread_count = available_cpus()
     return codec

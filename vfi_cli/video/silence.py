@@ -26,7 +26,7 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
     refused = streams.refused_sound
     if refused is None:
         return
-    remedies = list(_remedies(clip, CONTAINERS[target.suffix.lower()], sound))
+    remedies = find_remedies(clip, target, sound)
     if not remedies and not refused.info.codec:
         raise InputError("the codec of the sound is unknown", path=clip.path, remedy="drop the sound with -an")
     what = "the sound cannot be converted" if sound is not None else "the sound cannot be copied"
@@ -34,8 +34,12 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
     raise OutputError(f"{what}: {refused.reason}", path=target, remedy=remedy)
 
 
+def find_remedies(clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> list[str]:
+    """How else sound that the container of `target` refuses can be kept; all of it was tried and works."""
+    return list(_remedies(clip, CONTAINERS[target.suffix.lower()], sound))
+
+
 def _remedies(clip: ClipInfo, container: str, sound: SoundCodec | None) -> Iterator[str]:
-    """Remedies that were tried and work."""
 
     def works(name: str, codec: SoundCodec | None) -> bool:
         streams = plan_streams(clip, name, wanted=_SOUND, sound=codec)

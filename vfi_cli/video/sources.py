@@ -20,6 +20,8 @@ from vfi_cli.video.sequence import PictureSequence, is_pattern
 from vfi_cli.video.types import ClipInfo
 from vfi_cli.video.webp import WebpFile
 
+_WITHOUT_RATE = ("mjpeg", "h261", "h263", "dnxhd")  # demuxers of FFmpeg whose rate is a default
+
 
 class Source(Protocol):
     """Something with frames in it."""
@@ -83,7 +85,12 @@ class VideoFile:
     def probe(self) -> ClipInfo:
         info = probe(self.path, self._video)
         info = replace(info, fields_at=find_fields(info))
-        return info if self._rate is None else at_rate(info, self._rate)
+        if self._rate is not None:
+            return at_rate(info, self._rate)
+        if info.container in _WITHOUT_RATE:
+            note = f"the file does not state its frame rate: {float(info.average_rate):g} is assumed, see --input-fps"
+            info = replace(info, notes=(*info.notes, note))
+        return info
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         return decode(info, start, stop)
