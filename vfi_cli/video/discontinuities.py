@@ -107,7 +107,7 @@ class Corrector:
     def correct(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
         """The packets, in the order of the file, without those that are dropped."""
         for packet in packets:
-            if not self._offsets.count or not packet.size or self._moved(packet):
+            if not self._offsets.count or self._moved(packet):
                 yield packet
             else:
                 self.dropped += 1
@@ -231,7 +231,7 @@ class Scan:
         watches = {watch.index: watch for watch in (self._picture, *self._sounds)}
         with suppress(av.FFmpegError):  # damage is for the decoder to report
             for packet in container.demux([video, *container.streams.audio]):
-                if packet.size and packet.dts is not None:
+                if packet.dts is not None:
                     watches[packet.stream_index].feed(packet)
                     if packet.is_keyframe and packet.stream_index == video.index:
                         self._note_key(packet)

@@ -209,7 +209,8 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux(stream):
-            if end is not None and (not packet.size or (packet.pos or 0) >= end):
+            over = not packet.size and packet.dts is None
+            if end is not None and (over or (packet.pos or 0) >= end):
                 complete = False
                 break
             size += packet.size
@@ -217,7 +218,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
             if first is None:
                 with suppress(av.FFmpegError):
                     first = next(iter(packet.decode()), None)
-            if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
+            if over or packet.is_discard:  # the end, or outside of the edit list: never shown
                 continue
             keyed = keyed or (packet.is_keyframe and not count)
             count += 1
