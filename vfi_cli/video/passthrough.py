@@ -17,9 +17,10 @@ from av.stream import Discard, Stream
 from vfi_cli.errors import OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
-from vfi_cli.video.probe import open_input
+from vfi_cli.video.probe import open_input, open_whole
 from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
@@ -109,7 +110,7 @@ class StreamCopy:
         Raises OutputError, naming `target`, if its container refuses one.
         """
         self._apple = output.format.name in APPLE
-        container = self._resources.enter_context(open_input(self._info.path))
+        container = self._resources.enter_context(open_whole(self._info.path))
         for kept in self._plan.kept:
             try:
                 self._outputs[kept.info.index] = self._added(output, container, kept)
@@ -119,7 +120,7 @@ class StreamCopy:
         self._container = container
         self._next = next(self._packets, None)
 
-    def _added(self, output: OutputContainer, container: InputContainer, kept: KeptStream) -> Stream:
+    def _added(self, output: OutputContainer, container: InputContainer | JoinedInput, kept: KeptStream) -> Stream:
         info, source = kept.info, container.streams[kept.info.index]
         tags = fresh_tags(source.metadata) if self._plan.tags else {"language": info.language} if info.language else {}
         if info.cover:
@@ -219,7 +220,7 @@ class StreamCopy:
         if self._start is not None:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
             begin = max(self._start - lead, self._info.origin)
-            if self._info.offsets.count:
+            if self._info.offsets.entries or isinstance(self._container, JoinedInput):
                 self._info.offsets.seek(self._container, begin)
             else:
                 self._container.seek(int(begin * av.time_base))

@@ -17,10 +17,13 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.choose import choose_video
+from vfi_cli.video.clocks import may_leap
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
-from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
+from vfi_cli.video.discontinuities import Offsets, Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
+from vfi_cli.video.joined import JoinedInput, open_part
 from vfi_cli.video.marks import Marks, read_marks
+from vfi_cli.video.parts import find_parts, unread_notes
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
 from vfi_cli.video.properties import read_properties
@@ -46,7 +49,7 @@ _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
 
 @contextmanager
 def open_input(path: Path) -> Iterator[InputContainer]:
-    """The file at `path`, taken literally whatever its name, open for demuxing.
+    """The file at `path`, taken literally whatever its name, open for demuxing; of joined files the first.
 
     Raises InputError for what cannot be read or is no single media file.
     """
@@ -58,6 +61,10 @@ def open_input(path: Path) -> Iterator[InputContainer]:
             raise InputError("the file is empty", path=path)
         # An absolute path cannot be mistaken for a URL or an option.
         container = av.open(os.path.abspath(path), "r", options=dict(_OPTIONS), metadata_errors="replace")  # noqa: PTH100
+        parts = find_parts(path, container.format.name)
+        if len(parts) > 1:
+            container.close()
+            container = open_part(path, parts[0], _OPTIONS)
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -68,6 +75,14 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
         yield container
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[InputContainer | JoinedInput]:
+    """The same, with all files that are joined in it."""
+    with open_input(path) as container:
+        parts = find_parts(path, container.format.name)
+        yield JoinedInput(path, parts, container, _OPTIONS) if len(parts) > 1 else container
 
 
 def _reason(error: Exception) -> str:
@@ -95,7 +110,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    whole = _scan(path, stream.index) if may_leap(container) and not live else None
+    whole = _scan(path, stream.index, may_leap(container)) if not live else None
     head = (
         _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
     )
@@ -118,7 +133,8 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     count = head.count if head.complete else stream.frames or max(1, round(duration * rate))
     if whole is not None and whole.frames:
         duration, count = max(whole.end(offsets) - start, 1 / rate), whole.frames - head.hidden
-    notes += offsets.notes
+    unread = whole.unread if whole is not None else ()
+    notes += [*offsets.notes, *unread_notes(unread)]
     if head.hidden:
         reason = "" if head.keyed else ": the recording begins between two key frames"
         notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
@@ -146,6 +162,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
         frame_count=count,
         vfr=vfr,
         offsets=offsets,
+        unread=unread,
         grid=grid,
         live=live,
         sar=stream.sample_aspect_ratio or Fraction(1),
@@ -191,8 +208,11 @@ class _Head:
     encrypted: bool = False
 
 
-def _scan(path: Path, index: int) -> Scan:
-    with open_input(path) as container:  # the caller's container stays at its start
+def _scan(path: Path, index: int, may_leap: bool) -> Scan | None:
+    """What there is to know of the clocks of a file that can have several."""
+    with open_whole(path) as container:  # the caller's container stays at its start
+        if not (may_leap or isinstance(container, JoinedInput)):
+            return None
         stream = container.streams[index]
         assert isinstance(stream, VideoStream)
         return Scan(container, stream)

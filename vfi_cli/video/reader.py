@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import FieldsError, InputError
 from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
 from vfi_cli.video.types import ClipInfo
@@ -71,7 +72,7 @@ class StreamReader:
     def __init__(
         self,
         info: ClipInfo,
-        container: AbstractContextManager[InputContainer],
+        container: AbstractContextManager[InputContainer | JoinedInput],
         start: Fraction | None = None,
     ) -> None:
         self.damaged = self.count = self.unstamped = 0
@@ -122,7 +123,7 @@ class StreamReader:
         self._shape.forget()
 
     def _jump(self, time: Fraction) -> None:
-        if self._info.offsets.count:
+        if self._info.offsets.entries or isinstance(self._container, JoinedInput):
             self._info.offsets.seek(self._container, time)
         else:
             self._container.seek(int(time / self._info.time_base), stream=self._stream)
@@ -133,7 +134,7 @@ class StreamReader:
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._corrector.correct(self._container.demux(self._stream))
+            yield from self._corrector.correct(self._container.demux([self._stream]))
         except av.FFmpegError:
             self.damaged += 1
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vfi_cli.video.discontinuities import Offsets
 from vfi_cli.video.hdr import StaticHdr
 from vfi_cli.video.marks import Marks
+from vfi_cli.video.parts import Part
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
@@ -253,6 +254,7 @@ class ClipInfo:
         frame_count: exact when the file states it, else an estimate.
         vfr: the spacing of frames varies; None if unknown.
         offsets: they make one clock of the clocks in the file; all times are on that clock.
+        unread: files that are joined to the end of those that are read, but cannot be read together with them.
         grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
@@ -291,6 +293,7 @@ class ClipInfo:
     vfr: bool | None
     grid: Fraction | None = None
     offsets: Offsets = field(default_factory=Offsets)
+    unread: tuple[Part, ...] = ()
     live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
