@@ -184,6 +184,7 @@ class _Watch:
         self._gaps = gaps
         self._last: int | None = None  # ticks
         self._span = 0  # of the last packet, in ticks
+        self._step = 0  # the shortest from packet to packet, in ticks: ASF states no durations
         self._suspect: tuple[int, int, int, int] | None = None
         self._leap = round(LEAP / self.base)
         self._since = 0  # packets since the last leap
@@ -193,7 +194,7 @@ class _Watch:
         assert packet.dts is not None
         position = _position(packet, self.position)
         shown = packet.pts if packet.pts is not None else packet.dts
-        item = (packet.dts, shown, packet.duration or 0, position)
+        item = (packet.dts, shown, packet.duration or self._step, position)
         if self._suspect is not None:
             suspect, self._suspect = self._suspect, None
             # A single packet with a wrong time is no leap. After a leap, the next packet follows the suspect.
@@ -217,6 +218,8 @@ class _Watch:
             step = time - self._last - self._span
             if leap or (self._gaps and abs(step) > self._span + _ROUNDING / self.base):
                 self.events.append(_Event(self.position, position, self.end * self.base, shown * self.base, leap))
+            if self._last < time <= self._last + (self._step or self._leap):
+                self._step = time - self._last
             if leap:
                 self.end, self._since = shown, 0
             elif self.events and self.events[-1].leap and self._since < _REORDERED:
