@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.media import make_clip
+from tests.media import make_clip, truncated
 from vfi_cli.video.parts import Part, find_parts
 from vfi_cli.video.probe import probe
 
@@ -23,7 +23,7 @@ def page(flags):
 
 def starts(folder, container, *pieces):
     """The beginnings of the parts, by the numbers of the pieces that the file is made of."""
-    path = folder / "a"
+    path = folder / "joined"
     path.write_bytes(b"".join(pieces))
     places = [sum(map(len, pieces[:number])) for number in range(len(pieces))]
     parts = find_parts(path, container)
@@ -31,13 +31,29 @@ def starts(folder, container, *pieces):
     return [places.index(part.start) for part in parts]
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi", "a.ogv", "a.flv", "a.wmv", "a.mxf", "a.nut", "a.ts"])
-def test_a_file_is_one_part(tmp_path, name):
-    codec = {"a.ogv": "libvpx", "a.wmv": "wmv2", "a.mxf": "mpeg2video"}.get(name, "mpeg4")
+NAMES = ["a.mkv", "a.mp4", "a.avi", "a.ogv", "a.flv", "a.wmv", "a.mxf", "a.nut"]
+
+
+def clip_of(folder, name):
+    codec = {"a.ogv": "libvpx", "a.wmv": "wmv2", "a.mxf": "mpeg2video", "a.flv": "flv1"}.get(name, "mpeg4")
     audio = {"a.ogv": "libopus", "a.mxf": "pcm_s16le", "a.flv": "aac"}.get(name, "ac3")
-    codec = "flv1" if name == "a.flv" else codec
-    clip = make_clip(tmp_path / name, 5, rate=25, codec=codec, audio=audio, format="ogg" if name == "a.ogv" else None)
+    format = "ogg" if name == "a.ogv" else None
+    return make_clip(folder / name, 5, rate=25, codec=codec, audio=audio, format=format)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a.ts"])
+def test_a_file_is_one_part(tmp_path, name):
+    clip = clip_of(tmp_path, name)
     assert find_parts(clip, probe(clip).container) == (Part(0, clip.stat().st_size),)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parts_after_one_that_breaks_off_are_found(tmp_path, name):
+    whole = clip_of(tmp_path, name)
+    container = probe(whole).container
+    for share in (0.5, 0.7, 0.9):
+        cut = truncated(whole, share, tmp_path / "cut").read_bytes()
+        assert starts(tmp_path, container, cut, whole.read_bytes(), whole.read_bytes()) == [0, 1, 2]
 
 
 def test_a_movie_begins_with_its_type_and_has_a_header(tmp_path):
@@ -59,11 +75,6 @@ def test_what_lies_in_an_element_begins_nothing(tmp_path):
     header = b"\x1a\x45\xdf\xa3\x80"
     segment = b"\x18\x53\x80\x67" + bytes([0x80 | len(header)]) + header
     assert starts(tmp_path, "matroska,webm", header, segment, header, segment) == [0, 2]
-
-
-def test_a_file_that_breaks_off_ends_the_search(tmp_path):
-    movie = [box(b"ftyp", b"isom"), box(b"moov", b"x"), box(b"mdat", b"picture")]
-    assert starts(tmp_path, MP4, *movie[:2], movie[2][:-1], *movie) == [0]
 
 
 def test_a_file_that_was_changed_is_searched_again(tmp_path):

@@ -7,16 +7,19 @@ streams have no beginning of their own, and their demuxers read on.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from vfi_cli.video.structure import Element, walk
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d0102010102")  # of a header
-_NUT_ID = b"nut/multimedia container\0"
+_NUT_MARK = b"nut/multimedia container\0"
+_DOUBTED = 4  # elements before a place where a part breaks off
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,32 @@ def find_parts(path: Path, container: str) -> tuple[Part, ...]:
 
 @lru_cache(maxsize=64)  # a file is opened several times for one job
 def _find_parts(path: Path, container: str, size: int, changed: int) -> tuple[Part, ...]:
-    starts: Iterable[int] = ()
-    if container == "nut":
-        starts = _find_all(path, _NUT_ID)
-    elif container in _STARTS:
-        with path.open("rb") as file:
-            starts = list(_STARTS[container](walk(file, container)))
-    inner = [start for start in starts if start]
+    starts: set[int] = set()
+    with path.open("rb") as file:
+        if container == "nut":
+            starts.update(_find_all(file, _NUT_MARK))
+        elif container in _KINDS:
+            starts.update(_KINDS[container].starts(_elements(file, container, size)))
+    inner = sorted(starts - {0})
     return tuple(Part(start, end) for start, end in zip([0, *inner], [*inner, size], strict=True))
+
+
+def _elements(file: BinaryIO, container: str, size: int) -> Iterator[Element]:
+    """The elements of all parts. Where a part breaks off, its last elements seem to go on in the next part; the walk
+    then goes on where the next part begins."""
+    kind = _KINDS[container]
+    begin: int | None = 0
+    while begin is not None:
+        last: deque[Element] = deque(maxlen=_DOUBTED)
+        for element in walk(file, container, begin):
+            last.append(element)
+            if element.end is not None:
+                yield element
+        if not last or last[-1].end == size:
+            return
+        after = max([last[0].position, *(element.position for element in last if kind.is_marked(element))]) + 1
+        marks = (next(_find_all(file, mark, after + kind.ahead), None) for mark in kind.marks)
+        begin = min((at - kind.ahead for at in marks if at is not None), default=None)
 
 
 def unread_notes(parts: Sequence[Part]) -> tuple[str, ...]:
@@ -58,20 +79,18 @@ def unread_notes(parts: Sequence[Part]) -> tuple[str, ...]:
     )
 
 
-def _find_all(path: Path, mark: bytes) -> list[int]:
-    """Where `mark` lies in the file."""
-    found: list[int] = []
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = data.find(mark)
+def _find_all(file: BinaryIO, mark: bytes, begin: int = 0) -> Iterator[int]:
+    """Where `mark` lies in the file, from byte `begin` on."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(mark, begin)
         while at >= 0:
-            found.append(at)
+            yield at
             at = data.find(mark, at + 1)
-    return found
 
 
-def _begins(is_first: Callable[[bytes], bool]) -> Callable[[Iterator[Element]], Iterator[int]]:
-    """Finds elements with which a file begins; `is_first` tells from their first bytes."""
-    return lambda elements: (element.position for element in elements if is_first(element.head))
+def _begins(mark: bytes, ahead: int = 0) -> Callable[[Iterator[Element]], Iterator[int]]:
+    """Finds elements with which a file begins: they have `mark` after the first `ahead` bytes."""
+    return lambda elements: (element.position for element in elements if element.head[ahead:].startswith(mark))
 
 
 def _movies(elements: Iterator[Element]) -> Iterator[int]:
@@ -96,12 +115,30 @@ def _chains(elements: Iterator[Element]) -> Iterator[int]:
         began = first
 
 
-_STARTS: dict[str, Callable[[Iterator[Element]], Iterator[int]]] = {
-    "mov,mp4,m4a,3gp,3g2,mj2": _movies,
-    "matroska,webm": _begins(lambda head: head.startswith(b"\x1a\x45\xdf\xa3")),
-    "avi": _begins(lambda head: head.startswith(b"RIFF") and head[8:12] == b"AVI "),  # a large file goes on with AVIX
-    "ogg": _chains,
-    "flv": _begins(lambda head: head.startswith(b"FLV")),
-    "asf": _begins(lambda head: head.startswith(_ASF_HEADER)),
-    "mxf": _begins(lambda head: head.startswith(_MXF_PARTITION)),
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How the files of a container begin.
+
+    Args:
+        starts: finds the beginnings among the elements.
+        marks: bytes with which files begin, after the first `ahead` bytes.
+    """
+
+    starts: Callable[[Iterator[Element]], Iterator[int]]
+    marks: tuple[bytes, ...]
+    ahead: int = 0
+
+    def is_marked(self, element: Element) -> bool:
+        """Whether a file can begin with `element`."""
+        return element.head[self.ahead :].startswith(self.marks)
+
+
+_KINDS = {
+    "mov,mp4,m4a,3gp,3g2,mj2": _Kind(_movies, (b"ftyp",), 4),
+    "matroska,webm": _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
+    "avi": _Kind(_begins(b"AVI ", 8), (b"AVI LIST",), 8),  # a large file goes on with AVIX
+    "ogg": _Kind(_chains, (b"OggS\0\2" + bytes(8),)),
+    "flv": _Kind(_begins(b"FLV\1"), tuple(b"FLV\1" + bytes([flags, 0, 0, 0, 9]) for flags in (1, 4, 5))),
+    "asf": _Kind(_begins(_ASF_HEADER), (_ASF_HEADER,)),
+    "mxf": _Kind(_begins(_MXF_PARTITION), (_MXF_PARTITION,)),
 }

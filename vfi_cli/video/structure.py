@@ -13,6 +13,11 @@ from typing import BinaryIO
 HEAD = 282  # bytes; the longest header of an element: a page of Ogg with 255 segments
 
 _MASTERS = (0x18538067, 0x1F43B675)  # Segment and Cluster; they have no size in files written as a stream
+_EBML_IDS = (  # of RFC 8794 and RFC 9559: at the top, in a Segment, in a Cluster
+    *(0x1A45DFA3, 0x18538067, 0xEC, 0xBF),
+    *(0x114D9B74, 0x1549A966, 0x1F43B675, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367),
+    *(0xE7, 0x5854, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF),
+)
 _FLV_TAGS = (8, 9, 18)  # sound, picture, data
 
 
@@ -32,14 +37,14 @@ class Element:
     end: int | None
 
 
-def walk(file: BinaryIO, container: str) -> Iterator[Element]:
-    """The elements of `file`, up to the first one that has no end or lies beyond the end of the file.
+def walk(file: BinaryIO, container: str, begin: int = 0) -> Iterator[Element]:
+    """The elements of `file` from byte `begin` on, up to the first one that has no end or ends beyond the file.
 
-    container: demuxer name of FFmpeg, one of WALKED. Raises OSError.
+    container: demuxer name of FFmpeg, one of those in `_LENGTHS`. Raises OSError.
     """
     length = _LENGTHS[container]
     size = file.seek(0, 2)
-    position = 0
+    position = begin
     while position < size:
         file.seek(position)
         head = file.read(HEAD)
@@ -53,7 +58,7 @@ def walk(file: BinaryIO, container: str) -> Iterator[Element]:
 
 def _box(head: bytes, left: int) -> int | None:
     """The length of a box of ISO/IEC 14496-12; `left`: bytes up to the end of the file."""
-    if len(head) < 8:
+    if len(head) < 8 or not head[4:8].isalnum():
         return None
     size = int.from_bytes(head[:4])
     if size == 0:  # up to the end of the file
@@ -68,7 +73,8 @@ def _ebml(head: bytes, left: int) -> int | None:
     if not head or not head[0]:
         return None if len(head) < 2 else 1  # padding
     id_bytes = 9 - head[0].bit_length()
-    if len(head) <= id_bytes or not head[id_bytes]:
+    kind = int.from_bytes(head[:id_bytes])
+    if len(head) <= id_bytes or not head[id_bytes] or kind not in _EBML_IDS:
         return None
     size_bytes = 9 - head[id_bytes].bit_length()
     begin = id_bytes + size_bytes
@@ -76,14 +82,14 @@ def _ebml(head: bytes, left: int) -> int | None:
         return None
     size = int.from_bytes(head[id_bytes:begin]) & ((1 << 7 * size_bytes) - 1)
     unknown = size == (1 << 7 * size_bytes) - 1
-    if unknown and int.from_bytes(head[:id_bytes]) in _MASTERS:
+    if unknown and kind in _MASTERS:
         size = 0
     return begin + size
 
 
 def _chunk(head: bytes, left: int) -> int | None:
     """The length of a RIFF chunk."""
-    if len(head) < 8:
+    if len(head) < 8 or not head[:4].strip().isalnum():
         return None
     size = int.from_bytes(head[4:8], "little")
     return 8 + size + size % 2
@@ -131,5 +137,3 @@ _LENGTHS: dict[str, Callable[[bytes, int], int | None]] = {
     "asf": _object,
     "mxf": _klv,
 }
-WALKED = frozenset(_LENGTHS)
-"""Demuxer names of the containers that `walk` knows."""
