@@ -161,3 +161,21 @@ def test_parts_whose_clock_goes_on_are_found_by_time_too(tmp_path):
     assert {right.pts - left.pts for left, right in pairwise(frames)} == {Fraction(1, 10)}
     with decode(info, start=Fraction(22, 10)) as decoder:
         assert numbers(decoder) == list(range(22, 30))
+
+
+def test_clusters_whose_times_run_back_are_read_on_one_clock(tmp_path):
+    """The second file without its header, as a writer that restarts its clock leaves it."""
+    parts = make(tmp_path, "live.mkv", count=2, sound=Fraction(6, 5))
+    data = parts[1].read_bytes()
+    whole = tmp_path / "whole.mkv"
+    whole.write_bytes(parts[0].read_bytes() + data[data.index(b"\x1f\x43\xb6\x75") :])
+    info = probe(whole)
+    assert any(note.startswith("1 discontinuity") for note in info.notes)
+    out = copy(whole, tmp_path / "o.mkv")
+    times, heard = video_times(out), audio_packets(out)
+    own = sound_of(parts[1])
+    assert len(times) == 2 * FRAMES
+    assert [data for _, data in heard] == [data for _, data in own] * 2
+    assert all(abs(a - times[FRAMES] - b) <= Fraction(1, 400) for (a, _), (b, _) in zip(heard[38:], own, strict=True))
+    with decode(info, start=times[FRAMES] - times[0] + Fraction(3, RATE), stop=info.duration) as decoder:
+        assert numbers(decoder) == SHOWN[FRAMES + 3 : 2 * FRAMES]

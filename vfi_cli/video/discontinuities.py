@@ -70,13 +70,18 @@ class Offsets:
         changes: the changes of each video and audio stream, by its index, in order of position.
         others: the changes of all other streams.
         entries: (seconds on the corrected clock, byte position, seconds on the clock of the file) of key frames; none
-            if the file is to be searched by its times.
+            if the file has one clock, or cannot be read from any byte.
     """
 
     count: int = 0
     changes: dict[int, tuple[Change, ...]] = field(default_factory=dict)
     others: tuple[Change, ...] = ()
     entries: tuple[tuple[Fraction, int, Fraction], ...] = field(default=(), repr=False)
+
+    @property
+    def seekable(self) -> bool:
+        """Whether times can be found without reading the file from its start."""
+        return not self.count or bool(self.entries)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -240,9 +245,13 @@ class Scan:
         unread: see `JoinedInput`.
     """
 
-    def __init__(self, container: InputContainer | JoinedInput, video: VideoStream) -> None:
-        """Read `container` from its start to its end."""
+    def __init__(self, container: InputContainer | JoinedInput, video: VideoStream, *, seekable: bool = True) -> None:
+        """Read `container` from its start to its end.
+
+        seekable: a packet can be found again by its byte position.
+        """
         self._joined = isinstance(container, JoinedInput)
+        self._seekable = seekable
         self._picture = _Watch(video, gaps=False)
         self._sounds = [_Watch(stream, gaps=True) for stream in container.streams.audio]
         self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
@@ -261,7 +270,7 @@ class Scan:
     def _note_key(self, packet: Packet[Any]) -> None:
         ticks = packet.pts if packet.pts is not None else packet.dts
         position = _position(packet, -1)
-        if position >= 0 and ticks is not None:
+        if position >= 0 and ticks is not None and self._seekable:
             spacing = _ENTRY_SPACING / self._picture.base
             if not self._keys or not 0 <= ticks - self._keys[-1][0] < spacing:
                 self._keys.append((ticks, position))
@@ -303,7 +312,7 @@ class Scan:
                     own.append(Change(event.position, before.offset - event.step))
                     own.sort(key=lambda change: change.position)
                     count += 1
-        if not count and not self._joined:
+        if not self._joined and not count:
             return Offsets()
         base, picture = self._picture.base, tuple(changes[self._picture.index])
         entries = [(ticks * base, position, _change_at(picture, position)) for ticks, position in self._keys]

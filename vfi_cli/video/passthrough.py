@@ -217,7 +217,7 @@ class StreamCopy:
         for stream in self._container.streams:
             if stream.index not in read:
                 stream.discard = Discard.all
-        if self._start is not None:
+        if self._start is not None and self._info.offsets.seekable:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
             begin = max(self._start - lead, self._info.origin)
             if self._info.offsets.entries or isinstance(self._container, JoinedInput):

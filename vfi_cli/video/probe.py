@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.choose import choose_video
-from vfi_cli.video.clocks import may_leap
+from vfi_cli.video.clocks import may_leap, runs_back
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Offsets, Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
@@ -110,7 +110,7 @@ def examine(container: InputContainer, path: Path, *, live: bool = False, video:
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    whole = _scan(path, stream.index, may_leap(container)) if not live else None
+    whole = _scan(path, container, stream.index) if not live else None
     head = (
         _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
     )
@@ -208,14 +208,15 @@ class _Head:
     encrypted: bool = False
 
 
-def _scan(path: Path, index: int, may_leap: bool) -> Scan | None:
+def _scan(path: Path, first: InputContainer, index: int) -> Scan | None:
     """What there is to know of the clocks of a file that can have several."""
     with open_whole(path) as container:  # the caller's container stays at its start
-        if not (may_leap or isinstance(container, JoinedInput)):
+        seekable = isinstance(container, JoinedInput) or may_leap(container)
+        if not seekable and not runs_back(path, first.format.name):
             return None
         stream = container.streams[index]
         assert isinstance(stream, VideoStream)
-        return Scan(container, stream)
+        return Scan(container, stream, seekable=seekable)
 
 
 def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:

@@ -95,6 +95,7 @@ class StreamReader:
         self._shape = _Shape(stream.codec_context.sample_aspect_ratio, info)
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
+        exact = exact and info.offsets.seekable
         if start is not None and exact and not info.retimed:  # retimed frames are counted from the first
             self._seek(start)
 
