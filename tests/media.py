@@ -57,6 +57,7 @@ def make_clip(
     options: dict[str, str] | None = None,
     audio: str | None = None,
     audio_tracks: int = 1,
+    sound: Fraction | None = None,
     interlaced: bool = False,
     sar: Fraction | None = None,
     rotation: int = 0,
@@ -75,7 +76,8 @@ def make_clip(
         planes: every frame, instead of its number. pictures: the luma of each frame.
         shown: the numbers that the frames show; None: their own.
         matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
-        audio: encoder of `audio_tracks` tracks of a rising tone, as long as the video.
+        audio: encoder of `audio_tracks` tracks of a rising tone, of `sound` seconds; None: as long as the video.
+        muxing: options of the muxer.
         chapters: (first, last second, title).
         muxing: options of the muxer.
         subtitle: add a SubRip track with one line.
@@ -120,7 +122,7 @@ def make_clip(
             packets += video.encode(frame)
         packets += video.encode(None)
         for number, track in enumerate(tracks):
-            packets += _tone(track, 330 * (number + 1), times[0], ends[-1] - times[0])
+            packets += _tone(track, 330 * (number + 1), times[0], sound or ends[-1] - times[0])
         if text is not None:
             line = av.Packet(b"hello")
             line.stream, line.pts, line.dts, line.duration = text, 0, 0, 500

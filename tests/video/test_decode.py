@@ -90,6 +90,28 @@ def test_missing_times_are_counted_on_and_said(tmp_path):
     assert decoder.notes == ["12 frames have no timestamp; they were counted on at the stated rate"]
 
 
+def test_an_empty_packet_shows_the_picture_before_it_again(tmp_path):
+    """Theora repeats a picture so."""
+    clip = make_clip(tmp_path / "a.mkv", 10, codec="mjpeg", pix_fmt="yuvj420p")
+    still = tmp_path / "b.nut"  # the only container that FFmpeg both writes and reads them in
+    with av.open(str(clip)) as source, av.open(str(still), "w") as sink:
+        copy = sink.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(video=0)):
+            if packet.size:
+                kept = packet if number not in (3, 4, 9) else av.Packet(b"")
+                kept.pts, kept.dts, kept.duration = packet.pts, packet.dts, packet.duration
+                kept.time_base, kept.stream = packet.time_base, copy
+                sink.mux(kept)
+    info = probe(still)
+    frames, decoder = read(still)
+    assert numbers(frames) == [0, 1, 2, 2, 2, 5, 6, 7, 8, 8]
+    assert [frame.pts for frame in frames] == [Fraction(n, 10) for n in range(10)]
+    assert decoder.damaged == 0
+    assert (info.frame_count, info.average_rate, info.vfr) == (10, 10, False)
+    part, _ = read(still, start=Fraction(4, 10), stop=Fraction(6, 10))
+    assert numbers(part) == [2, 5]
+
+
 def test_equal_times_become_a_steady_clock(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 8, options=NO_REORDER)
     frames, decoder = read(remuxed(clip, tmp_path / "b.mkv", lambda n: 0))

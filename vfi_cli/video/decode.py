@@ -20,8 +20,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vfi_cli.errors import FieldsError, InputError, UsageError, VfiError
 from vfi_cli.video.deinterlace import Timed, as_whole
+from vfi_cli.video.parts import unread_notes
 from vfi_cli.video.pixels import nearest_format
-from vfi_cli.video.probe import open_input
+from vfi_cli.video.probe import open_whole
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.truncation import is_truncated
 from vfi_cli.video.types import ClipInfo, ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
@@ -42,8 +43,8 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
     Raises InputError if the file cannot be read, FieldsError if it is interlaced.
     """
     refuse_interlaced(info, start, stop)
-    container = open_input(info.path, info.reach)
-    return Decoder(info, StreamReader(info, container, info.start + start if start else None), start, stop)
+    reader = StreamReader(info, open_whole(info.path, info.reach), info.start + start if start else None)
+    return Decoder(info, reader, start, stop)
 
 
 def refuse_interlaced(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
@@ -181,6 +182,9 @@ class Decoder:
     def _settled(self, end: Fraction) -> Fraction:
         """The end of the clip, given that its last frame says `end`; counts what is missing."""
         info = self._info
+        if self._stop is None or end < self._stop:
+            self._lost += len(info.unread)
+            self._notes += unread_notes(info.unread)
         stated = info.start + info.duration if info.declared else end
         if self._stop is not None:
             end, stated = min(end, self._stop), min(stated, self._stop)

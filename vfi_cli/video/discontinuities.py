@@ -8,7 +8,8 @@ All streams of a part get the same offset, so that picture and sound stay togeth
 the picture of the previous part ends. If the sound of the previous part is longer, the last frame is held until the
 sound ends. Padding that encoders add to the sound does not count: it is dropped where it overlaps.
 
-Only some containers can hold several clocks. Such a file is read completely once, before it is decoded.
+Only some containers can hold several clocks, see `clocks`, and files joined end to end, see `joined`. Such a file is
+read completely once, before it is decoded.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from typing import Any
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vfi_cli.video import late
+from vfi_cli.video.joined import JoinedInput
 
 LEAP = 10
 """Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
@@ -51,9 +52,6 @@ _REORDERED = 32
 
 _ENTRY_SPACING = 1
 """The fewest seconds between two noted key frames."""
-
-_UNMARKED = ("flv", "asf", "nut", "rm")
-"""Demuxers of further containers that can hold several clocks; FFmpeg marks only the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +75,19 @@ class Offsets:
         count: discontinuities.
         changes: the changes of each video and audio stream, by its index, in order of position.
         others: the changes of all other streams.
-        entries: (seconds on the corrected clock, byte position) of key frames.
+        entries: (seconds on the corrected clock, byte position, seconds on the clock of the file) of key frames; none
+            if the file has one clock, or cannot be read from any byte.
     """
 
     count: int = 0
     changes: dict[int, tuple[Change, ...]] = field(default_factory=dict)
     others: tuple[Change, ...] = ()
-    entries: tuple[tuple[Fraction, int], ...] = field(default=(), repr=False)
+    entries: tuple[tuple[Fraction, int, Fraction], ...] = field(default=(), repr=False)
+
+    @property
+    def seekable(self) -> bool:
+        """Whether times can be found without reading the file from its start."""
+        return not self.count or bool(self.entries)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,10 +97,14 @@ class Offsets:
         leaps = "1 discontinuity" if self.count == 1 else f"{self.count} discontinuities"
         return (f"{leaps} in the timestamps: the parts are shown one after the other, with their sound",)
 
-    def seek(self, container: InputContainer, time: Fraction) -> None:
+    def seek(self, container: InputContainer | JoinedInput, time: Fraction) -> None:
         """Move `container` to a key frame that is shown at or before `time`, in seconds on the corrected clock."""
-        earlier = [position for shown, position in self.entries if shown <= time]
-        container.seek(earlier[-1] if earlier else 0, unsupported_byte_offset=True)
+        earlier = [(position, stated) for shown, position, stated in self.entries if shown <= time]
+        position, stated = earlier[-1] if earlier else (0, None)
+        if isinstance(container, JoinedInput):
+            container.seek(position, stated)
+        else:
+            container.seek(position, unsupported_byte_offset=True)
 
 
 class Corrector:
@@ -114,15 +122,17 @@ class Corrector:
     def correct(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
         """The packets, in the order of the file, without those that are dropped."""
         for packet in packets:
-            if not self._offsets.count or not packet.size or self._moved(packet):
+            if not self._offsets.count or self._moved(packet):
                 yield packet
             else:
                 self.dropped += 1
 
     def _moved(self, packet: Packet[Stream]) -> bool:
         """Move the packet to the corrected clock; False if it is past the end of its part."""
+        if packet.pts is None and packet.dts is None:
+            return True
         index = packet.stream_index
-        position = packet.pos if packet.pos is not None else self._positions.get(index, 0)
+        position = _position(packet, self._positions.get(index, 0))
         self._positions[index] = position
         change = _change_at(self._offsets.changes.get(index, self._offsets.others), position, _time(packet))
         if change is None:
@@ -134,6 +144,13 @@ class Corrector:
             return True
         packet.dts += ticks
         return change.until is None or packet.dts * packet.time_base < change.until
+
+
+def _position(packet: Packet[Any], unknown: int) -> int:
+    """The byte position of the packet in the whole file; `unknown` if it has none."""
+    if isinstance(packet.opaque, int):  # of a part, see `JoinedInput.demux`
+        return packet.opaque
+    return packet.pos if packet.pos is not None else unknown
 
 
 def _change_at(changes: tuple[Change, ...], position: int, time: Fraction | None = None) -> Change | None:
@@ -191,6 +208,7 @@ class _Watch:
         self._gaps = gaps
         self._last: int | None = None  # ticks
         self._span = 0  # of the last packet, in ticks
+        self._step = 0  # the shortest from packet to packet, in ticks: ASF states no durations
         self._suspect: tuple[int, int, int, int] | None = None
         self._leap = round(LEAP / self.base)
         self._since = 0  # packets since the last leap
@@ -198,9 +216,9 @@ class _Watch:
     def feed(self, packet: Packet[Stream]) -> None:
         """Take the next packet of the stream; it must have a decoding time."""
         assert packet.dts is not None
-        position = packet.pos if packet.pos is not None else self.position
+        position = _position(packet, self.position)
         shown = packet.pts if packet.pts is not None else packet.dts
-        item = (packet.dts, shown, packet.duration or 0, position)
+        item = (packet.dts, shown, packet.duration or self._step, position)
         if self._suspect is not None:
             suspect, self._suspect = self._suspect, None
             # A single packet with a wrong time is no leap. After a leap, the next packet follows the suspect.
@@ -224,6 +242,8 @@ class _Watch:
             step = time - self._last - self._span
             if leap or (self._gaps and abs(step) > self._span + _ROUNDING / self.base):
                 self.events.append(_Event(self.position, position, self.end * self.base, shown * self.base, leap))
+            if self._last < time <= self._last + (self._step or self._leap):
+                self._step = time - self._last
             if leap:
                 self.end, self._since = shown, 0
             elif self.events and self.events[-1].leap and self._since < _REORDERED:
@@ -243,20 +263,27 @@ class Scan:
         indexes: the streams of the picture and of sound that have packets.
         later: the streams of sound that begin after the first leap.
         first_leap: byte position of the first leap of the clock, if there is one.
+        unread: see `JoinedInput`.
     """
 
-    def __init__(self, container: InputContainer, video: VideoStream) -> None:
-        """Read `container` from its start to its end."""
+    def __init__(self, container: InputContainer | JoinedInput, video: VideoStream, *, seekable: bool = True) -> None:
+        """Read `container` from its start to its end.
+
+        seekable: a packet can be found again by its byte position.
+        """
+        self._joined = isinstance(container, JoinedInput)
+        self._seekable = seekable
         self._picture = _Watch(video, gaps=False)
         self._sounds = [_Watch(stream, gaps=True) for stream in container.streams.audio]
         self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
         watches = {watch.index: watch for watch in (self._picture, *self._sounds)}
         with suppress(av.FFmpegError):  # damage is for the decoder to report
             for packet in late.packets(container, [video, *container.streams.audio]):
-                if packet.size and packet.dts is not None:
+                if packet.dts is not None and not packet.is_discard:
                     watches[packet.stream_index].feed(packet)
                     if packet.is_keyframe and packet.stream_index == video.index:
                         self._note_key(packet)
+        self.unread = container.unread if isinstance(container, JoinedInput) else ()
         self._leaps = [event for event in self._picture.events if event.step < 0 or self._is_shared(event)]
         self.frames = self._picture.count
         self.indexes = {watch.index for watch in watches.values() if watch.count}
@@ -265,10 +292,11 @@ class Scan:
 
     def _note_key(self, packet: Packet[Any]) -> None:
         ticks = packet.pts if packet.pts is not None else packet.dts
-        if packet.pos is not None and ticks is not None:
+        position = _position(packet, -1)
+        if position >= 0 and ticks is not None and self._seekable:
             spacing = _ENTRY_SPACING / self._picture.base
             if not self._keys or not 0 <= ticks - self._keys[-1][0] < spacing:
-                self._keys.append((ticks, packet.pos))
+                self._keys.append((ticks, position))
 
     def _is_shared(self, leap: _Event) -> bool:
         """Whether all sound leaps with the picture, when the clock of the picture runs ahead."""
@@ -309,7 +337,7 @@ class Scan:
                     own.append(Change(event.position, before.offset - event.step))
                     own.sort(key=lambda change: change.position)
                     count += 1
-        if not count:
+        if not self._joined and not count:
             return Offsets()
         base, picture = self._picture.base, tuple(changes[self._picture.index])
         entries = [(ticks * base, position, _change_at(picture, position)) for ticks, position in self._keys]
@@ -317,7 +345,7 @@ class Scan:
             count,
             {index: tuple(own) for index, own in changes.items()},
             tuple(others),
-            tuple((time + change.offset, position) for time, position, change in entries if change is not None),
+            tuple((time + change.offset, position, time) for time, position, change in entries if change is not None),
         )
 
     def _next_offset(self, leap: _Event, sounds: list[_Event], offset: Fraction, interval: Fraction) -> Fraction:
@@ -355,8 +383,3 @@ def _partner(leap: _Event, sound: _Watch, after: int = -1, following: _Event | N
 def _begins_after(leap: _Event, sound: _Watch) -> bool:
     """Whether the first packet of `sound` belongs to the part after the `leap`."""
     return sound.count > 0 and leap.is_passed(sound.first, sound.start * sound.base)
-
-
-def may_leap(container: InputContainer) -> bool:
-    """Whether a file of this kind can hold several clocks."""
-    return Flags.ts_discont in Flags(container.format.flags) or container.format.name in _UNMARKED

@@ -17,6 +17,8 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from vfi_cli.video.joined import JoinedInput
+
 _ENOUGH = 8 * 2**20  # bytes from the first packet of a stream on that tell what it is
 
 
@@ -47,7 +49,7 @@ def shows_picture(container: InputContainer) -> bool:
     return any(is_known(film) for film in container.streams.video if not film.disposition & Disposition.attached_pic)
 
 
-def packets(container: InputContainer, streams: Collection[Stream]) -> Iterator[Packet[Stream]]:
+def packets(container: InputContainer | JoinedInput, streams: Collection[Stream]) -> Iterator[Packet[Stream]]:
     """The packets of `streams`, also if other streams begin that PyAV does not know."""
     with suppress(IndexError):  # all packets have been read by then
         yield from container.demux(list(streams))

@@ -17,15 +17,16 @@ from av.stream import Discard, Stream
 from vfi_cli.errors import OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.in_order import InOrder
+from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.labels import fresh_tags, label_stream
 from vfi_cli.video.output import APPLE
-from vfi_cli.video.probe import open_input
+from vfi_cli.video.probe import open_input, open_whole
 from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
-_JUMP = Fraction(1)  # a clock that runs back by more has been restarted; less is a repeated packet
 _LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
 _LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
 _UNTIMED = Fraction(2)  # how long to show a line that does not say
@@ -70,7 +71,7 @@ class StreamCopy:
         self._sounds: dict[int, ConvertedSound] = {}
         self._covers: list[Packet[Stream]] = []
         self._muxed: Counter[int] = Counter()  # packets of each stream of the output
-        self._clock = _Clock(next((index for index, kind in self._kinds.items() if kind == "audio"), None))
+        self._order = InOrder({index for index, kind in self._kinds.items() if kind == "audio"})
         self._corrector = Corrector(info.offsets)
         self._ticks: dict[int, int] = {}  # of the last packet of each stream of the output
         self._sounding: set[int] = set()  # streams of the output that are sound
@@ -109,7 +110,7 @@ class StreamCopy:
         Raises OutputError, naming `target`, if its container refuses one.
         """
         self._apple = output.format.name in APPLE
-        container = self._resources.enter_context(open_input(self._info.path, self._info.reach))
+        container = self._resources.enter_context(open_whole(self._info.path, self._info.reach))
         for kept in self._plan.kept:
             try:
                 self._outputs[kept.info.index] = self._added(output, container, kept)
@@ -119,7 +120,7 @@ class StreamCopy:
         self._container = container
         self._next = next(self._packets, None)
 
-    def _added(self, output: OutputContainer, container: InputContainer, kept: KeptStream) -> Stream:
+    def _added(self, output: OutputContainer, container: InputContainer | JoinedInput, kept: KeptStream) -> Stream:
         info, source = kept.info, container.streams[kept.info.index]
         tags = fresh_tags(source.metadata) if self._plan.tags else {"language": info.language} if info.language else {}
         if info.cover:
@@ -183,10 +184,12 @@ class StreamCopy:
     @property
     def notes(self) -> list[str]:
         """The repairs, one sentence each; final after the last copy."""
-        left_out = self._corrector.dropped + self._clock.repeats
+        left_out = self._corrector.dropped + self._order.left_out
         if not left_out:
             return []
-        return [f"{left_out} packets of sound were left out: they repeat others, or overlap the next part"]
+        return [
+            f"{left_out} packets of sound were left out: they repeat others, overlap the next part or are out of order"
+        ]
 
     def close(self) -> None:
         """Release the file."""
@@ -197,7 +200,7 @@ class StreamCopy:
         for packet in self._covers:
             yield Fraction(0), packet
         with suppress(av.FFmpegError):  # a file that ends in the middle: the picture reports it
-            for packet in self._read():
+            for packet in self._order.packets(self._read()):
                 yield from self._placed(packet)
         for text in self._texts.values():
             for line in text.flush():
@@ -216,10 +219,10 @@ class StreamCopy:
         for stream in self._container.streams:
             if stream.index not in read:
                 stream.discard = Discard.all
-        if self._start is not None:
+        if self._start is not None and self._info.offsets.seekable:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
             begin = max(self._start - lead, self._info.origin)
-            if self._info.offsets.count:
+            if self._info.offsets.entries or isinstance(self._container, JoinedInput):
                 self._info.offsets.seek(self._container, begin)
             else:
                 self._container.seek(int(begin * av.time_base))
@@ -259,10 +262,7 @@ class StreamCopy:
             time, lasts = time + late, lasts - late
         if self._stop is not None and not sound:
             lasts = min(lasts, self._stop - time - ahead)
-        placed = self._clock.place(index, time, lasts, hash(bytes(packet)) if sound else None)
-        if placed is None:
-            return
-        begin = placed * self._stretch - self._origin
+        begin = time * self._stretch - self._origin
         lasts *= self._stretch
         if not sound and begin < 0:
             begin, lasts = Fraction(0), max(lasts + begin, Fraction(0))
@@ -284,38 +284,3 @@ class StreamCopy:
 def _time(packet: Packet[Stream]) -> Fraction:
     """The time of a packet of converted sound, in seconds of the output."""
     return packet.pts * packet.time_base if packet.pts is not None else Fraction(0)
-
-
-class _Clock:
-    """Carries on clocks that jump back for good (joined recordings), so that no stream runs back.
-
-    leader: the stream whose jumps the silent ones follow, for they are too sparse to tell themselves.
-    """
-
-    def __init__(self, leader: int | None) -> None:
-        self._leader = leader
-        self._shifts: dict[int, Fraction] = {}
-        self._lasts: dict[int, tuple[Fraction, Fraction, int | None]] = {}  # start, end, content of the last packets
-        self.repeats = 0  # packets of sound that came a second time
-
-    def place(self, index: int, time: Fraction, lasts: Fraction, content: int | None) -> Fraction | None:
-        """The corrected `time` of a packet, in seconds; None for sound that comes a second time.
-
-        content: a hash of the data of sound; None for other streams. Packets with equal times can
-        differ: Matroska counts milliseconds, and a packet of TrueHD is shorter.
-        """
-        sound = content is not None
-        owner = index if sound or self._leader is None else self._leader
-        time += self._shifts.get(owner, 0)
-        begin, end, last = self._lasts.get(index, (time, time, None))
-        if time < begin or (time == begin and sound and content == last):
-            if begin - time >= _JUMP and owner == index:
-                self._shifts[index] = self._shifts.get(index, 0) + end - time
-                time = end
-            elif sound:
-                self.repeats += 1
-                return None
-            else:
-                time = begin
-        self._lasts[index] = time, time + lasts, content
-        return time

@@ -18,11 +18,14 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video import late
 from vfi_cli.video.choose import choose_video
+from vfi_cli.video.clocks import may_leap, runs_back
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
-from vfi_cli.video.discontinuities import Offsets, Scan, may_leap
+from vfi_cli.video.discontinuities import Offsets, Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.jitter import find_jittered
+from vfi_cli.video.joined import JoinedInput, open_part
 from vfi_cli.video.marks import Marks, read_marks
+from vfi_cli.video.parts import find_parts, unread_notes
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
 from vfi_cli.video.properties import read_properties
@@ -49,7 +52,7 @@ _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
 
 @contextmanager
 def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
-    """The file at `path`, taken literally whatever its name, open for demuxing.
+    """The file at `path`, taken literally whatever its name, open for demuxing; of joined files the first.
 
     reach: bytes from which FFmpeg learns about the streams, see `late.options`.
 
@@ -65,6 +68,10 @@ def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
         # An absolute path cannot be mistaken for a URL or an option.
         place = os.path.abspath(path)  # noqa: PTH100
         container = av.open(place, "r", _format(path), options=options, metadata_errors="replace")
+        parts = find_parts(path, container.format.name)
+        if len(parts) > 1:
+            container.close()
+            container = open_part(path, parts[0], options)
     except av.ArgumentError as error:
         raise InputError(
             "this container format is not read",
@@ -83,6 +90,14 @@ def _format(path: Path) -> str | None:
     """The demuxer for the file at `path`, if FFmpeg chooses a wrong one: it takes a stream of JPEG for one picture."""
     with path.open("rb") as file:
         return "mjpeg" if file.read(len(_JPEG)) == _JPEG else None
+
+
+@contextmanager
+def open_whole(path: Path, reach: int = 0) -> Iterator[InputContainer | JoinedInput]:
+    """The same, with all files that are joined in it."""
+    with open_input(path, reach) as container:
+        parts = find_parts(path, container.format.name)
+        yield JoinedInput(path, parts, container, _OPTIONS) if len(parts) > 1 else container
 
 
 def _reason(error: Exception) -> str:
@@ -144,7 +159,8 @@ def examine(
     count = head.count if head.complete else stream.frames or max(1, round(duration * rate))
     if whole is not None and whole.frames:
         duration, count = max(whole.end(offsets) - start, 1 / rate), whole.frames - head.hidden
-    notes += offsets.notes
+    unread = whole.unread if whole is not None else ()
+    notes += [*offsets.notes, *unread_notes(unread)]
     if head.hidden:
         reason = "" if head.keyed else ": the recording begins between two key frames"
         notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
@@ -176,6 +192,7 @@ def examine(
         vfr=vfr,
         offsets=offsets,
         reach=reach,
+        unread=unread,
         grid=grid,
         phase=phase,
         live=live,
@@ -225,8 +242,13 @@ class _Head:
 def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
     """What the whole file tells if its clocks may leap, and `ClipInfo.reach`; see `probe` for `video`."""
     with open_input(path) as container:
-        if not may_leap(container):
+        joined = len(find_parts(path, container.format.name)) > 1
+        leaps = may_leap(container)
+        if not (joined or leaps or runs_back(path, container.format.name)):
             return None, 0
+        if joined or not leaps:
+            film = choose_video(container, path, video, partial(open_input, path))
+            return _scan(path, film.index, seekable=joined), 0
         listed = len(container.streams)
         known = {stream.index for stream in container.streams if late.is_known(stream)}
         if late.shows_picture(container):
@@ -240,6 +262,14 @@ def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
         return Scan(container, choose_video(container, path, video, partial(open_input, path, reach))), reach
 
 
+def _scan(path: Path, index: int, *, seekable: bool) -> Scan:
+    """Reads all parts of a joined file, or a file in which the clock runs back; `index` is that of the picture."""
+    with open_whole(path) as container:
+        stream = container.streams[index]
+        assert isinstance(stream, VideoStream)
+        return Scan(container, stream, seekable=seekable)
+
+
 def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:
     """Read the first packets, up to the first discontinuity that the scan of the whole file has found."""
     end = whole.first_leap if whole is not None else None
@@ -251,7 +281,8 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     seen = None  # every frame up to this time has come by
     with suppress(av.FFmpegError):  # damage is for the decoder to report
         for packet in container.demux(stream):
-            if end is not None and (not packet.size or (packet.pos or 0) >= end):
+            over = not packet.size and packet.dts is None
+            if end is not None and (over or (packet.pos or 0) >= end):
                 complete = False
                 break
             size += packet.size
@@ -259,7 +290,7 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
             if first is None:
                 with suppress(av.FFmpegError):
                     first = next(iter(packet.decode()), None)
-            if not packet.size or packet.is_discard:  # the end, or outside of the edit list: never shown
+            if over or packet.is_discard:  # the end, or outside of the edit list: never shown
                 continue
             keyed = keyed or (packet.is_keyframe and not count)
             count += 1

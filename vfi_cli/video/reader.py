@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
@@ -18,6 +19,7 @@ from av.video.stream import VideoStream
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import FieldsError, InputError
 from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
 from vfi_cli.video.types import ClipInfo
@@ -70,7 +72,7 @@ class StreamReader:
     def __init__(
         self,
         info: ClipInfo,
-        container: AbstractContextManager[InputContainer],
+        container: AbstractContextManager[InputContainer | JoinedInput],
         start: Fraction | None = None,
     ) -> None:
         self.damaged = self.count = self.unstamped = 0
@@ -88,9 +90,12 @@ class StreamReader:
         # AVI knows no times of reordered frames, only the order of decoding.
         self._by_dts = info.container == "avi" and stream.codec_context.has_b_frames
         self._delay: int | None = None  # ticks that decoding is ahead, in that case
+        self._shown: av.VideoFrame | None = None
+        self._repeats: deque[int] = deque()  # ticks at which the picture before is shown again
         self._shape = _Shape(stream.codec_context.sample_aspect_ratio, info)
         # Without timestamps, count from the start. MPEG-PS stamps few of its frames: after a seek, times are guesses.
         exact = stream.start_time is not None and info.container != "mpeg" and not self._by_dts
+        exact = exact and info.offsets.seekable
         if start is not None and exact and not info.retimed:  # retimed frames are counted from the first
             self._seek(start)
 
@@ -119,22 +124,27 @@ class StreamReader:
         self._shape.forget()
 
     def _jump(self, time: Fraction) -> None:
-        if self._info.offsets.count:
+        if self._info.offsets.entries or isinstance(self._container, JoinedInput):
             self._info.offsets.seek(self._container, time)
         else:
             self._container.seek(int(time / self._info.time_base), stream=self._stream)
         if self._codec.is_open:
             self._codec.flush_buffers()
+        self._shown = None
+        self._repeats.clear()
 
     def _readable(self) -> Iterator[Packet[VideoStream]]:
         try:
-            yield from self._corrector.correct(self._container.demux(self._stream))
+            yield from self._corrector.correct(self._container.demux([self._stream]))
         except av.FFmpegError:
             self.damaged += 1
 
     def pictures(self) -> Iterator[Stamped]:
         for packet, following in pairwise(chain(self._readable(), (None,))):
             assert packet is not None
+            if not packet.size and packet.dts is not None:  # Theora: the picture before is shown again
+                self._repeats.append(packet.dts)
+                continue
             if packet.is_corrupt and following is not None and not following.size:
                 # The file ends within this packet. Decoding it would fail, and such a failure takes along the
                 # frames that other threads are still working on.
@@ -146,13 +156,23 @@ class StreamReader:
                 self.damaged += 1
                 continue
             for frame in frames:
+                yield from self._repeated(frame.pts)
                 refuse_change(frame, self._info, f"at frame {self.count}")
                 ticks = self._ticks(frame)
                 self.damaged += frame.is_corrupt
                 self.count += 1
                 self.unstamped += ticks is None and not self._by_dts
                 self._shape.see(self._codec.sample_aspect_ratio, self._time(ticks))
+                self._shown = frame
                 yield frame, ticks
+        yield from self._repeated(None)
+
+    def _repeated(self, until: int | None) -> Iterator[Stamped]:
+        """The last picture, at each time before `until` at which it is shown again."""
+        while self._shown is not None and self._repeats and (until is None or self._repeats[0] < until):
+            ticks = self._repeats.popleft()
+            yield self._shown, retimed(self._shown, self.count, self._info) if self._info.retimed else ticks
+            self.count += 1
 
     def _time(self, ticks: int | None) -> Fraction:
         """Approximate seconds after the first frame."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vfi_cli.video.discontinuities import Offsets
 from vfi_cli.video.hdr import StaticHdr
 from vfi_cli.video.marks import Marks
+from vfi_cli.video.parts import Part
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
@@ -254,6 +255,7 @@ class ClipInfo:
         vfr: the spacing of frames varies; None if unknown.
         offsets: they make one clock of the clocks in the file; all times are on that clock.
         reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: as many as usual.
+        unread: files that are joined to the end of those that are read, but cannot be read together with them.
         grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
         phase: seconds, a time on that grid, if the clock jitters by so much that `MOST_JITTER` applies.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
@@ -295,6 +297,7 @@ class ClipInfo:
     phase: Fraction | None = None
     offsets: Offsets = field(default_factory=Offsets)
     reach: int = 0
+    unread: tuple[Part, ...] = ()
     live: bool = False
     hdr: StaticHdr | None = None
     sar: Fraction = Fraction(1)
