@@ -20,8 +20,8 @@ from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.in_order import InOrder
 from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.labels import fresh_tags, label_stream
+from vfi_cli.video.opening import open_input, open_whole
 from vfi_cli.video.output import APPLE
-from vfi_cli.video.probe import open_input, open_whole
 from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles

@@ -20,8 +20,9 @@ from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.closing import Closing
 from vfi_cli.video.decode import Decoder, refuse_interlaced
 from vfi_cli.video.forms import PIPE
+from vfi_cli.video.limits import PICTURE_LIMIT
 from vfi_cli.video.output import EncodePlan
-from vfi_cli.video.probe import PICTURE_LIMIT, examine
+from vfi_cli.video.probe import examine
 from vfi_cli.video.reader import Stamped, StreamReader
 from vfi_cli.video.retime import at_rate
 from vfi_cli.video.types import ClipInfo, VideoFrame

@@ -20,8 +20,8 @@ from av.stream import Discard, Stream
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.late import is_known
+from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import CONTAINERS
-from vfi_cli.video.probe import open_input
 from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_whole, sound_alike
 from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from vfi_cli.errors import InputError
 from vfi_cli.video.decode import Decoder
+from vfi_cli.video.limits import check_size
 from vfi_cli.video.pictures import decode_picture
 from vfi_cli.video.pixels import nearest_format, read_color
-from vfi_cli.video.probe import check_size
 from vfi_cli.video.reader import Stamped
 from vfi_cli.video.retime import at_rate, retimed
 from vfi_cli.video.spacing import is_steady, snap_rate
