@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from vfi_cli.video.structure import Element, walk
+from vfi_cli.video.structure import MATROSKA, MOVIE, Element, walk
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d0102010102")  # of a header
@@ -134,8 +134,8 @@ class _Kind:
 
 
 _KINDS = {
-    "mov,mp4,m4a,3gp,3g2,mj2": _Kind(_movies, (b"ftyp",), 4),
-    "matroska,webm": _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
+    MOVIE: _Kind(_movies, (b"ftyp",), 4),
+    MATROSKA: _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
     "avi": _Kind(_begins(b"AVI ", 8), (b"AVI LIST",), 8),  # a large file goes on with AVIX
     "ogg": _Kind(_chains, (b"OggS\0\2" + bytes(8),)),
     "flv": _Kind(_begins(b"FLV\1"), tuple(b"FLV\1" + bytes([flags, 0, 0, 0, 9]) for flags in (1, 4, 5))),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vfi_cli.video.structure import walk
+from vfi_cli.video.structure import MATROSKA, MOVIE, walk
 
-_TOLD = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")  # elements of others are so small that most ends fit
+_TOLD = (MOVIE, MATROSKA, "avi")  # elements of others are so small that most ends fit
 
 
 def is_truncated(path: Path, container: str) -> bool | None:
