@@ -8,7 +8,7 @@ import pytest
 from tests.media import make_clip, video_times
 from tests.video.test_discontinuities import ROUNDING, joined
 from tests.video.test_passthrough import copy
-from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.offsets import Corrector
 from vfi_cli.video.opening import open_input
 from vfi_cli.video.probe import probe
 

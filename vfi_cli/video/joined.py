@@ -84,6 +84,13 @@ class JoinedInput:
             yield end
 
 
+def position_of(packet: Packet[Any], unknown: int) -> int:
+    """The byte position of the packet in the whole file; `unknown` if it has none."""
+    if isinstance(packet.opaque, int):  # of a part, see `JoinedInput.demux`
+        return packet.opaque
+    return packet.pos if packet.pos is not None else unknown
+
+
 def open_part(path: Path, part: Part, options: dict[str, str]) -> InputContainer:
     """Open a part of the file at `path` as a file of its own. Raises av.FFmpegError."""
     url = f"subfile,,start,{part.start},end,{part.end},,:{os.path.abspath(path)}"  # noqa: PTH100 (as in open_input)

@@ -16,10 +16,10 @@ from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
 from vfi_cli.video.copies import Durations, add_copy, put
-from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.in_order import InOrder
 from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.labels import fresh_tags, label_stream
+from vfi_cli.video.offsets import Corrector
 from vfi_cli.video.opening import open_input, open_whole
 from vfi_cli.video.output import APPLE
 from vfi_cli.video.sound import ConvertedSound
@@ -221,11 +221,7 @@ class StreamCopy:
                 stream.discard = Discard.all
         if self._start is not None and self._info.offsets.seekable:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
-            begin = max(self._start - lead, self._info.origin)
-            if self._info.offsets.entries or isinstance(self._container, JoinedInput):
-                self._info.offsets.seek(self._container, begin)
-            else:
-                self._container.seek(int(begin * av.time_base))
+            self._info.offsets.seek(self._container, max(self._start - lead, self._info.origin))
         over: set[int] = set()
         begun: set[int] = set()  # streams of which something is to be heard or seen
         packets = self._container.demux([self._container.streams[index] for index in read])

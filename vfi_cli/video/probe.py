@@ -16,11 +16,12 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import InputError
 from vfi_cli.video.choose import choose_video
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
-from vfi_cli.video.discontinuities import Offsets, Scan
+from vfi_cli.video.discontinuities import Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.jitter import find_jittered
 from vfi_cli.video.limits import check_size
 from vfi_cli.video.marks import Marks, read_marks
+from vfi_cli.video.offsets import Offsets
 from vfi_cli.video.opening import open_input
 from vfi_cli.video.parts import unread_notes
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format

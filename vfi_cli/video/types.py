@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vfi_cli.video.discontinuities import Offsets
 from vfi_cli.video.hdr import StaticHdr
 from vfi_cli.video.marks import Marks
+from vfi_cli.video.offsets import Offsets
 from vfi_cli.video.parts import Part
 
 Matrix = Literal["bt601", "bt709", "bt2020"]
