@@ -33,7 +33,7 @@ _SWSCALE: dict[Matrix, int] = {
     "bt709": Colorspace.ITU709,
     "bt2020": Colorspace.BT2020,
 }
-_STANDS = 4  # frames
+_STANDS = 4  # frames; with so many equal times the clock stands still
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -206,7 +206,7 @@ class Decoder:
 
 
 def _equal(waiting: Sequence[Timed], time: Fraction) -> bool:
-    """Whether the frames only repeat `time`, and are few: a clock that stands still for long is none."""
+    """Whether all these frames have this `time`, and are too few for a clock that stands still."""
     return len(waiting) < _STANDS and all(at == time for _, at, _ in waiting)
 
 

@@ -117,7 +117,8 @@ class _PipeReader(StreamReader):
         stored = av.VideoFormat(self._info.pix_fmt, self._info.width, self._info.height)
         planes = stored.components  # every format of YUV4MPEG2 has a plane for each
         samples = sum(plane.width * plane.height for plane in planes)
-        self.damaged += self._counter.ends_within(samples * (2 if planes[0].bits > 8 else 1))
+        sample_bytes = 2 if planes[0].bits > 8 else 1
+        self.damaged += self._counter.ends_within(samples * sample_bytes)
 
 
 def _standard_input() -> BinaryIO:

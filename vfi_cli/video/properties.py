@@ -99,7 +99,7 @@ def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
 def lost(wanted: Properties, kept: Properties, *, x265: bool = False) -> Iterator[str]:
     """A sentence for each of the `wanted` properties that is not `kept`.
 
-    x265: the output could be H.265; then what that keeps is said.
+    x265: the container holds H.265: a sentence then says if libx265 keeps the property.
     """
     sentences: dict[str, None] = {}
     for name, value in wanted.items():

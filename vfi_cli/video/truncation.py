@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vfi_cli.video.structure import MATROSKA, MOVIE, walk
 
-_TOLD = (MOVIE, MATROSKA, "avi")  # elements of others are so small that most ends fit
+_JUDGED = (MOVIE, MATROSKA, "avi")  # a cut in others is often between two elements, which are small
 
 
 def is_truncated(path: Path, container: str) -> bool | None:
@@ -14,7 +14,7 @@ def is_truncated(path: Path, container: str) -> bool | None:
 
     container: demuxer name of FFmpeg. Raises OSError.
     """
-    if container not in _TOLD:
+    if container not in _JUDGED:
         return None
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -255,9 +255,9 @@ class ClipInfo:
         vfr: the spacing of frames varies; None if unknown.
         offsets: they make one clock of the clocks in the file; all times are on that clock.
         reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: as many as usual.
-        unread: files that are joined to the end of those that are read, but cannot be read together with them.
+        unread: parts at the end of a joined file that cannot be read together with those before them.
         grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
-        phase: seconds, a time on that grid, if the clock jitters by so much that `MOST_JITTER` applies.
+        phase: seconds, a time on that grid, if the clock jitters by so much that `PROVED_JITTER` applies.
         live: the clip is not there yet: `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
