@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
@@ -71,9 +72,7 @@ def examine(
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    head = (
-        _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
-    )
+    head = _read_head(container, stream, base, whole) if not live else _Head()
     refuse_encrypted(container, stream, head.encrypted, path)
     stored = stored_format(stream)
     if stored is None:
@@ -202,29 +201,33 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     return _Head(shown, count - hidden, hidden, keyed, spans, size, complete, first, encrypted)
 
 
-def _rate(
-    stream: VideoStream, head: _Head, base: Fraction
-) -> tuple[Fraction, bool | None, Fraction | None, Fraction | None]:
-    """Frames per second, whether their spacing varies, `ClipInfo.grid` and `phase`.
+class _Rate(NamedTuple):
+    """Frames per second, and how they are spaced; see `ClipInfo`."""
 
-    `r_frame_rate` is a guess and never asked.
-    """
+    average: Fraction
+    vfr: bool | None = None
+    grid: Fraction | None = None
+    phase: Fraction | None = None
+
+
+def _rate(stream: VideoStream, head: _Head, base: Fraction) -> _Rate:
+    """Measured from the first times, or as the file states it. `r_frame_rate` is a guess and never used."""
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None, None, None
+        return _Rate(snap_rate(stated or Fraction(25)))
     gaps = len(head.times) - 1
     measured = gaps / span
     if not is_steady(head.times, measured, base):
         mean = measured if head.complete or stated is None else stated
         grid = find_grid(head.times, base) or find_jittered(head.times)
         if grid is None or grid.faults > grid.tolerated:
-            return mean, True, grid.rate if grid else None, None
-        return grid.rate, grid.faults > 0, grid.rate, grid.phase
+            return _Rate(mean, True, grid.rate if grid else None)
+        return _Rate(grid.rate, grid.faults > 0, grid.rate, grid.phase)
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False, None, None
+    return _Rate(snap_rate(stated if stated is not None and agrees else measured), False)
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
