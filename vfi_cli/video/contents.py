@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
 
-from vfi_cli.video.types import Chapter, StreamInfo, StreamKind
+from vfi_cli.video.clip import Chapter, StreamInfo, StreamKind
 
 
 def list_others(container: InputContainer, video: VideoStream) -> tuple[StreamInfo, ...]:

@@ -19,13 +19,14 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vfi_cli.errors import FieldsError, InputError, UsageError, VfiError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.deinterlace import Timed, as_whole
 from vfi_cli.video.opening import open_whole
 from vfi_cli.video.parts import unread_notes
 from vfi_cli.video.pixels import nearest_format
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.truncation import is_truncated
-from vfi_cli.video.types import ClipInfo, ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
 
 # swscale's own numbers: its names for the matrices are not those of H.273.
 _SWSCALE: dict[Matrix, int] = {

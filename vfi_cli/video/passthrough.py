@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
+from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.in_order import InOrder
 from vfi_cli.video.joined import JoinedInput
@@ -25,7 +26,6 @@ from vfi_cli.video.output import APPLE
 from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
-from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 _LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
 _LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins

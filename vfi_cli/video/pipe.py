@@ -17,6 +17,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.closing import Closing
 from vfi_cli.video.decode import Decoder, refuse_interlaced
 from vfi_cli.video.forms import PIPE
@@ -25,7 +26,7 @@ from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.probe import examine
 from vfi_cli.video.reader import Stamped, StreamReader
 from vfi_cli.video.retime import at_rate
-from vfi_cli.video.types import ClipInfo, VideoFrame
+from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.wire import to_picture
 
 Y4M = "yuv4mpegpipe"

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError
 from vfi_cli.video.choose import choose_video
+from vfi_cli.video.clip import ClipInfo, StreamInfo
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.discontinuities import Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
@@ -30,7 +31,6 @@ from vfi_cli.video.programmes import strangers
 from vfi_cli.video.properties import read_properties
 from vfi_cli.video.spacing import find_grid, is_steady, snap_rate
 from vfi_cli.video.survey import survey
-from vfi_cli.video.types import ClipInfo, StreamInfo
 
 # The spacing of frames is judged by the head of the file.
 SCAN_PACKETS = 2_000

@@ -13,10 +13,11 @@ from fractions import Fraction
 import av
 from av.video.stream import VideoStream
 
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.marks import read_siting
 from vfi_cli.video.pixels import read_turn
 from vfi_cli.video.side_data import read_side_data
-from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, ClipInfo, PlaneFormat
+from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, PlaneFormat
 
 Properties = Mapping[str, str]
 """Values by name. A property that is not stated, or has its default value, is left out."""

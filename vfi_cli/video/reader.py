@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import FieldsError, InputError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.offsets import Corrector
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
-from vfi_cli.video.types import ClipInfo
 
 _NAMED = 3  # changes of the aspect that a note lists
 

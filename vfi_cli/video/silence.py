@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo, StreamKind
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.streams import StreamPlan, plan_streams
-from vfi_cli.video.types import ClipInfo, StreamKind
 
 _SUFFIXES = (".mkv", ".mov", ".mp4")  # to suggest
 _SOUND: tuple[StreamKind] = ("audio",)

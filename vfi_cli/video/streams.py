@@ -18,13 +18,13 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.late import is_known
 from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.read_back import is_whole, reads_back
 from vfi_cli.video.sound import ConvertedSound, SoundCodec
-from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
 _PACKETS = 4
