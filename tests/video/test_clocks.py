@@ -2,16 +2,13 @@
 
 import pytest
 
+from tests.video.test_parts import box
 from vfi_cli.video.clocks import runs_back
 from vfi_cli.video.structure import MATROSKA, MOVIE
 
 EBML = b"\x1a\x45\xdf\xa3\x80"
 SEGMENT, CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 CHECKSUM = b"\xbf\x84" + bytes(4)
-
-
-def box(kind, data=b""):
-    return (8 + len(data)).to_bytes(4) + kind + data
 
 
 def run(track, ticks):

@@ -27,11 +27,11 @@ from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
 
-_LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
-_LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
-_UNTIMED = Fraction(2)  # how long to show a line that does not say
+_LEAD = Fraction(2)  # seconds; packets may lie so far in the file from the picture of their time
+_LINE = Fraction(60)  # seconds; a line of text may be on screen so long before the part that is used begins
+_UNTIMED = Fraction(2)  # seconds; how long a line without a duration is shown
 _RUN_UP = Fraction(1, 4)  # seconds before the first sample of converted sound, which decoders need
-_PREROLL = Fraction(1, 20)  # of sound that is not heard, but that decoders start up with
+_PREROLL = Fraction(1, 20)  # seconds of sound that is not heard, but that decoders need to start
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
 _Timed = tuple[Fraction, "Packet[Stream]"]  # seconds in the output; the packet, on the clock of the output
