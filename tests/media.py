@@ -77,7 +77,6 @@ def make_clip(
         shown: the numbers that the frames show; None: their own.
         matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
         audio: encoder of `audio_tracks` tracks of a rising tone, of `sound` seconds; None: as long as the video.
-        muxing: options of the muxer.
         chapters: (first, last second, title).
         muxing: options of the muxer.
         subtitle: add a SubRip track with one line.

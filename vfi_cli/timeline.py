@@ -29,7 +29,7 @@ MAX_MULTIPLE = 64
 # One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
 MAX_SLOTS_PER_GAP = 72_000
 MAX_JITTER = Fraction(5, 1000)  # seconds
-MOST_JITTER = Fraction(2, 5)  # intervals; where the times of many frames prove that a clock jitters about a steady rate
+PROVED_JITTER = Fraction(2, 5)  # intervals; if the times of many frames prove a steady rate with jitter
 MAX_GAP = 86_400  # seconds; no container holds the years of a broken timestamp
 
 
@@ -176,7 +176,7 @@ def jitter_of(interval: Fraction, *, proved: bool = False) -> Fraction:
 
     proved: the clock is known to jitter about a steady rate.
     """
-    return MOST_JITTER * interval if proved else min(MAX_JITTER, interval / 5)
+    return PROVED_JITTER * interval if proved else min(MAX_JITTER, interval / 5)
 
 
 class Nominal:
@@ -195,8 +195,8 @@ class Nominal:
         jitter: Fraction = Fraction(0),
         phase: Fraction | None = None,
     ) -> None:
-        """phase: a time on the grid of a clock that jitters much, see `MOST_JITTER`. The first frame keeps its time all
-        the same, and so all frames move by what it is off."""
+        """phase: seconds, a time on the grid of a clock that jitters much, see `PROVED_JITTER`. The first frame keeps
+        its time, so all frames move by its error."""
         self._tick = tick
         self._slack = max(tick, jitter)
         # Where frames are only a few ticks apart, a coincidence proves nothing.

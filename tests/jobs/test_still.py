@@ -12,8 +12,9 @@ import pytest
 from tests.media import make_clip
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.still import Stills, read_mask
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.probe import probe
-from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
 
 F = Fraction
 HALF = F(1, 2)

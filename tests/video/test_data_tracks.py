@@ -12,12 +12,12 @@ from vfi_cli.video.probe import probe
 FRAMES = 20  # at 10 per second
 
 
-def with_data(path, times, codec="bin_data", tracks=1):
+def with_data(path, times, tracks=1):
     """A clip with tracks of data that have a packet at each of `times`, in seconds."""
     clip = make_clip(path.with_suffix(".part.mkv"), FRAMES, options={"bf": "0"}, audio="aac")
     with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
         copies = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
-        data = [sink.add_data_stream(codec) for _ in range(tracks)]
+        data = [sink.add_data_stream("bin_data") for _ in range(tracks)]
         packets = [packet for packet in source.demux() if packet.size]
         for packet in packets:
             packet.stream = copies[packet.stream_index]

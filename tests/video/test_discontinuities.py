@@ -13,7 +13,8 @@ from vfi_cli.errors import UsageError
 from vfi_cli.jobs.plan import InterpJob, plan
 from vfi_cli.video.decode import decode
 from vfi_cli.video.discontinuities import Scan
-from vfi_cli.video.probe import open_input, probe
+from vfi_cli.video.opening import open_input
+from vfi_cli.video.probe import probe
 
 FRAMES = 20  # of a part, at 10 per second
 ROUNDING = Fraction(1, 500)

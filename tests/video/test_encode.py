@@ -14,6 +14,7 @@ import pytest
 
 from tests.media import make_clip, number_of, numbered_luma, video_times
 from vfi_cli.errors import OutputError, UsageError
+from vfi_cli.video.clip import Chapter
 from vfi_cli.video.decode import decode
 from vfi_cli.video.encode import Encoder
 from vfi_cli.video.join import join, rehearse
@@ -21,7 +22,7 @@ from vfi_cli.video.mux import codec_tag
 from vfi_cli.video.output import plan_encode
 from vfi_cli.video.probe import probe
 from vfi_cli.video.segments import SegmentWriter
-from vfi_cli.video.types import Chapter, ColorSpec, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame
 
 
 @pytest.fixture(scope="module")

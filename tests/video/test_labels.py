@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 
 from tests.media import make_clip
+from vfi_cli.video.clip import ClipInfo, StreamInfo
 from vfi_cli.video.labels import Labels, fresh_tags, moved_timecode, plan_labels
 from vfi_cli.video.probe import probe
-from vfi_cli.video.types import ClipInfo, StreamInfo
 
 NTSC = Fraction(30000, 1001)
 

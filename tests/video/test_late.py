@@ -35,6 +35,17 @@ def written(path, pieces):
     return path
 
 
+def begun_late(clip, path, *, stream, begin):
+    """A copy of the clip without the packets of a stream before `begin` seconds."""
+    with av.open(str(clip)) as source, av.open(str(path), "w", format="mpegts") as sink:
+        copies = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.size and (packet.stream_index != stream or packet.pts * packet.time_base >= begin):
+                packet.stream = copies[packet.stream_index]
+                sink.mux(packet)
+    return path
+
+
 @pytest.mark.parametrize("names", [("announced", "sounding"), ("silent", "sounding"), ("silent", "sounding", "silent")])
 def test_sound_that_begins_late_comes_along_in_step_with_its_picture(tmp_path, parts, names):
     source = parts["sounding"]
@@ -70,14 +81,7 @@ def test_late_sound_can_be_trimmed_to(tmp_path, parts):
 
 def test_a_second_track_that_begins_late_comes_along(tmp_path):
     clip = make_clip(tmp_path / "two.mkv", 12, rate=1, audio="ac3", audio_tracks=2)
-    late = tmp_path / "late.ts"
-    with av.open(str(clip)) as source, av.open(str(late), "w", format="mpegts") as sink:
-        copies = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
-            if packet.size and (packet.stream_index < 2 or packet.pts * packet.time_base >= 9):
-                packet.stream = copies[packet.stream_index]
-                sink.mux(packet)
-    out = copy(late, tmp_path / "o.mkv")
+    out = copy(begun_late(clip, tmp_path / "late.ts", stream=2, begin=9), tmp_path / "o.mkv")
     own = [(time, data) for time, data in audio_packets(clip, 1) if time >= 9]
     begin = video_times(out)[0]
     got = audio_packets(out, 1)
@@ -88,13 +92,7 @@ def test_a_second_track_that_begins_late_comes_along(tmp_path):
 
 def test_a_picture_that_begins_late_is_found(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 120, audio="ac3", options={"bf": "0", "g": "1"})
-    late = tmp_path / "late.ts"
-    with av.open(str(clip)) as source, av.open(str(late), "w", format="mpegts") as sink:
-        copies = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
-            if packet.size and (packet.stream_index == 1 or packet.pts * packet.time_base >= 10):
-                packet.stream = copies[packet.stream_index]
-                sink.mux(packet)
+    late = begun_late(clip, tmp_path / "late.ts", stream=0, begin=10)
     with decode(probe(late)) as decoder:
         assert [number_of(frame.planes[0]) for frame in decoder] == [*range(100, 120)]
 

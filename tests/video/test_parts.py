@@ -5,8 +5,7 @@ import pytest
 from tests.media import make_clip, truncated
 from vfi_cli.video.parts import Part, find_parts
 from vfi_cli.video.probe import probe
-
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+from vfi_cli.video.structure import MATROSKA, MOVIE
 
 
 def box(kind, data=b""):
@@ -58,8 +57,8 @@ def test_the_parts_after_one_that_breaks_off_are_found(tmp_path, name):
 
 def test_a_movie_begins_with_its_type_and_has_a_header(tmp_path):
     movie = [box(b"ftyp", b"isom"), box(b"moov", b"x"), box(b"mdat", b"picture")]
-    assert starts(tmp_path, MP4, *movie, *movie, *movie) == [0, 3, 6]
-    assert starts(tmp_path, MP4, *movie, box(b"ftyp", b"isom"), box(b"moof"), box(b"mdat", b"x")) == [0]
+    assert starts(tmp_path, MOVIE, *movie, *movie, *movie) == [0, 3, 6]
+    assert starts(tmp_path, MOVIE, *movie, box(b"ftyp", b"isom"), box(b"moof"), box(b"mdat", b"x")) == [0]
 
 
 def test_a_large_avi_file_goes_on_in_further_lists(tmp_path):
@@ -74,10 +73,10 @@ def test_the_first_pages_of_all_streams_of_ogg_are_one_beginning(tmp_path):
 def test_what_lies_in_an_element_begins_nothing(tmp_path):
     header = b"\x1a\x45\xdf\xa3\x80"
     segment = b"\x18\x53\x80\x67" + bytes([0x80 | len(header)]) + header
-    assert starts(tmp_path, "matroska,webm", header, segment, header, segment) == [0, 2]
+    assert starts(tmp_path, MATROSKA, header, segment, header, segment) == [0, 2]
 
 
 def test_a_file_that_was_changed_is_searched_again(tmp_path):
     movie = box(b"ftyp", b"isom") + box(b"moov", b"x")
-    assert starts(tmp_path, MP4, movie) == [0]
-    assert starts(tmp_path, MP4, movie, movie) == [0, 1]
+    assert starts(tmp_path, MOVIE, movie) == [0]
+    assert starts(tmp_path, MOVIE, movie, movie) == [0, 1]

@@ -291,7 +291,7 @@ def test_trim_moves_the_text_with_the_picture_and_cuts_the_lines_at_its_ends(ric
 
 
 def test_a_line_from_long_before_the_part_is_still_on_screen(tmp_path):
-    clip = make_clip(tmp_path / "a.mkv", 300, audio="aac", options={"g": "10"})
+    clip = make_clip(tmp_path / "a.mkv", 30, rate=1, audio="aac", options={"g": "1"})
     path = tmp_path / "long.mkv"
     with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
         copies = [sink.add_stream_from_template(stream, opaque=True) for stream in source.streams]

@@ -12,11 +12,11 @@ import pytest
 from tests.media import make_clip
 from tests.streams import make_rich
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.probe import probe
 from vfi_cli.video.silence import refuse_silence
 from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.streams import LeftOut, StreamPlan, plan_streams
-from vfi_cli.video.types import ClipInfo
 
 KINDS = ("audio", "subtitle", "data", "attachment")
 

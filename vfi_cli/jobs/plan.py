@@ -19,6 +19,7 @@ from vfi_cli.pace import Pace
 from vfi_cli.pauses import Pauses
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, jitter_of, parse_rate
+from vfi_cli.video.clip import ClipInfo, StreamKind
 from vfi_cli.video.decode import refuse_interlaced
 from vfi_cli.video.forms import PIPE, find_form
 from vfi_cli.video.output import EncodePlan, plan_encode
@@ -27,7 +28,7 @@ from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.sources import Source, open_source
 from vfi_cli.video.streams import StreamPlan, plan_streams
 from vfi_cli.video.turning import Turn, find_turn
-from vfi_cli.video.types import ClipInfo, StreamKind, VideoFrame
+from vfi_cli.video.types import VideoFrame
 
 CutMode = Literal["nearest", "hold", "blend"]
 

@@ -35,7 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.video.types import ClipInfo, Plane, VideoFrame
+from vfi_cli.video.clip import ClipInfo
+from vfi_cli.video.types import Plane, VideoFrame
 
 Mask = NDArray[np.bool_]
 """(H, W), True where the picture stays put."""

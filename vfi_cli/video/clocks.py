@@ -1,4 +1,4 @@
-"""Which files can hold several clocks."""
+"""Which files can hold several clocks, and which do."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import BinaryIO
 from av.container import InputContainer
 from av.format import Flags
 
-from vfi_cli.video.structure import walk
+from vfi_cli.video.structure import MATROSKA, MOVIE, Element, walk
 
 _UNMARKED = ("flv", "asf", "nut", "rm")
 """Demuxers of further containers that can hold several clocks; FFmpeg marks only the others."""
 
-_MOVIE, _MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 _SEGMENT, _CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
-_TIMESTAMP, _CHECKSUM = 0xE7, 0xBF
-_LARGEST = 2**24  # bytes of the head of a fragment
+_TIMESTAMP, _CHECKSUM = 0xE7, 0xBF  # elements at the start of a cluster
+_BOX_HEADER = 8  # bytes: its size and its kind
 
 
 def may_leap(container: InputContainer) -> bool:
@@ -30,7 +29,7 @@ def runs_back(path: Path, container: str) -> bool:
 
     container: demuxer name of FFmpeg.
     """
-    times = {_MOVIE: _fragment_times, _MATROSKA: _cluster_times}.get(container)
+    times = {MOVIE: _fragment_times, MATROSKA: _cluster_times}.get(container)
     if times is None:
         return False
     last: dict[int, int] = {}
@@ -44,14 +43,14 @@ def runs_back(path: Path, container: str) -> bool:
 
 def _cluster_times(file: BinaryIO) -> Iterator[tuple[int, int]]:
     """(0, ticks) of each cluster."""
-    segment = next((element for element in walk(file, _MATROSKA) if element.head.startswith(_SEGMENT)), None)
+    segment = next((element for element in walk(file, MATROSKA) if element.head.startswith(_SEGMENT)), None)
     if segment is None:
         return
-    for element in walk(file, _MATROSKA, segment.position + _master(segment.head)):
+    for element in walk(file, MATROSKA, segment.position + _master(segment.head)):
         if element.head.startswith(_CLUSTER):
             head = element.head[_master(element.head) :]
             if head[:1] == bytes([_CHECKSUM]):
-                head = head[6:]
+                head = head[6:]  # bytes of that element
             if head[:1] == bytes([_TIMESTAMP]):
                 yield 0, int.from_bytes(head[2 : 2 + (head[1] & 0x7F)])
 
@@ -63,18 +62,24 @@ def _master(head: bytes) -> int:
 
 def _fragment_times(file: BinaryIO) -> Iterator[tuple[int, int]]:
     """(track, ticks) of each fragment."""
-    for element in walk(file, _MOVIE):
-        if element.head[4:8] == b"moof" and element.end is not None:
-            file.seek(element.position)
-            for kind, run in _boxes(file.read(min(element.end - element.position, _LARGEST))[8:]):
-                inside = dict(_boxes(run)) if kind == b"traf" else {}
-                if b"tfhd" in inside and b"tfdt" in inside:
-                    yield int.from_bytes(inside[b"tfhd"][4:8]), int.from_bytes(inside[b"tfdt"][4:])
+    for kind, fragment in _boxes(file):
+        if kind != b"moof":
+            continue
+        for inner, run in _boxes(file, fragment):
+            inside = dict(_boxes(file, run)) if inner == b"traf" else {}
+            if b"tfhd" in inside and b"tfdt" in inside:
+                yield int.from_bytes(_content(inside[b"tfhd"])[4:8]), int.from_bytes(_content(inside[b"tfdt"])[4:])
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(kind, content) of the boxes in `data`."""
-    while len(data) >= 8:
-        size = max(int.from_bytes(data[:4]), 8)
-        yield data[4:8], data[8:size]
-        data = data[size:]
+def _boxes(file: BinaryIO, around: Element | None = None) -> Iterator[tuple[bytes, Element]]:
+    """(kind, box) of the boxes in the file, or in the box `around` them."""
+    begin, over = (around.position + _BOX_HEADER, around.end) if around is not None else (0, None)
+    for box in walk(file, MOVIE, begin, over):
+        if box.end is not None:
+            yield box.head[4:_BOX_HEADER], box
+
+
+def _content(box: Element) -> bytes:
+    """The bytes after the header of a box, up to HEAD in all."""
+    assert box.end is not None
+    return box.head[_BOX_HEADER : box.end - box.position]

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import DataStream, Stream
 from av.video.stream import VideoStream
 
-from vfi_cli.video.types import Chapter, StreamInfo, StreamKind
+from vfi_cli.video.clip import Chapter, StreamInfo, StreamKind
 
 
 def list_others(container: InputContainer, video: VideoStream) -> tuple[StreamInfo, ...]:
@@ -68,7 +68,10 @@ def read_timecode(container: InputContainer, video: VideoStream) -> str:
 
 
 def read_chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    """The chapters that begin within the file, on its clock, cut to its end: MP4 lasts as long as its chapters."""
+    """The chapters that begin before the end of the file, in seconds on its clock.
+
+    Their ends are limited to that of the file: an MP4 file would last as long as its chapters.
+    """
     chapters = (
         Chapter(chapter["start"] * base, chapter["end"] * base, dict(chapter["metadata"]))
         for chapter in container.chapters()

@@ -19,13 +19,14 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vfi_cli.errors import FieldsError, InputError, UsageError, VfiError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.deinterlace import Timed, as_whole
+from vfi_cli.video.opening import open_whole
 from vfi_cli.video.parts import unread_notes
 from vfi_cli.video.pixels import nearest_format
-from vfi_cli.video.probe import open_whole
 from vfi_cli.video.reader import Reader, StreamReader
 from vfi_cli.video.truncation import is_truncated
-from vfi_cli.video.types import ClipInfo, ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
 
 # swscale's own numbers: its names for the matrices are not those of H.273.
 _SWSCALE: dict[Matrix, int] = {
@@ -33,7 +34,7 @@ _SWSCALE: dict[Matrix, int] = {
     "bt709": Colorspace.ITU709,
     "bt2020": Colorspace.BT2020,
 }
-_STANDS = 4  # frames
+_STANDS = 4  # frames; with so many equal times the clock stands still
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -206,7 +207,7 @@ class Decoder:
 
 
 def _equal(waiting: Sequence[Timed], time: Fraction) -> bool:
-    """Whether the frames only repeat `time`, and are few: a clock that stands still for long is none."""
+    """Whether all these frames have this `time`, and are too few for a clock that stands still."""
     return len(waiting) < _STANDS and all(at == time for _, at, _ in waiting)
 
 

@@ -9,7 +9,7 @@ import av
 from av.filter import Graph
 
 from vfi_cli.cpus import available_cpus
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.clip import ClipInfo
 
 Timed = tuple[av.VideoFrame, Fraction, Fraction]
 """A decoded frame, its time, its stated duration."""

@@ -1,4 +1,4 @@
-"""The orientation of a picture file, by a tag of EXIF 2.32, as (rotation, mirrored) of `types.ClipInfo`.
+"""The orientation of a picture file, by a tag of EXIF 2.32, as (rotation, mirrored) of `clip.ClipInfo`.
 
 PyAV 18.1 shows no side data of a frame that has EXIF data, so the tag is read from the bytes of the file.
 """

@@ -10,8 +10,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from vfi_cli.video.probe import open_input
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.clip import ClipInfo
+from vfi_cli.video.opening import open_input
 
 _CODECS = ("h264", "mpeg2video", "mpeg4", "vc1", "wmv3", "hevc")  # whole pictures and fields can be mixed in these
 _PLACES = 8

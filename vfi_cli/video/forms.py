@@ -10,8 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from vfi_cli.errors import UsageError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.properties import ASPECT, MATRIX, PRIMARIES, SITING, TRANSFER, TURN, lost
-from vfi_cli.video.types import HDR_TRANSFERS, ClipInfo, ColorSpec
+from vfi_cli.video.types import HDR_TRANSFERS, ColorSpec
 
 PIPE = Path("-")
 """Standard input, or standard output."""

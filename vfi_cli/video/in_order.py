@@ -1,4 +1,4 @@
-"""Keeps the packets of each stream in order, where single ones are not: leaps of the clock are corrected before."""
+"""Repairs the order of packets where single ones are out of order. Leaps of the clock were corrected before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from av.packet import Packet
 
 
 class InOrder:
-    """Leaves out sound that comes a second time or has a wrong time; moves other packets to the time of the last one.
+    """Leaves out sound that comes a second time or has a wrong time. Moves other packets to the time of the last one.
 
     Packets with equal times can differ: Matroska counts milliseconds, and a packet of TrueHD is shorter.
 
@@ -45,6 +45,7 @@ class InOrder:
             yield from self._given(waiting)
 
     def _moved(self, packet: Packet[Any]) -> Packet[Any]:
+        """The packet, not earlier than the one before it."""
         time = _time(packet)
         last = max(time, self._lasts.get(packet.stream_index, (time, 0))[0])
         if packet.pts is not None:
@@ -54,6 +55,7 @@ class InOrder:
         return packet
 
     def _given(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        """The packet, unless it is earlier than the one before it or repeats it."""
         time, content = _time(packet), hash(bytes(packet))
         last = self._lasts.get(packet.stream_index)
         if last is not None and (time < last[0] or (time, content) == last):

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from vfi_cli.timeline import MOST_JITTER
+from vfi_cli.timeline import PROVED_JITTER
 from vfi_cli.video.spacing import Grid, rates_of, tolerated_faults
 
 _FEWEST = 96  # times that prove a rate
 _START = 8  # times that place the first one
-_GAIN = 16  # a time moves the expected place of the next ones by this part of its error
-_SIGMAS = 9  # a usual rate fits if its error is so many variances of the measured rate, at most
+_GAIN = 16  # each time moves the expected place of the next ones by 1/16 of its error
+_VARIANCES = 9  # of the measured rate; a usual rate that differs by no more fits
 
 
 def find_jittered(times: Sequence[Fraction]) -> Grid | None:
-    """The grid of increasing `times`, in seconds, if they jitter about one by up to `MOST_JITTER` intervals."""
+    """The grid of increasing `times`, in seconds, if they jitter about one by up to `PROVED_JITTER` intervals."""
     if len(times) < _FEWEST:
         return None
     tolerated = tolerated_faults(len(times) - 1)
@@ -37,10 +37,10 @@ def find_jittered(times: Sequence[Fraction]) -> Grid | None:
     # Few frames fit 30 and 29.97 frames per second alike. Clocks that jitter are those of computers: whole rates.
     for rate in (*sorted(usual, key=lambda rate: rate.denominator), measured):
         errors = _errors(numbers, times, rate)
-        if rate <= 0 or _squares(errors) > least * (1 + Fraction(_SIGMAS, len(times))):
+        if rate <= 0 or _squares(errors) > least * (1 + Fraction(_VARIANCES, len(times))):
             continue
         steps = [after - before for before, after in pairwise(errors)]
-        faults = missing + sum(abs(error) * rate > MOST_JITTER for error in errors)
+        faults = missing + sum(abs(error) * rate > PROVED_JITTER for error in errors)
         if faults <= tolerated and _squares(errors) <= _squares(steps):  # else the errors add up
             return Grid(rate, faults, tolerated, times[0] - errors[0])
         return None
@@ -48,9 +48,9 @@ def find_jittered(times: Sequence[Fraction]) -> Grid | None:
 
 
 def _numbers(times: Sequence[int], missing: int) -> list[int]:
-    """The number of each time on the grid that they jitter about, if it has so many more places; else empty.
+    """The number of the grid point of each time; empty if the times do not fit a grid.
 
-    times: in microseconds.
+    times: in microseconds. missing: how many grid points have no time.
     """
     last = len(times) - 1 + missing
     step = (times[-1] - times[0]) // last

@@ -13,9 +13,9 @@ import av
 
 from vfi_cli.errors import InputError, OutputError, VfiError
 from vfi_cli.video.mux import Extent, Muxer
+from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.probe import open_input
 from vfi_cli.video.properties import lost
 from vfi_cli.video.segments import Segment, read_packets
 

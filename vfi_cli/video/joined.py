@@ -21,7 +21,7 @@ from vfi_cli.video.parts import Part
 
 
 class JoinedInput:
-    """Stands for the container of a joined file.
+    """A joined file, open for reading its packets like a container of PyAV.
 
     Args:
         path: of the file.
@@ -73,15 +73,22 @@ class JoinedInput:
                 for stream in container.streams:
                     if stream.index not in wanted:
                         stream.discard = Discard.all
-                inside = may_leap(container)
+                inside = may_leap(container)  # then the clock can leap inside the part too
                 for packet in container.demux([container.streams[index] for index in wanted]):
                     if packet.size or packet.dts is not None:
-                        packet.opaque = part.start + (packet.pos or 0 if inside else 0)
+                        packet.opaque = part.start + ((packet.pos or 0) if inside else 0)
                         yield packet
         for stream in streams:  # tell the decoder that this is the end
             end: Packet[Any] = Packet()
             end.stream = stream
             yield end
+
+
+def position_of(packet: Packet[Any], unknown: int) -> int:
+    """The byte position of the packet in the whole file; `unknown` if it has none."""
+    if isinstance(packet.opaque, int):  # of a part, see `JoinedInput.demux`
+        return packet.opaque
+    return packet.pos if packet.pos is not None else unknown
 
 
 def open_part(path: Path, part: Part, options: dict[str, str]) -> InputContainer:
@@ -91,11 +98,12 @@ def open_part(path: Path, part: Part, options: dict[str, str]) -> InputContainer
 
 
 def _match(first: InputContainer, other: InputContainer) -> bool:
-    """Whether what was set up for `first`, a decoder or an output, can go on with `other`."""
+    """Whether a decoder or an output that was set up for `first` can continue with `other`."""
     return [_setup(stream) for stream in first.streams] == [_setup(stream) for stream in other.streams]
 
 
 def _setup(stream: Stream) -> tuple[Any, ...]:
+    """What decoders and outputs are set up with."""
     context = stream.codec_context
     if context is None:
         return stream.type, stream.time_base

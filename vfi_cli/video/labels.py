@@ -10,7 +10,7 @@ from fractions import Fraction
 from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
-from vfi_cli.video.types import Chapter, ClipInfo
+from vfi_cli.video.clip import Chapter, ClipInfo
 
 # Tags that describe the file they were read from begin so; the rest is about the content.
 _STALE_TAGS = (

@@ -30,7 +30,7 @@ def options(reach: int) -> dict[str, str]:
     if not reach:
         return {}
     return {
-        "probesize": str(max(reach, 32)),
+        "probesize": str(max(reach, 32)),  # the least that FFmpeg takes
         "analyzeduration": str(10**15),  # microseconds
         "fpsprobesize": str(2**31 - 2),  # else it stops when it knows all streams so far
         "fflags": "+nobuffer",
@@ -70,7 +70,7 @@ def has_more(container: InputContainer) -> bool:
 
 
 def find_reach(container: InputContainer, known: Collection[int], listed: int) -> int:
-    """So many bytes from the start of the file tell about all streams; 0: more bytes than usual tell no more.
+    """How many bytes from the start of the file FFmpeg must read to know all streams; 0: as many as usual.
 
     Args:
         container: open with `options` for the whole file, at its start.

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from vfi_cli.video.structure import MOVIE, walk
+
 _Box = tuple[bytes, int, int]  # its name; where it begins; where the next one begins
 _HEAD = 8  # bytes before the content of a box: its size and its name
 _AROUND = (b"mdia", b"minf", b"stbl", b"stsd")
@@ -36,9 +38,9 @@ def insert(path: Path, boxes: bytes) -> None:
     The first track is the picture, with a title made by `roomy`. Raises ValueError otherwise.
     """
     with path.open("r+b") as file:
-        at, size = _movie(file)
+        at, end = _movie(file)
         file.seek(at)
-        moov = bytearray(file.read(size))
+        moov = bytearray(file.read(end - at))
         _insert(moov, boxes)
         file.seek(at)
         file.write(moov)
@@ -64,17 +66,11 @@ def _insert(moov: bytearray, boxes: bytes) -> None:
 
 
 def _movie(file: BinaryIO) -> tuple[int, int]:
-    """The position and the size of the moov box."""
-    at = 0
-    while True:
-        file.seek(at)
-        head = file.read(2 * _HEAD)
-        if len(head) < _HEAD:
-            raise ValueError("no moov box in the file")
-        size = int.from_bytes(head[:4], "big")
-        if head[4:8] == b"moov":
-            return at, size
-        at += int.from_bytes(head[8:], "big") if size == 1 else size
+    """Where the moov box begins and ends."""
+    for box in walk(file, MOVIE):
+        if box.head[4:_HEAD] == b"moov" and box.end is not None:
+            return box.position, box.end
+    raise ValueError("no moov box in the file")
 
 
 def _description(data: bytes | bytearray, track: _Box) -> list[_Box]:

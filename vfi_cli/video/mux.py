@@ -27,9 +27,9 @@ from vfi_cli.errors import InputError, OutputError, UsageError, cannot_write
 from vfi_cli.video import matroska, mp4
 from vfi_cli.video.closing import Closing
 from vfi_cli.video.codecs import find_encoder, wire_format
+from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import APPLE, EncodePlan, fine_tick
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.probe import open_input
 from vfi_cli.video.properties import Properties, read_properties
 from vfi_cli.video.streams import without
 from vfi_cli.video.types import RGB_MATRIX

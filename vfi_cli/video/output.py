@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vfi_cli.errors import UsageError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.codecs import choose_format, encoder_options, find_encoder, takes_size
 from vfi_cli.video.forms import find_form
 from vfi_cli.video.hdr import joined
@@ -16,7 +17,7 @@ from vfi_cli.video.labels import Labels, plan_labels
 from vfi_cli.video.marks import Marks
 from vfi_cli.video.properties import SITING, Properties, expected
 from vfi_cli.video.repeat import repeatable
-from vfi_cli.video.types import ClipInfo, ColorSpec, PlaneFormat
+from vfi_cli.video.types import ColorSpec, PlaneFormat
 
 CONTAINERS = {
     ".mp4": "mp4",

@@ -1,7 +1,7 @@
 """Files that were joined end to end, as `cat a.mkv b.mkv` does: where each of them begins.
 
-Only containers whose demuxer reads one file and leaves out or misreads what follows it. Transport and programme
-streams have no beginning of their own, and their demuxers read on.
+Only for containers whose demuxer reads the first file and skips or misreads the rest. Transport and programme streams
+are not among them: their demuxers read all files.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from vfi_cli.video.structure import Element, walk
+from vfi_cli.video.structure import MATROSKA, MOVIE, Element, walk
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d0102010102")  # of a header
 _NUT_MARK = b"nut/multimedia container\0"
-_DOUBTED = 4  # elements before a place where a part breaks off
+_DOUBTED = 4  # elements; where a part breaks off, the last ones that were found may be bytes of the next part
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ def _find_parts(path: Path, container: str, size: int, changed: int) -> tuple[Pa
 
 
 def _elements(file: BinaryIO, container: str, size: int) -> Iterator[Element]:
-    """The elements of all parts. Where a part breaks off, its last elements seem to go on in the next part; the walk
-    then goes on where the next part begins."""
+    """The elements of all parts.
+
+    Where a part breaks off, its last element seems to extend into the next part. The walk then continues at the next
+    place where a file can begin.
+    """
     kind = _KINDS[container]
     begin: int | None = 0
     while begin is not None:
@@ -74,9 +77,8 @@ def unread_notes(parts: Sequence[Part]) -> tuple[str, ...]:
     if not parts:
         return ()
     files = "another file is" if len(parts) == 1 else f"{len(parts)} other files are"
-    return (
-        f"{files} joined to the end, and not read: the streams differ, or are damaged; split at byte {parts[0].start}",
-    )
+    why = "the streams differ or are damaged"
+    return (f"{files} joined to the end and not read, because {why}: split the file at byte {parts[0].start}",)
 
 
 def _find_all(file: BinaryIO, mark: bytes, begin: int = 0) -> Iterator[int]:
@@ -134,8 +136,8 @@ class _Kind:
 
 
 _KINDS = {
-    "mov,mp4,m4a,3gp,3g2,mj2": _Kind(_movies, (b"ftyp",), 4),
-    "matroska,webm": _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
+    MOVIE: _Kind(_movies, (b"ftyp",), 4),
+    MATROSKA: _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
     "avi": _Kind(_begins(b"AVI ", 8), (b"AVI LIST",), 8),  # a large file goes on with AVIX
     "ogg": _Kind(_chains, (b"OggS\0\2" + bytes(8),)),
     "flv": _Kind(_begins(b"FLV\1"), tuple(b"FLV\1" + bytes([flags, 0, 0, 0, 9]) for flags in (1, 4, 5))),

@@ -15,23 +15,23 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import OutputError
+from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.copies import Durations, add_copy, put
-from vfi_cli.video.discontinuities import Corrector
 from vfi_cli.video.in_order import InOrder
 from vfi_cli.video.joined import JoinedInput
 from vfi_cli.video.labels import fresh_tags, label_stream
+from vfi_cli.video.offsets import Corrector
+from vfi_cli.video.opening import open_input, open_whole
 from vfi_cli.video.output import APPLE
-from vfi_cli.video.probe import open_input, open_whole
 from vfi_cli.video.sound import ConvertedSound
 from vfi_cli.video.streams import KeptStream, StreamPlan, without
 from vfi_cli.video.subtitles import TextSubtitles
-from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
 
-_LEAD = Fraction(2)  # packets may sit in the file so far from the picture of their time
-_LINE = Fraction(60)  # a line of text may have been on screen for so long when the part that is used begins
-_UNTIMED = Fraction(2)  # how long to show a line that does not say
+_LEAD = Fraction(2)  # seconds; packets may lie so far in the file from the picture of their time
+_LINE = Fraction(60)  # seconds; a line of text may be on screen so long before the part that is used begins
+_UNTIMED = Fraction(2)  # seconds; how long a line without a duration is shown
 _RUN_UP = Fraction(1, 4)  # seconds before the first sample of converted sound, which decoders need
-_PREROLL = Fraction(1, 20)  # of sound that is not heard, but that decoders start up with
+_PREROLL = Fraction(1, 20)  # seconds of sound that is not heard, but that decoders need to start
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
 _Timed = tuple[Fraction, "Packet[Stream]"]  # seconds in the output; the packet, on the clock of the output
@@ -221,11 +221,7 @@ class StreamCopy:
                 stream.discard = Discard.all
         if self._start is not None and self._info.offsets.seekable:
             lead = _LINE if "subtitle" in self._kinds.values() else _LEAD
-            begin = max(self._start - lead, self._info.origin)
-            if self._info.offsets.entries or isinstance(self._container, JoinedInput):
-                self._info.offsets.seek(self._container, begin)
-            else:
-                self._container.seek(int(begin * av.time_base))
+            self._info.offsets.seek(self._container, max(self._start - lead, self._info.origin))
         over: set[int] = set()
         begun: set[int] = set()  # streams of which something is to be heard or seen
         packets = self._container.demux([self._container.streams[index] for index in read])

@@ -16,7 +16,7 @@ from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video import exr
 from vfi_cli.video.exif import Bytes, Turn, read_turn
-from vfi_cli.video.probe import MAX_PIXELS, PICTURE_LIMIT, check_size
+from vfi_cli.video.limits import MAX_PIXELS, PICTURE_LIMIT, check_size
 
 DECODERS = {
     ".png": "png",

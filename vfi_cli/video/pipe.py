@@ -17,14 +17,16 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.closing import Closing
 from vfi_cli.video.decode import Decoder, refuse_interlaced
 from vfi_cli.video.forms import PIPE
+from vfi_cli.video.limits import PICTURE_LIMIT
 from vfi_cli.video.output import EncodePlan
-from vfi_cli.video.probe import PICTURE_LIMIT, examine
+from vfi_cli.video.probe import examine
 from vfi_cli.video.reader import Stamped, StreamReader
 from vfi_cli.video.retime import at_rate
-from vfi_cli.video.types import ClipInfo, VideoFrame
+from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.wire import to_picture
 
 Y4M = "yuv4mpegpipe"
@@ -116,7 +118,8 @@ class _PipeReader(StreamReader):
         stored = av.VideoFormat(self._info.pix_fmt, self._info.width, self._info.height)
         planes = stored.components  # every format of YUV4MPEG2 has a plane for each
         samples = sum(plane.width * plane.height for plane in planes)
-        self.damaged += self._counter.ends_within(samples * (2 if planes[0].bits > 8 else 1))
+        sample_bytes = 2 if planes[0].bits > 8 else 1
+        self.damaged += self._counter.ends_within(samples * sample_bytes)
 
 
 def _standard_input() -> BinaryIO:

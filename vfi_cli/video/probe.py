@@ -1,107 +1,42 @@
-"""What a file holds, learned from its headers and its first frame. Only local files, only real containers."""
+"""What a file holds, learned from its headers and its first frame."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from vfi_cli.errors import InputError, LimitError
-from vfi_cli.video import late
+from vfi_cli.errors import InputError
 from vfi_cli.video.choose import choose_video
-from vfi_cli.video.clocks import may_leap, runs_back
+from vfi_cli.video.clip import ClipInfo, StreamInfo
 from vfi_cli.video.contents import codec_name, flags_of, list_others, read_chapters, read_timecode
-from vfi_cli.video.discontinuities import Offsets, Scan
+from vfi_cli.video.discontinuities import Scan
 from vfi_cli.video.encryption import is_encrypted, refuse_encrypted
 from vfi_cli.video.jitter import find_jittered
-from vfi_cli.video.joined import JoinedInput, open_part
+from vfi_cli.video.limits import check_size
 from vfi_cli.video.marks import Marks, read_marks
-from vfi_cli.video.parts import find_parts, unread_notes
+from vfi_cli.video.offsets import Offsets
+from vfi_cli.video.opening import open_input
+from vfi_cli.video.parts import unread_notes
 from vfi_cli.video.pixels import losses, nearest_format, read_color, read_hdr, read_turn, stored_format
 from vfi_cli.video.programmes import strangers
 from vfi_cli.video.properties import read_properties
 from vfi_cli.video.spacing import find_grid, is_steady, snap_rate
-from vfi_cli.video.types import ClipInfo, StreamInfo
+from vfi_cli.video.survey import survey
 
-MAX_SIDE = 16_384
-MAX_PIXELS = 8_192 * 8_192
 # The spacing of frames is judged by the head of the file.
 SCAN_PACKETS = 2_000
 SCAN_BYTES = 32 * 2**20
 
-# Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
-_DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,apng,yuv4mpegpipe,"
-    "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
-)
-_JPEG = b"\xff\xd8\xff"
-PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
-
 _INTERLACED = range(2, 6)  # AV_FIELD_TT to AV_FIELD_BT
-
-
-@contextmanager
-def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
-    """The file at `path`, taken literally whatever its name, open for demuxing; of joined files the first.
-
-    reach: bytes from which FFmpeg learns about the streams, see `late.options`.
-
-    Raises InputError for what cannot be read or is no single media file.
-    """
-    try:
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "no such file"
-            raise InputError(what, path=path, remedy="give the path of a local video file")
-        if path.stat().st_size == 0:
-            raise InputError("the file is empty", path=path)
-        options = {**_OPTIONS, **late.options(reach)}
-        # An absolute path cannot be mistaken for a URL or an option.
-        place = os.path.abspath(path)  # noqa: PTH100
-        container = av.open(place, "r", _format(path), options=options, metadata_errors="replace")
-        parts = find_parts(path, container.format.name)
-        if len(parts) > 1:
-            container.close()
-            container = open_part(path, parts[0], options)
-    except av.ArgumentError as error:
-        raise InputError(
-            "this container format is not read",
-            path=path,
-            remedy="playlists, pipes and image lists are not videos",
-        ) from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
-    with container:
-        if reach:
-            container.seek(0, unsupported_byte_offset=True)  # what FFmpeg has read is gone
-        yield container
-
-
-def _format(path: Path) -> str | None:
-    """The demuxer for the file at `path`, if FFmpeg chooses a wrong one: it takes a stream of JPEG for one picture."""
-    with path.open("rb") as file:
-        return "mjpeg" if file.read(len(_JPEG)) == _JPEG else None
-
-
-@contextmanager
-def open_whole(path: Path, reach: int = 0) -> Iterator[InputContainer | JoinedInput]:
-    """The same, with all files that are joined in it."""
-    with open_input(path, reach) as container:
-        parts = find_parts(path, container.format.name)
-        yield JoinedInput(path, parts, container, _OPTIONS) if len(parts) > 1 else container
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def probe(path: str | Path, video: int | None = None) -> ClipInfo:
@@ -115,7 +50,7 @@ def probe(path: str | Path, video: int | None = None) -> ClipInfo:
         UsageError: there is no such video stream.
     """
     path = Path(path)
-    whole, reach = _survey(path, video)
+    whole, reach = survey(path, video)
     with open_input(path, reach) as container:
         return examine(container, path, whole=whole, reach=reach, video=video)
 
@@ -137,9 +72,7 @@ def examine(
     context = stream.codec_context
     check_size(context.width, context.height, path)
     base = stream.time_base or Fraction(1, 90_000)
-    head = (
-        _read_head(container, stream, base, whole) if not live else _Head([], 0, 0, False, Fraction(0), 0, False, None)
-    )
+    head = _read_head(container, stream, base, whole) if not live else _Head()
     refuse_encrypted(container, stream, head.encrypted, path)
     stored = stored_format(stream)
     if stored is None:
@@ -212,18 +145,6 @@ def examine(
     )
 
 
-def check_size(width: int, height: int, path: Path) -> None:
-    """Raises InputError or LimitError for a size that no video has."""
-    if width <= 0 or height <= 0:
-        raise InputError("the file does not say how large the picture is", path=path, remedy="is it complete?")
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise LimitError(
-            f"the picture is {width}x{height}, the limit is {MAX_SIDE} a side and {MAX_PIXELS} pixels",
-            path=path,
-            remedy="scale the video down first",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Head:
     """What the first packets tell."""
@@ -237,37 +158,6 @@ class _Head:
     complete: bool = False  # the whole stream was read
     first: av.VideoFrame | None = None
     encrypted: bool = False
-
-
-def _survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
-    """What the whole file tells if its clocks may leap, and `ClipInfo.reach`; see `probe` for `video`."""
-    with open_input(path) as container:
-        joined = len(find_parts(path, container.format.name)) > 1
-        leaps = may_leap(container)
-        if not (joined or leaps or runs_back(path, container.format.name)):
-            return None, 0
-        if joined or not leaps:
-            film = choose_video(container, path, video, partial(open_input, path))
-            return _scan(path, film.index, seekable=joined), 0
-        listed = len(container.streams)
-        known = {stream.index for stream in container.streams if late.is_known(stream)}
-        if late.shows_picture(container):
-            whole = Scan(container, choose_video(container, path, video, partial(open_input, path)))
-            known |= set(range(listed)) - whole.indexes  # without packets there is nothing to learn
-            if len(known) == listed and not late.has_more(container):
-                return whole, 0
-    with open_input(path, path.stat().st_size) as container:
-        reach = late.find_reach(container, known, listed)
-    with open_input(path, reach) as container:
-        return Scan(container, choose_video(container, path, video, partial(open_input, path, reach))), reach
-
-
-def _scan(path: Path, index: int, *, seekable: bool) -> Scan:
-    """Reads all parts of a joined file, or a file in which the clock runs back; `index` is that of the picture."""
-    with open_whole(path) as container:
-        stream = container.streams[index]
-        assert isinstance(stream, VideoStream)
-        return Scan(container, stream, seekable=seekable)
 
 
 def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, whole: Scan | None) -> _Head:
@@ -311,29 +201,33 @@ def _read_head(container: InputContainer, stream: VideoStream, base: Fraction, w
     return _Head(shown, count - hidden, hidden, keyed, spans, size, complete, first, encrypted)
 
 
-def _rate(
-    stream: VideoStream, head: _Head, base: Fraction
-) -> tuple[Fraction, bool | None, Fraction | None, Fraction | None]:
-    """Frames per second, whether their spacing varies, `ClipInfo.grid` and `phase`.
+class _Rate(NamedTuple):
+    """Frames per second, and how they are spaced; see `ClipInfo`."""
 
-    `r_frame_rate` is a guess and never asked.
-    """
+    average: Fraction
+    vfr: bool | None = None
+    grid: Fraction | None = None
+    phase: Fraction | None = None
+
+
+def _rate(stream: VideoStream, head: _Head, base: Fraction) -> _Rate:
+    """Measured from the first times, or as the file states it. `r_frame_rate` is a guess and never used."""
     stated = Fraction(stream.average_rate) if stream.average_rate else None
     if not head.times and head.spans:  # no timestamps: a raw stream, whose "average rate" is a default
         stated = Fraction(head.count) / head.spans
     span = head.times[-1] - head.times[0] if head.times else Fraction(0)
     if span <= 0:
-        return snap_rate(stated or Fraction(25)), None, None, None
+        return _Rate(snap_rate(stated or Fraction(25)))
     gaps = len(head.times) - 1
     measured = gaps / span
     if not is_steady(head.times, measured, base):
         mean = measured if head.complete or stated is None else stated
         grid = find_grid(head.times, base) or find_jittered(head.times)
         if grid is None or grid.faults > grid.tolerated:
-            return mean, True, grid.rate if grid else None, None
-        return grid.rate, grid.faults > 0, grid.rate, grid.phase
+            return _Rate(mean, True, grid.rate if grid else None)
+        return _Rate(grid.rate, grid.faults > 0, grid.rate, grid.phase)
     agrees = stated is not None and abs(stated - measured) <= measured * (2 * base / span + Fraction(1, 1000))
-    return snap_rate(stated if stated is not None and agrees else measured), False, None, None
+    return _Rate(snap_rate(stated if stated is not None and agrees else measured), False)
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:

@@ -13,10 +13,11 @@ from fractions import Fraction
 import av
 from av.video.stream import VideoStream
 
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.marks import read_siting
 from vfi_cli.video.pixels import read_turn
 from vfi_cli.video.side_data import read_side_data
-from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, ClipInfo, PlaneFormat
+from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, PlaneFormat
 
 Properties = Mapping[str, str]
 """Values by name. A property that is not stated, or has its default value, is left out."""
@@ -99,7 +100,7 @@ def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
 def lost(wanted: Properties, kept: Properties, *, x265: bool = False) -> Iterator[str]:
     """A sentence for each of the `wanted` properties that is not `kept`.
 
-    x265: the output could be H.265; then what that keeps is said.
+    x265: the container holds H.265: a sentence then says if libx265 keeps the property.
     """
     sentences: dict[str, None] = {}
     for name, value in wanted.items():

@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import FieldsError, InputError
-from vfi_cli.video.discontinuities import Corrector
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.joined import JoinedInput
+from vfi_cli.video.offsets import Corrector
 from vfi_cli.video.pixels import alpha_decoder
 from vfi_cli.video.retime import retimed
-from vfi_cli.video.types import ClipInfo
 
 _NAMED = 3  # changes of the aspect that a note lists
 
@@ -124,10 +124,7 @@ class StreamReader:
         self._shape.forget()
 
     def _jump(self, time: Fraction) -> None:
-        if self._info.offsets.entries or isinstance(self._container, JoinedInput):
-            self._info.offsets.seek(self._container, time)
-        else:
-            self._container.seek(int(time / self._info.time_base), stream=self._stream)
+        self._info.offsets.seek(self._container, time, self._stream)
         if self._codec.is_open:
             self._codec.flush_buffers()
         self._shown = None

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import av
 
-from vfi_cli.video.types import ClipInfo
+from vfi_cli.video.clip import ClipInfo
 
 _APART = Fraction(1, 2)  # seconds; picture and sound may differ by so much without a note
 

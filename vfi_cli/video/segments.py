@@ -35,9 +35,9 @@ from vfi_cli.video.encode import Encoder
 from vfi_cli.video.labels import Labels
 from vfi_cli.video.marks import Marks
 from vfi_cli.video.mux import Extent, Muxer
+from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import EncodePlan
 from vfi_cli.video.passthrough import StreamCopy
-from vfi_cli.video.probe import open_input
 from vfi_cli.video.types import VideoFrame
 
 _MILLISECOND = Fraction(1, 1000)

@@ -15,13 +15,14 @@ import av
 from vfi_cli.errors import InputError
 from vfi_cli.order import natural
 from vfi_cli.video.animated import is_animation
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.decode import Decoder
 from vfi_cli.video.headers import Header, read_header
 from vfi_cli.video.pictures import DECODERS, Picture, is_picture, read_picture
 from vfi_cli.video.pixels import nearest_format, read_color
 from vfi_cli.video.properties import read_properties
 from vfi_cli.video.reader import Stamped, refuse_change
-from vfi_cli.video.types import ClipInfo, PlaneFormat
+from vfi_cli.video.types import PlaneFormat
 from vfi_cli.video.unify import richest, turned_size, unified
 
 DEFAULT_RATE = Fraction(25)  # what FFmpeg takes a sequence for

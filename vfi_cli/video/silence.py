@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo, StreamKind
 from vfi_cli.video.output import CONTAINERS
 from vfi_cli.video.sound import SoundCodec
 from vfi_cli.video.streams import StreamPlan, plan_streams
-from vfi_cli.video.types import ClipInfo, StreamKind
 
 _SUFFIXES = (".mkv", ".mov", ".mp4")  # to suggest
 _SOUND: tuple[StreamKind] = ("audio",)
@@ -35,19 +34,16 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
 
 
 def find_remedies(clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> list[str]:
-    """How else sound that the container of `target` refuses can be kept; all of it was tried and works."""
-    return list(_remedies(clip, CONTAINERS[target.suffix.lower()], sound))
-
-
-def _remedies(clip: ClipInfo, container: str, sound: SoundCodec | None) -> Iterator[str]:
+    """How sound that the container of `target` refuses can be kept. Each remedy was tried and works."""
+    container = CONTAINERS[target.suffix.lower()]
 
     def works(name: str, codec: SoundCodec | None) -> bool:
         streams = plan_streams(clip, name, wanted=_SOUND, sound=codec)
         return any(kept.info.kind == "audio" for kept in streams.kept)
 
     takers = [suffix for suffix in _SUFFIXES if CONTAINERS[suffix] != container and works(CONTAINERS[suffix], sound)]
-    if takers:
-        yield f"write a {' or '.join(takers)} file"
+    remedies = [f"write a {' or '.join(takers)} file"] if takers else []
     usual = SoundCodec(_USUAL.get(container, "aac"))
     if usual.name != (sound and sound.name) and works(container, usual):
-        yield f"convert it with -c:a {usual.name}"
+        remedies.append(f"convert it with -c:a {usual.name}")
+    return remedies

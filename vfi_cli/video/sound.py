@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -28,8 +27,6 @@ _BITS_PER_CHANNEL = 96_000  # bits per second, if no rate is given
 _LAYOUTS = ("7.1", "5.1", "stereo", "mono")  # for encoders that do not take the layout of the source
 _UNNAMED = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")  # by number of channels, if no layout is stated
 _JITTER = Fraction(1, 100)  # seconds; container clocks are that inexact; a longer step is a gap
-_FULL_SCALE = {"u8": 2**7, "s16": 2**15, "s32": 2**31}  # else 1
-_NOISE = 1e-3  # of full scale, between two decoders of one codec
 _SILENCE = 4800  # samples a frame
 
 
@@ -183,48 +180,6 @@ class ConvertedSound:
                 self._lead = max(self._lead, self._first - packet.pts)
             packet.stream = self.stream
             yield packet
-
-
-def sound_alike(
-    track: Stream, packets: Iterable[Packet[Stream]], copy: Stream, copies: Iterable[Packet[Stream]]
-) -> bool:
-    """Whether the packets of a track and their copies in a file decode to the same samples.
-
-    The lengths differ if only one file can say that the first samples are skipped. Then the samples are not compared.
-    A track that cannot be decoded counts as alike.
-    """
-    before, after = _samples(track, packets), _samples(copy, copies)
-    if before is None:
-        return True
-    if after is None or len(before) != len(after):
-        return False
-    return before.shape[1] != after.shape[1] or bool(np.abs(before - after).max() < _NOISE)
-
-
-def is_whole(track: Stream, packets: Iterable[Packet[Stream]]) -> bool:
-    """Whether all packets of a track can be decoded."""
-    if not isinstance(track, AudioStream) or track.codec_context is None:
-        return True
-    try:
-        for packet in packets:
-            track.codec_context.decode(packet)
-    except av.FFmpegError:
-        return False
-    return True
-
-
-def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:
-    """The decoded samples, (channels, samples), 1 is full scale; None if nothing can be decoded."""
-    if not isinstance(stream, AudioStream) or stream.codec_context is None:
-        return None
-    parts: list[np.ndarray] = []
-    for packet in (*packets, None):
-        with suppress(av.FFmpegError, ValueError):  # PyAV cannot convert samples of 64 bits to NumPy
-            for frame in stream.codec_context.decode(packet):
-                values = frame.to_ndarray()
-                scaled = values / _FULL_SCALE.get(frame.format.name.rstrip("p"), 1)
-                parts.append(scaled if frame.format.is_planar else scaled.reshape(-1, frame.layout.nb_channels).T)
-    return np.concatenate(parts, axis=1) if parts else None
 
 
 def _open_encoder(source: AudioCodecContext, wanted: SoundCodec) -> AudioStream:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from vfi_cli.errors import UsageError
 from vfi_cli.video.animated import is_animation
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.decode import Decoder, decode
 from vfi_cli.video.fields import find_fields
 from vfi_cli.video.forms import PIPE
@@ -17,7 +18,6 @@ from vfi_cli.video.pipe import PipeInput
 from vfi_cli.video.probe import probe
 from vfi_cli.video.retime import at_rate
 from vfi_cli.video.sequence import PictureSequence, is_pattern
-from vfi_cli.video.types import ClipInfo
 from vfi_cli.video.webp import WebpFile
 
 _WITHOUT_RATE = ("mjpeg", "h261", "h263", "dnxhd")  # demuxers of FFmpeg whose rate is a default

@@ -33,7 +33,7 @@ class Grid:
         rate: multiples per second.
         faults: number of times off the grid, and of multiples without a time.
         tolerated: with at most so many faults, the spacing is meant to be even.
-        phase: seconds, a time on the grid, if the times jitter so much that the first of them says little.
+        phase: seconds, a time on the grid; only if the times jitter so much that the first one may be far off.
     """
 
     rate: Fraction

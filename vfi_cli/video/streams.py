@@ -18,12 +18,13 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.copies import Durations, add_copy, put
 from vfi_cli.video.late import is_known
+from vfi_cli.video.opening import open_input
 from vfi_cli.video.output import CONTAINERS
-from vfi_cli.video.probe import open_input
-from vfi_cli.video.sound import ConvertedSound, SoundCodec, is_whole, sound_alike
-from vfi_cli.video.types import ClipInfo, StreamInfo, StreamKind
+from vfi_cli.video.read_back import is_whole, reads_back
+from vfi_cli.video.sound import ConvertedSound, SoundCodec
 
 # Read for a trial: so many packets of each stream, but no more than that in all.
 _PACKETS = 4
@@ -246,7 +247,7 @@ class _Trial:
                 data = [bytes(one) for one in made if put(output, one)]
             if packets and converted.damaged == len(packets):
                 raise _DamagedError
-            if not packets or _reads_back(scratch, converted.stream, [], data):
+            if not packets or reads_back(scratch, converted.stream, [], data):
                 return KeptStream(stream, unmarked=unmarked, sound=sound)
         except OutputError as error:
             return LeftOut(stream, str(error), refused=True)
@@ -279,37 +280,9 @@ class _Trial:
                 return True
             if not taken and stream.kind == "audio" and not is_whole(template, packets):
                 raise _DamagedError
-            return _reads_back(scratch, template, packets, taken)
+            return reads_back(scratch, template, packets, taken)
         except (av.FFmpegError, ValueError):
             return False
-
-
-def _reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stream]], data: list[bytes]) -> bool:
-    """Whether the file in memory holds a stream like `template` with these `packets`.
-
-    data: the bytes of the packets; headers may be lost. Samples are compared too: a container can take packets but
-    lose data that the decoder needs.
-    """
-    if not data:
-        return False
-    scratch.seek(0)
-    with av.open(scratch, "r") as written:
-        if not written.streams or written.streams[0].type != template.type:
-            return False
-        found = [packet for packet in written.demux(written.streams[0]) if packet.size]
-        return _holds([bytes(packet) for packet in found], data) and (
-            template.type != "audio" or sound_alike(template, packets, written.streams[0], found)
-        )
-
-
-def _holds(found: list[bytes], data: list[bytes]) -> bool:
-    if b"".join(found) == b"".join(data):  # the pieces may have other sizes
-        return True
-    missing = list(data)
-    for one in found:
-        if missing and one in missing[0]:
-            del missing[0]
-    return not missing
 
 
 def _is_text(codec: str) -> bool:

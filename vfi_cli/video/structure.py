@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+MOVIE, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"  # demuxer names of FFmpeg
 HEAD = 282  # bytes; the longest header of an element: a page of Ogg with 255 segments
 
 _MASTERS = (0x18538067, 0x1F43B675)  # Segment and Cluster; they have no size in files written as a stream
@@ -37,13 +38,15 @@ class Element:
     end: int | None
 
 
-def walk(file: BinaryIO, container: str, begin: int = 0) -> Iterator[Element]:
-    """The elements of `file` from byte `begin` on, up to the first one that has no end or ends beyond the file.
+def walk(file: BinaryIO, container: str, begin: int = 0, over: int | None = None) -> Iterator[Element]:
+    """The elements of `file` from byte `begin` up to byte `over`, or up to the end of the file.
+
+    The last one can have no end, or end beyond that. The file may be moved between two elements.
 
     container: demuxer name of FFmpeg, one of those in `_LENGTHS`. Raises OSError.
     """
     length = _LENGTHS[container]
-    size = file.seek(0, 2)
+    size = over if over is not None else file.seek(0, 2)
     position = begin
     while position < size:
         file.seek(position)
@@ -129,8 +132,8 @@ def _klv(head: bytes, left: int) -> int | None:
 
 
 _LENGTHS: dict[str, Callable[[bytes, int], int | None]] = {
-    "mov,mp4,m4a,3gp,3g2,mj2": _box,
-    "matroska,webm": _ebml,
+    MOVIE: _box,
+    MATROSKA: _ebml,
     "avi": _chunk,
     "ogg": _page,
     "flv": _tag,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vfi_cli.video.structure import walk
+from vfi_cli.video.structure import MATROSKA, MOVIE, walk
 
-_TOLD = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")  # elements of others are so small that most ends fit
+_JUDGED = (MOVIE, MATROSKA, "avi")  # a cut in others is often between two elements, which are small
 
 
 def is_truncated(path: Path, container: str) -> bool | None:
@@ -14,7 +14,7 @@ def is_truncated(path: Path, container: str) -> bool | None:
 
     container: demuxer name of FFmpeg. Raises OSError.
     """
-    if container not in _TOLD:
+    if container not in _JUDGED:
         return None
     size = path.stat().st_size
     with path.open("rb") as file:

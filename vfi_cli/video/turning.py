@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.properties import ASPECT, SITING, TURN
-from vfi_cli.video.types import ClipInfo, Plane, PlaneFormat, VideoFrame
+from vfi_cli.video.types import Plane, PlaneFormat, VideoFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.decode import as_array, converted
 from vfi_cli.video.exif import Turn
 from vfi_cli.video.pixels import is_gray, nearest_format
-from vfi_cli.video.types import ClipInfo, ColorSpec, Plane, PlaneFormat, VideoFrame
+from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
 from vfi_cli.video.wire import to_picture
 
 

@@ -20,14 +20,14 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from vfi_cli.errors import InputError
+from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.decode import Decoder
+from vfi_cli.video.limits import check_size
 from vfi_cli.video.pictures import decode_picture
 from vfi_cli.video.pixels import nearest_format, read_color
-from vfi_cli.video.probe import check_size
 from vfi_cli.video.reader import Stamped
 from vfi_cli.video.retime import at_rate, retimed
 from vfi_cli.video.spacing import is_steady, snap_rate
-from vfi_cli.video.types import ClipInfo
 
 TICK = Fraction(1, 1000)
 MAX_SPAN = 2**24 - 1
