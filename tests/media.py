@@ -106,7 +106,8 @@ def make_clip(
                 for n, (a, b, title) in enumerate(chapters)
             ]
         )
-        tracks = [container.add_stream(audio, rate=48000) for _ in range(audio_tracks)] if audio else []
+        strict = {"strict": "experimental"}  # Vorbis
+        tracks = [container.add_stream(audio, rate=48000, options=strict) for _ in range(audio_tracks)] if audio else []
         text = container.add_stream("subrip") if subtitle else None
         if text is not None:
             text.codec_context.subtitle_header = b"[Script Info]\n"

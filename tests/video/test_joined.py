@@ -14,6 +14,7 @@ from vfi_cli.video.probe import probe
 
 RATE = 25
 FRAMES = 20  # of a part
+REORDERING = ("libx264", "mpeg4", "mpeg2video")
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ KINDS = {
 }
 
 
-def make(folder, name, count=3, sound=None):
-    """So many parts; their frames are numbered on."""
+def make(folder, name, count=3, sound=None, reordered=2):
+    """So many parts; their frames are numbered on. reordered: B-frames in sequence."""
     kind = KINDS[name]
     return [
         make_clip(
@@ -52,7 +53,7 @@ def make(folder, name, count=3, sound=None):
             codec=kind.video,
             audio=kind.audio,
             sound=sound,
-            options={"g": "5", "bf": "0"},
+            options={"g": "5", "bf": str(reordered if kind.video in REORDERING else 0)},
             format=kind.format,
             muxing=kind.muxing,
         )
@@ -125,6 +126,32 @@ def test_a_part_of_the_clip_is_found_in_the_joined_file(tmp_path, name):
     assert decoder.damaged == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "audio"),
+    [("a.mkv", "libx264", "flac"), ("a.mp4", "libx264", "flac"), ("a.ogv", "libvpx", "vorbis")],
+)
+def test_parts_may_differ_in_title_and_length(tmp_path, name, codec, audio):
+    parts = [
+        make_clip(
+            tmp_path / f"{frames}-{name}",
+            frames,
+            rate=RATE,
+            codec=codec,
+            audio=audio,
+            metadata={"title": title},
+            format=KINDS[name].format,
+        )
+        for frames, title in ((20, "One"), (35, "The other"))
+    ]
+    info = probe(joined(tmp_path, name, parts))
+    assert (info.frame_count, info.unread) == (55, ())
+    out = copy(info.path, tmp_path / "o.mkv")
+    with av.open(str(parts[1])) as source:
+        sound = [bytes(packet) for packet in source.demux(audio=0) if packet.size]
+    kept = [data for _, data in audio_packets(out)]
+    assert kept[-len(sound) + 1 :] == sound[1:]  # the first one can be padding, which overlaps the part before
+
+
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ogv"])
 def test_a_part_with_other_streams_is_not_read_and_counts_as_damage(tmp_path, name):
     kind = KINDS[name]
@@ -165,7 +192,7 @@ def test_parts_whose_clock_goes_on_are_found_by_time_too(tmp_path):
 
 def test_clusters_whose_times_run_back_are_read_on_one_clock(tmp_path):
     """The second file without its header, as a writer that restarts its clock leaves it."""
-    parts = make(tmp_path, "live.mkv", count=2, sound=Fraction(6, 5))
+    parts = make(tmp_path, "live.mkv", count=2, sound=Fraction(6, 5), reordered=0)
     data = parts[1].read_bytes()
     whole = tmp_path / "whole.mkv"
     whole.write_bytes(parts[0].read_bytes() + data[data.index(b"\x1f\x43\xb6\x75") :])

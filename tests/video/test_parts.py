@@ -5,7 +5,7 @@ import pytest
 from tests.media import make_clip, truncated
 from vfi_cli.video.parts import Part, find_parts
 from vfi_cli.video.probe import probe
-from vfi_cli.video.structure import MATROSKA, MOVIE
+from vfi_cli.video.structure import HEAD, MATROSKA, MOVIE, walk
 
 
 def box(kind, data=b""):
@@ -70,10 +70,37 @@ def test_the_first_pages_of_all_streams_of_ogg_are_one_beginning(tmp_path):
     assert starts(tmp_path, "ogg", page(2), page(2), page(0), page(4), page(2), page(2), page(0)) == [0, 4]
 
 
+def element(kind, data):
+    return kind + (1 << 56 | len(data)).to_bytes(8) + data
+
+
+EBML = b"\x1a\x45\xdf\xa3"
+HEADER = element(EBML, b"\x42\x82\x84webm")
+SEGMENT, ATTACHMENTS, CLUSTER = b"\x18\x53\x80\x67", b"\x19\x41\xa4\x69", b"\x1f\x43\xb6\x75"
+
+
 def test_what_lies_in_an_element_begins_nothing(tmp_path):
-    header = b"\x1a\x45\xdf\xa3\x80"
-    segment = b"\x18\x53\x80\x67" + bytes([0x80 | len(header)]) + header
-    assert starts(tmp_path, MATROSKA, header, segment, header, segment) == [0, 2]
+    segment = element(SEGMENT, HEADER)
+    assert starts(tmp_path, MATROSKA, HEADER, segment, HEADER, segment) == [0, 2]
+
+
+def test_what_lies_in_an_element_of_a_part_that_breaks_off_begins_nothing(tmp_path):
+    attached = element(ATTACHMENTS, HEADER)
+    segment = element(SEGMENT, attached + 8 * element(CLUSTER, b"picture"))
+    assert starts(tmp_path, MATROSKA, HEADER, segment[:-1]) == [0]
+    assert starts(tmp_path, MATROSKA, HEADER, segment[:-1], HEADER, segment) == [0, 2]
+
+
+def test_the_id_of_a_header_within_the_data_begins_nothing(tmp_path):
+    segment = element(SEGMENT, 8 * element(CLUSTER, EBML + b"\x84picture"))
+    assert starts(tmp_path, MATROSKA, HEADER, segment[:-1]) == [0]
+
+
+def test_zeros_behind_a_file_are_passed_over_in_large_steps(tmp_path):
+    path = tmp_path / "padded"
+    path.write_bytes(HEADER + bytes(100 * HEAD))
+    with path.open("rb") as file:
+        assert len(list(walk(file, MATROSKA))) == 101
 
 
 def test_a_file_that_was_changed_is_searched_again(tmp_path):

@@ -27,6 +27,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vfi_cli.video import late
+from vfi_cli.video.dated import dated
 from vfi_cli.video.joined import JoinedInput, position_of
 from vfi_cli.video.offsets import Change, Offsets, change_at
 from vfi_cli.video.watch import ROUNDING, Event, Watch
@@ -67,8 +68,8 @@ class Scan:
         self._keys: list[tuple[int, int]] = []  # (ticks, byte position)
         watches = {watch.index: watch for watch in (self._picture, *self._sounds)}
         with suppress(av.FFmpegError):  # damage is for the decoder to report
-            for packet in late.packets(container, [video, *container.streams.audio]):
-                if packet.dts is not None and not packet.is_discard:
+            for packet in dated(late.packets(container, [video, *container.streams.audio])):
+                if not packet.is_discard:
                     watches[packet.stream_index].feed(packet)
                     if packet.is_keyframe and packet.stream_index == video.index:
                         self._note_key(packet)

@@ -19,6 +19,12 @@ from av.video.stream import VideoStream
 from vfi_cli.video.clocks import may_leap
 from vfi_cli.video.parts import Part
 
+_XIPH = {"vorbis": (b"\1vorbis", 30, b"\5vorbis"), "theora": (b"\x80theora", 42, b"\x82theora")}
+"""How the first header begins and its length in bytes, and how the last begins; the comments are between them."""
+
+_STREAMINFO = 34
+"""Bytes: sizes of blocks (4) and of frames (6); 28 bits for sample rate, channels and depth; length, checksum."""
+
 
 class JoinedInput:
     """A joined file, open for reading its packets like a container of PyAV.
@@ -108,4 +114,18 @@ def _setup(stream: Stream) -> tuple[Any, ...]:
     if context is None:
         return stream.type, stream.time_base
     size = (stream.codec_context.width, stream.codec_context.height) if isinstance(stream, VideoStream) else ()
-    return stream.type, stream.time_base, context.codec.canonical_name, context.extradata, *size
+    name = context.codec.canonical_name
+    return stream.type, stream.time_base, name, _without_labels(name, context.extradata), *size
+
+
+def _without_labels(codec: str, extradata: bytes | None) -> bytes | None:
+    """What a decoder must know before the first packet; not the title, the length and the checksum of the file."""
+    if extradata is None:
+        return None
+    if codec == "flac" and len(extradata) == _STREAMINFO:
+        return extradata[:4] + (int.from_bytes(extradata[10:14]) >> 4).to_bytes(4)
+    if codec in _XIPH:
+        first, size, last = _XIPH[codec]
+        begin = extradata.find(first)
+        return extradata[begin : begin + size] + extradata[extradata.find(last) :]
+    return extradata

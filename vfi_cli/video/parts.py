@@ -18,6 +18,8 @@ from vfi_cli.video.structure import MATROSKA, MOVIE, Element, walk
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF_PARTITION = bytes.fromhex("060e2b34020501010d0102010102")  # of a header
+_EBML = b"\x1a\x45\xdf\xa3"
+_DOCUMENTS = (b"matroska", b"webm")
 _NUT_MARK = b"nut/multimedia container\0"
 _DOUBTED = 4  # elements; where a part breaks off, the last ones that were found may be bytes of the next part
 
@@ -67,7 +69,9 @@ def _elements(file: BinaryIO, container: str, size: int) -> Iterator[Element]:
                 yield element
         if not last or last[-1].end == size:
             return
-        after = max([last[0].position, *(element.position for element in last if kind.is_marked(element))]) + 1
+        marked = max([begin, *(element.position for element in last if kind.is_marked(element))])
+        tail = deque(walk(file, container, marked, inside=True), maxlen=_DOUBTED)
+        after = tail[0].position + 1
         marks = (next(_find_all(file, mark, after + kind.ahead), None) for mark in kind.marks)
         begin = min((at - kind.ahead for at in marks if at is not None), default=None)
 
@@ -107,6 +111,14 @@ def _movies(elements: Iterator[Element]) -> Iterator[int]:
             begin = None
 
 
+def _documents(elements: Iterator[Element]) -> Iterator[int]:
+    """Matroska: an EBML header that names the kind of the document. A long file has the ID elsewhere too, by chance."""
+    for element in elements:
+        head = element.head[: (element.end or 0) - element.position]
+        if head.startswith(_EBML) and any(kind in head for kind in _DOCUMENTS):
+            yield element.position
+
+
 def _chains(elements: Iterator[Element]) -> Iterator[int]:
     """Ogg: the first pages of all streams come first; more of them after other pages begin a chained file."""
     began = False
@@ -137,7 +149,7 @@ class _Kind:
 
 _KINDS = {
     MOVIE: _Kind(_movies, (b"ftyp",), 4),
-    MATROSKA: _Kind(_begins(b"\x1a\x45\xdf\xa3"), (b"\x1a\x45\xdf\xa3",)),
+    MATROSKA: _Kind(_documents, (_EBML,)),
     "avi": _Kind(_begins(b"AVI ", 8), (b"AVI LIST",), 8),  # a large file goes on with AVIX
     "ogg": _Kind(_chains, (b"OggS\0\2" + bytes(8),)),
     "flv": _Kind(_begins(b"FLV\1"), tuple(b"FLV\1" + bytes([flags, 0, 0, 0, 9]) for flags in (1, 4, 5))),

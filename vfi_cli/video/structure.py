@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 MOVIE, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"  # demuxer names of FFmpeg
 HEAD = 282  # bytes; the longest header of an element: a page of Ogg with 255 segments
 
-_MASTERS = (0x18538067, 0x1F43B675)  # Segment and Cluster; they have no size in files written as a stream
+_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675  # they have no size in files written as a stream
 _EBML_IDS = (  # of RFC 8794 and RFC 9559: at the top, in a Segment, in a Cluster
     *(0x1A45DFA3, 0x18538067, 0xEC, 0xBF),
     *(0x114D9B74, 0x1549A966, 0x1F43B675, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367),
@@ -38,14 +39,22 @@ class Element:
     end: int | None
 
 
-def walk(file: BinaryIO, container: str, begin: int = 0, over: int | None = None) -> Iterator[Element]:
+def walk(
+    file: BinaryIO, container: str, begin: int = 0, over: int | None = None, *, inside: bool = False
+) -> Iterator[Element]:
     """The elements of `file` from byte `begin` up to byte `over`, or up to the end of the file.
 
     The last one can have no end, or end beyond that. The file may be moved between two elements.
 
-    container: demuxer name of FFmpeg, one of those in `_LENGTHS`. Raises OSError.
+    Args:
+        container: demuxer name of FFmpeg, one of those in `_LENGTHS`.
+        inside: give what is in a Segment of Matroska too, not only if it has no size.
+
+    Raises OSError.
     """
     length = _LENGTHS[container]
+    if inside and length is _ebml:
+        length = partial(_ebml, inside=True)
     size = over if over is not None else file.seek(0, 2)
     position = begin
     while position < size:
@@ -71,10 +80,10 @@ def _box(head: bytes, left: int) -> int | None:
     return size
 
 
-def _ebml(head: bytes, left: int) -> int | None:
-    """The length of an EBML element (RFC 8794)."""
+def _ebml(head: bytes, left: int, *, inside: bool = False) -> int | None:
+    """The length of an EBML element (RFC 8794); `inside`: of a Segment that of its header."""
     if not head or not head[0]:
-        return None if len(head) < 2 else 1  # padding
+        return None if len(head) < 2 else len(head) - len(head.lstrip(b"\0"))  # padding
     id_bytes = 9 - head[0].bit_length()
     kind = int.from_bytes(head[:id_bytes])
     if len(head) <= id_bytes or not head[id_bytes] or kind not in _EBML_IDS:
@@ -85,7 +94,7 @@ def _ebml(head: bytes, left: int) -> int | None:
         return None
     size = int.from_bytes(head[id_bytes:begin]) & ((1 << 7 * size_bytes) - 1)
     unknown = size == (1 << 7 * size_bytes) - 1
-    if unknown and kind in _MASTERS:
+    if (unknown and kind == _CLUSTER) or ((unknown or inside) and kind == _SEGMENT):
         size = 0
     return begin + size
 
