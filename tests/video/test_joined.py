@@ -208,3 +208,12 @@ def test_clusters_whose_times_run_back_are_read_on_one_clock(tmp_path):
     )
     with decode(info, start=times[FRAMES] - times[0] + Fraction(3, RATE), stop=info.duration) as decoder:
         assert numbers(decoder) == SHOWN[FRAMES + 3 : 2 * FRAMES]
+
+
+def test_chapters_of_later_parts_are_named_as_left_out(tmp_path):
+    first = make_clip(tmp_path / "first.mkv", FRAMES, rate=RATE)
+    second = make_clip(tmp_path / "second.mkv", 2 * RATE, rate=RATE, chapters=[(0, 1, "one"), (1, 2, "two")])
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    assert "chapters of the parts after the first are left out: 2" in probe(joined).notes
+    assert not any("chapters" in note for note in probe(second).notes)

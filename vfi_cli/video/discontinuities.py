@@ -53,7 +53,7 @@ class Scan:
         indexes: the streams of the picture and of sound that have packets.
         later: the streams of sound that begin after the first leap.
         first_leap: byte position of the first leap of the clock, if there is one.
-        unread: see `JoinedInput`.
+        unread, chapters: see `JoinedInput`.
     """
 
     def __init__(self, container: InputContainer | JoinedInput, video: VideoStream, *, seekable: bool = True) -> None:
@@ -74,6 +74,7 @@ class Scan:
                     if packet.is_keyframe and packet.stream_index == video.index:
                         self._note_key(packet)
         self.unread = container.unread if isinstance(container, JoinedInput) else ()
+        self.chapters = container.chapters if isinstance(container, JoinedInput) else 0
         self._leaps = [event for event in self._picture.events if event.step < 0 or self._is_shared(event)]
         self.frames = self._picture.count
         self.indexes = {watch.index for watch in watches.values() if watch.count}

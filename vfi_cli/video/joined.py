@@ -37,11 +37,14 @@ class JoinedInput:
 
     Attributes:
         unread: parts that are not read: the first of them cannot be opened, or does not have the streams of the part
-            that is open; final after the last packet.
+            that is open.
+        chapters: number of chapters in the parts after the first.
+        Both are final after the last packet.
     """
 
     def __init__(self, path: Path, parts: Sequence[Part], first: InputContainer, options: dict[str, str]) -> None:
         self.unread: tuple[Part, ...] = ()
+        self.chapters = 0
         self._path, self._parts, self._first, self._options = path, parts, first, options
         self._number = 0  # of the part to begin with
         self._time: Fraction | None = None  # seconds on its own clock, where to begin
@@ -79,6 +82,7 @@ class JoinedInput:
                 for stream in container.streams:
                     if stream.index not in wanted:
                         stream.discard = Discard.all
+                self.chapters += len(container.chapters()) if number else 0
                 inside = may_leap(container)  # then the clock can leap inside the part too
                 for packet in container.demux([container.streams[index] for index in wanted]):
                     if packet.size or packet.dts is not None:

@@ -94,6 +94,8 @@ def examine(
         duration, count = max(whole.end(offsets) - start, 1 / rate), whole.frames - head.hidden
     unread = whole.unread if whole is not None else ()
     notes += [*offsets.notes, *unread_notes(unread)]
+    if whole is not None and whole.chapters:
+        notes.append(f"chapters of the parts after the first are left out: {whole.chapters}")
     if head.hidden:
         reason = "" if head.keyed else ": the recording begins between two key frames"
         notes.append(f"frames at the start that cannot be decoded: {head.hidden}{reason}")
