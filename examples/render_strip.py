@@ -13,8 +13,8 @@ import numpy as np
 
 from vfi_cli.engine.frames import to_frame, to_tensor
 from vfi_cli.engine.interpolator import build
-from vfi_cli.jobs.clips import Clip
-from vfi_cli.jobs.overlay import draw_routes
+from vfi_cli.jobs.score.clips import Clip
+from vfi_cli.jobs.score.route_overlay import draw_routes
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 HERE = Path(__file__).parent

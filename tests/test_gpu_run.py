@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tests.train.packs import write_pack
 from vfi_cli import weights
 from vfi_cli.model.flow import FlowNet
-from vfi_cli.train.teacher import published_name
+from vfi_cli.train.learn.teacher import published_name
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,11 +1,6 @@
-"""The floors of the package: a file imports only from floors below its own.
+"""The layers of the package. A file imports only from lower layers, and from other rooms only what they offer.
 
-6 cli
-5 jobs                                       train
-4 engine                                     weights
-3 model        video        scene        measure      (worlds that never import each other)
-2 ops
-1 timeline     grid         order        errors
+A room is a folder of the package, or a single file. A room offers the modules in its `__all__`.
 """
 
 from __future__ import annotations
@@ -19,28 +14,48 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vfi_cli"
-FLOORS = {
-    **dict.fromkeys(("timeline", "cadence", "pauses", "pace", "cpus", "grid", "order", "errors"), 1),
-    "ops": 2,
-    **dict.fromkeys(("model", "video", "scene", "measure"), 3),
-    **dict.fromkeys(("engine", "weights"), 4),
-    **dict.fromkeys(("jobs", "train"), 5),
-    "cli": 6,
-}
-# Rooms of one floor that may not look into each other; elsewhere neighbours may.
-WORLDS = (3, 5)
+# Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a room
+# imports only from the rooms before it.
+LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
+    (("errors", "cpus", "grid", "file_names", "timing"),),
+    (("ops",),),
+    (
+        ("model", "weights"),
+        ("scene",),
+        ("measure",),
+        (
+            *("video.types", "video.hdr", "video.limits", "video.av_frame"),
+            *("video.container", "video.demux", "video.timestamps", "video.clip"),
+            *("video.properties", "video.image", "video.formats"),
+            *("video.read", "video.streams", "video.location", "video.write"),
+        ),
+    ),
+    (("engine",),),
+    (
+        ("jobs.interp", "jobs.score", "jobs.batch"),
+        ("train.recipes", "train.data", "train.learn", "train.run"),
+    ),
+    (("cli",),),
+)
 HEAVY = ("torch", "av", "cv2", "numba", "numpy")
 FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in FILES}
+RANKS = {
+    room: (number, group, place)
+    for number, layer in enumerate(LAYERS)
+    for group, rooms in enumerate(layer)
+    for place, room in enumerate(rooms)
+}
 
 
-def room(path: Path) -> str:
-    """The part of the package a file belongs to: "ops" for vfi_cli/ops/splat.py, "" for the package itself."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return "" if parts[0].startswith("__") else parts[0]
+def room_of(module: str) -> str | None:
+    """The room of a module such as "video.read.probe"; None for the package itself and for other packages."""
+    parts = module.split(".")
+    return next((name for end in (2, 1) if (name := ".".join(parts[:end])) in RANKS), None)
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module a file imports, also inside functions."""
+    """Every module of the package, or other name, that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -49,40 +64,59 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_only_from_floors_below(path: Path):
-    own = room(path)
-    if not own:  # the public face and the entry point look at everything
-        return
-    for name in imports(path):
-        package, _, rest = name.partition(".")
-        other = rest.split(".")[0]
-        if package != "vfi_cli" or other == own or other not in FLOORS:
+def arrows() -> Iterator[tuple[str, str]]:
+    """(module, module that it imports), both inside the package, where the rooms differ."""
+    for module, path in MODULES.items():
+        for name in imports(path):
+            package, _, rest = name.partition(".")
+            target = rest if rest in MODULES else rest.rpartition(".")[0]
+            if package == "vfi_cli" and target in MODULES and room_of(module) != room_of(target):
+                yield module, target
+
+
+def offer(room: str) -> set[str] | None:
+    """The modules that other rooms may import; None: a room without `__all__` offers all."""
+    path = PACKAGE.joinpath(*room.split("."), "__init__.py")
+    for node in ast.parse(path.read_text()).body if path.exists() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return {f"{room}.{name}" for name in ast.literal_eval(node.value)}
+    return None
+
+
+def test_imports_go_down_and_through_what_a_room_offers():
+    wrong = []
+    for module, target in arrows():
+        own, other = room_of(module), room_of(target)
+        if own is None or other is None:  # the package itself sees everything
             continue
-        neighbours = FLOORS[other] == FLOORS[own] and FLOORS[own] not in WORLDS
-        assert FLOORS[other] < FLOORS[own] or neighbours, f"{own} must not import {name}"
+        (layer, group, place), (below, neighbour, before) = RANKS[own], RANKS[other]
+        if below > layer or (below == layer and (neighbour != group or before > place)):
+            wrong.append(f"{module} must not import {target}: its layer is not lower")
+        offers = offer(other)
+        if offers is not None and target not in offers:
+            wrong.append(f"{module} must not import {target}: {other} does not offer it")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_file_has_its_floor(path: Path):
-    assert room(path) == "" or room(path) in FLOORS
+def test_every_module_has_a_room_and_every_offer_is_used():
+    roomless = [name for name in MODULES if room_of(name) is None and not name.split(".")[-1].startswith("__")]
+    used = {target for _, target in arrows()}
+    unused = [module for room in RANKS for module in sorted((offer(room) or set()) - used)]
+    assert (roomless, unused) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in FILES if room(path) in ("timeline", "cadence", "pauses", "pace", "cpus", "grid", "errors")],
-    ids=str,
-)
-def test_the_ground_floor_needs_nothing_but_python(path: Path):
-    outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"vfi_cli"}
-    assert not outside
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if room(path) != "cli"], ids=str)
-def test_only_the_command_line_prints_or_exits(path: Path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in ("print", "sys.exit", "exit", "quit"), f"line {node.lineno}"
+def test_the_lowest_layer_needs_only_python_and_only_the_command_line_prints():
+    wrong = []
+    for module, path in MODULES.items():
+        room = room_of(module)
+        if room in LAYERS[0][0]:
+            outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"vfi_cli"}
+            wrong += [f"{module} imports {name}" for name in outside]
+        if room != "cli":
+            calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+            ends = [call for call in calls if ast.unparse(call.func) in ("print", "sys.exit", "exit", "quit")]
+            wrong += [f"{module}, line {call.lineno}: {ast.unparse(call.func)}" for call in ends]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +133,9 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str):
     assert done.stdout.splitlines()[-1] == "HEAVY []"
 
 
-@pytest.mark.parametrize("module", ["jobs.bench", "cli.bench", "train.loop", "cli.train", "engine.interpolator"])
+@pytest.mark.parametrize(
+    "module", ["jobs.score.bench", "cli.bench", "train.run.loop", "cli.train", "engine.interpolator"]
+)
 def test_what_a_gpu_is_wanted_for_needs_no_pyav(module: str):
     """A machine with a GPU may lack it."""
     code = f"import sys; sys.modules['av'] = None; import vfi_cli.{module}"

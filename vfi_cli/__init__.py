@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vfi_cli.engine.interpolator import Interpolator
-    from vfi_cli.jobs.interp import interpolate_video
-    from vfi_cli.video.probe import probe
+    from vfi_cli.jobs.interp.run_clip import interpolate_video
+    from vfi_cli.video.read.probe import probe
 
 __version__ = "0.1.0"
 __all__ = ["Interpolator", "__version__", "interpolate_video", "probe"]
 
 _HOMES = {
     "Interpolator": "vfi_cli.engine.interpolator",
-    "interpolate_video": "vfi_cli.jobs.interp",
-    "probe": "vfi_cli.video.probe",
+    "interpolate_video": "vfi_cli.jobs.interp.run_clip",
+    "probe": "vfi_cli.video.read.probe",
 }
 
 

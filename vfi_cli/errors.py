@@ -5,13 +5,13 @@
     |- InputError       3  the input cannot be read, or is of a kind we do not read
     |  `- FieldsError   3  it is interlaced, and no option says how to read it
     |- OutputError      4  the output cannot be written
-    |  |- FullError     4  for want of room
-    |  `- PlaceError    4  although it is finished
+    |  |- DiskFullError     4  for want of room
+    |  `- CommitError    4  although it is finished
     |- ModelError       6  weights or device
     |  `- DeviceError   6
     `- LimitError       7  a safety limit
 
-Exit code 5 (done, but the input was damaged) is a result, not an error: see `jobs.interp.Summary`.
+Exit code 5 (done, but the input was damaged) is a result, not an error: see `jobs.interp.summary.Summary`.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class OutputError(VfiError):
     exit_code = 4
 
 
-class FullError(OutputError):
+class DiskFullError(OutputError):
     """The disk is full, or the file grows beyond what the system allows."""
 
 
-class PlaceError(OutputError):
+class CommitError(OutputError):
     """The finished file cannot be put in its place."""
 
 
@@ -92,5 +92,5 @@ def cannot_write(path: str | Path, error: Exception) -> OutputError:
     """The error to show for one that the system or FFmpeg raised while `path` was being written."""
     reason = f"cannot be written: {getattr(error, 'strerror', None) or error}"
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return FullError(reason, path=path, remedy="make room")
+        return DiskFullError(reason, path=path, remedy="make room")
     return OutputError(reason, path=path)

@@ -86,7 +86,7 @@ def test_a_bug_is_exit_code_1_and_shows_a_traceback_only_with_debug(monkeypatch,
     def broken(*_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("vfi_cli.video.sources.probe", broken)
+    monkeypatch.setattr("vfi_cli.video.read.sources.probe", broken)
     code, _, err = run(monkeypatch, capsys, "info", "in.mp4")
     assert code == 1 and "bug" in err and "Traceback" not in err
     code, _, err = run(monkeypatch, capsys, "info", "in.mp4", "--debug")

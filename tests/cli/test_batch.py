@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import crews
+from tests import pools
 from tests.cli.test_app import run
 from tests.media import make_clip
+from tests.waiting import wait_until
 from vfi_cli.cli.batch import worker_devices
 from vfi_cli.errors import UsageError
-from vfi_cli.jobs import crew
+from vfi_cli.jobs.batch import pool
 
 # `vfi` with a model that needs a moment for every frame.
 SLOW = """
-import vfi_cli.jobs.crew as crew
-from tests import crews
-crew.Crew.__init__.__defaults__ = (crews.slow,)
+from vfi_cli.jobs.batch import pool
+from tests import pools
+pool.WorkerPool.__init__.__defaults__ = (pools.slow,)
 from vfi_cli.cli.app import main
 main()
 """
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def blend(monkeypatch) -> None:
-    monkeypatch.setattr(crew.Crew.__init__, "__defaults__", (crews.blend,))
+    monkeypatch.setattr(pool.WorkerPool.__init__, "__defaults__", (pools.blend,))
 
 
 def batch(monkeypatch, capsys, *arguments: str | Path) -> tuple[int, str, str]:
@@ -71,7 +72,7 @@ def test_nothing_left_to_do_starts_no_worker(monkeypatch, capsys, folder: Path, 
     (tmp_path / "out/sub").mkdir(parents=True)
     for name in ("a", "sub/[b]"):
         make_clip(tmp_path / f"out/{name}.mp4", 8, rate=20)
-    monkeypatch.setattr(crew, "Crew", None)
+    monkeypatch.setattr(pool, "WorkerPool", None)
     code, _, err = batch(monkeypatch, capsys, folder, tmp_path / "out")
     assert code == 0 and "2 finished before" in err
 
@@ -79,14 +80,14 @@ def test_nothing_left_to_do_starts_no_worker(monkeypatch, capsys, folder: Path, 
 def test_a_dry_run_names_properties_that_the_outputs_do_not_keep(monkeypatch, capsys, tmp_path: Path):
     (tmp_path / "in").mkdir()
     make_clip(tmp_path / "in" / "a.mp4", 4, options={"x264-params": "frame-packing=3"})
-    monkeypatch.setattr("vfi_cli.jobs.estimate.seconds_per_pixel", lambda *_: 0.01)
+    monkeypatch.setattr("vfi_cli.jobs.batch.estimate.seconds_per_pixel", lambda *_: 0.01)
     _, _, err = batch(monkeypatch, capsys, tmp_path / "in", tmp_path / "out", "--dry-run")
     assert "a.mp4: the mark of stereo 3D video is lost" in err
 
 
 def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(monkeypatch, capsys, folder: Path, tmp_path: Path):
     (folder / "bad.mp4").write_text("hi")
-    monkeypatch.setattr("vfi_cli.jobs.estimate.seconds_per_pixel", lambda *_: 0.01)
+    monkeypatch.setattr("vfi_cli.jobs.batch.estimate.seconds_per_pixel", lambda *_: 0.01)
     code, out, _ = batch(monkeypatch, capsys, folder, tmp_path / "out", "--dry-run")
     assert code == 3 and not (tmp_path / "out").exists()
     assert "0:02:03" not in out and "2:03" in out  # 4 frames of 64x48 at 0.01 s
@@ -100,7 +101,7 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(monkeypatch, caps
 
 @pytest.mark.usefixtures("blend")
 def test_little_room_is_a_warning_before_the_work(monkeypatch, capsys, folder: Path, tmp_path: Path):
-    monkeypatch.setattr("vfi_cli.jobs.estimate.free_bytes", lambda _: 10)
+    monkeypatch.setattr("vfi_cli.jobs.batch.estimate.free_bytes", lambda _: 10)
     code, _, err = batch(monkeypatch, capsys, folder, tmp_path / "out")
     assert code == 0
     assert "only 10 bytes are free" in err.splitlines()[0]
@@ -160,10 +161,8 @@ def test_ctrl_c_ends_all_workers_in_two_seconds_and_the_same_command_goes_on(tmp
         cwd=Path(__file__).parents[2],
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
     finished, at_work = out / "a.mp4", out / ".a.mp4.vfi"
-    while (at_work.exists() or not finished.exists()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: finished.exists() and not at_work.exists(), what="the first clip")
     begin = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -173,7 +172,7 @@ def test_ctrl_c_ends_all_workers_in_two_seconds_and_the_same_command_goes_on(tmp
     assert "Traceback" not in err and "same command" in err
     assert [path.name for path in out.iterdir() if path.suffix == ".mp4"] == ["a.mp4"]
 
-    monkeypatch.setattr(crew.Crew.__init__, "__defaults__", (crews.blend,))
+    monkeypatch.setattr(pool.WorkerPool.__init__, "__defaults__", (pools.blend,))
     code, _, err = batch(monkeypatch, capsys, folder, out, "--workers", "2", "--no-scene-detect")
     assert code == 0 and "2 done, 1 finished before" in err
     assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]

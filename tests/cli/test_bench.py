@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.test_app import run
-from tests.jobs.test_bench import built  # noqa: F401
+from tests.jobs.score.test_bench import built  # noqa: F401
 from vfi_cli.cli.bench import parse_sizes
 from vfi_cli.errors import UsageError
 

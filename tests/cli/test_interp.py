@@ -18,12 +18,13 @@ from tests.blend import Blend
 from tests.cli.test_app import run
 from tests.media import make_clip, number_of
 from tests.streams import make_rich
+from tests.waiting import wait_until
 from vfi_cli.cli import console
-from vfi_cli.jobs.summary import Progress
+from vfi_cli.jobs.interp.summary import Progress
 
 # `vfi` with a model that needs a moment for every frame.
 SLOW = """
-import sys, time, vfi_cli.jobs.interp as job
+import sys, time, vfi_cli.jobs.interp.run_clip as job
 from tests.blend import Blend
 class Slow(Blend):
     def between(self, *arguments):
@@ -44,7 +45,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def blend(monkeypatch) -> Blend:
     stub = Blend()
-    monkeypatch.setattr("vfi_cli.jobs.interp.build", lambda *_: stub)
+    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.build", lambda *_: stub)
     return stub
 
 
@@ -143,9 +144,9 @@ def test_existing_output_is_exit_code_4(monkeypatch, capsys, clip: Path):
 
 
 def test_damaged_input_is_exit_code_5_or_3_if_strict(monkeypatch, capsys, clip: Path, tmp_path: Path):
-    monkeypatch.setattr(
-        "vfi_cli.video.reader.StreamReader.__init__", damaged(sys.modules["vfi_cli.video.reader"].StreamReader)
-    )
+    from vfi_cli.video.read.reader import StreamReader
+
+    monkeypatch.setattr(StreamReader, "__init__", damaged(StreamReader))
     arguments = ["interp", str(clip), "-o", str(tmp_path / "out.mp4")]
     code, _, err = run(monkeypatch, capsys, *arguments)
     assert code == 5 and "3 DAMAGED" in err
@@ -170,7 +171,7 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 def test_a_signal_before_anything_is_finished_removes_what_was_begun(tmp_path: Path, number: signal.Signals, code: int):
     clip, target = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
     process = start(clip, "-o", target)
-    wait_for(tmp_path / ".out.mp4.vfi" / "000000.mkv")
+    wait_until((tmp_path / ".out.mp4.vfi" / "000000.mkv").exists)
     process.send_signal(number)
     sent = time.monotonic()
     _, err = process.communicate(timeout=30)
@@ -184,7 +185,7 @@ def test_a_signal_before_anything_is_finished_removes_what_was_begun(tmp_path: P
 def test_after_a_signal_the_same_command_goes_on(tmp_path: Path, number: signal.Signals, code: int):
     clip, target = make_clip(tmp_path / "in.mp4", 60), tmp_path / "out.mp4"
     process = start(clip, "-o", target, segment_frames=10)
-    wait_for(tmp_path / ".out.mp4.vfi" / "000002.mkv")
+    wait_until((tmp_path / ".out.mp4.vfi" / "000002.mkv").exists)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
@@ -200,10 +201,10 @@ def test_after_a_signal_the_same_command_goes_on(tmp_path: Path, number: signal.
 
 def test_a_second_signal_ends_it_at_once_and_what_is_slow_to_leave_is_left(tmp_path: Path):
     clip, target = make_clip(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
-    stuck = "import time; from vfi_cli.video.encode import Encoder; Encoder.abandon = lambda _: time.sleep(60)"
+    stuck = "import time; from vfi_cli.video.write.encode import Encoder; Encoder.abort = lambda _: time.sleep(60)"
     for signals, codes in ((1, {130}), (2, {-signal.SIGINT, 130})):
         process = start(clip, "-o", target, first=stuck)
-        wait_for(tmp_path / ".out.mp4.vfi" / "000000.mkv")
+        wait_until((tmp_path / ".out.mp4.vfi" / "000000.mkv").exists)
         for _ in range(signals):
             process.send_signal(signal.SIGINT)
             sent = time.monotonic()
@@ -213,13 +214,6 @@ def test_a_second_signal_ends_it_at_once_and_what_is_slow_to_leave_is_left(tmp_p
         assert time.monotonic() - sent < (2 if signals == 1 else 1)
         assert not target.exists()
         (tmp_path / ".out.mp4.vfi" / "000000.mkv").unlink()
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path}"
-        time.sleep(0.02)
 
 
 def test_nobody_reading_the_messages_does_not_stop_the_work(clip: Path, tmp_path: Path):
@@ -270,10 +264,7 @@ def test_a_signal_ends_a_wait_for_a_pipe(tmp_path: Path):
     assert process.stdin is not None
     process.stdin.buffer.write(data)  # and no end
     process.stdin.flush()
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "out.mp4.part").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)
+    wait_until((tmp_path / ".out.mp4.vfi" / "part").exists, what="the start of the work")
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["a.y4m"]

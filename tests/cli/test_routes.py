@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.test_app import run
-from tests.jobs.test_routes import router  # noqa: F401
+from tests.jobs.score.test_routes import router  # noqa: F401
 from tests.media import make_clip, truncated
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.test_app import run
-from tests.jobs.test_study import clips, network  # noqa: F401
+from tests.jobs.score.test_study import clips, network  # noqa: F401
 
 
 def test_a_table_on_stdout_and_files_in_the_folder(monkeypatch, capsys, clips, tmp_path):  # noqa: F811

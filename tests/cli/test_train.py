@@ -77,5 +77,5 @@ def test_a_killed_run_goes_on_and_an_interrupted_one_says_how(tmp_path: Path):
 
 
 def test_training_needs_no_video_library():
-    probe = "import sys; sys.modules['av'] = None\nimport vfi_cli.train.loop, vfi_cli.cli.train"
+    probe = "import sys; sys.modules['av'] = None\nimport vfi_cli.train.run.loop, vfi_cli.cli.train"
     subprocess.run([sys.executable, "-c", probe], check=True)

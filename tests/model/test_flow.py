@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.oracles import flow as oracle
 from vfi_cli.model.flow import FlowNet, pyramid
-from vfi_cli.train.teacher import load_teacher
+from vfi_cli.train.learn.teacher import load_teacher
 
 TEACHER = Path(os.environ.get("VFI_TEACHER", Path(__file__).parents[3] / "shared" / "teacher"))
 

@@ -15,8 +15,8 @@ from vfi_cli.errors import ModelError
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import PRESETS, AprConfig
 from vfi_cli.model.refine import bounded
-from vfi_cli.train.synthetic import Synthetic
-from vfi_cli.train.windows import Window
+from vfi_cli.train.data.synthetic import Synthetic
+from vfi_cli.train.data.windows import Window
 
 
 def shipped() -> list[str]:

@@ -63,7 +63,7 @@ def lost_device(pairs: str) -> None:
 def _network(before: Callable[[int], None]) -> None:
     from tests.blend import Blend
     from vfi_cli.engine.device import failures_of_the_device
-    from vfi_cli.jobs import interp
+    from vfi_cli.jobs.interp import run_clip
 
     class Stub(Blend):
         def between(self, left: Any, right: Any, times: Any) -> Any:
@@ -71,7 +71,7 @@ def _network(before: Callable[[int], None]) -> None:
                 before(len(self.asked))
                 return super().between(left, right, times)
 
-    interp.build = lambda *_: Stub()  # type: ignore[assignment,return-value]
+    run_clip.build = lambda *_: Stub()  # type: ignore[assignment,return-value]
 
 
 def _torch() -> Any:
@@ -80,19 +80,19 @@ def _torch() -> Any:
     return torch
 
 
-def crew() -> None:
+def pool() -> None:
     """`blend` for every worker of a batch."""
-    from tests import crews
-    from vfi_cli.jobs.crew import Crew
+    from tests import pools
+    from vfi_cli.jobs.batch.pool import WorkerPool
 
-    Crew.__init__.__defaults__ = (crews.blend,)  # type: ignore[misc]
+    WorkerPool.__init__.__defaults__ = (pools.blend,)  # type: ignore[misc]
 
 
 def pieces(frames: str) -> None:
     """What is made is safe from interruptions after so many frames."""
-    from vfi_cli.jobs import interp
+    from vfi_cli.jobs.interp import run_clip
 
-    interp.SEGMENT_FRAMES = int(frames)
+    run_clip.SEGMENT_FRAMES = int(frames)
 
 
 def file_size(limit: str) -> None:
@@ -104,7 +104,7 @@ def file_size(limit: str) -> None:
 def encoder(frame: str) -> None:
     """The encoder raises at a frame."""
     from vfi_cli.errors import OutputError
-    from vfi_cli.video.encode import Encoder
+    from vfi_cli.video.write.encode import Encoder
 
     write = Encoder.write
 
@@ -119,7 +119,7 @@ def encoder(frame: str) -> None:
 def muxer() -> None:
     """The container cannot be finished."""
     from vfi_cli.errors import OutputError
-    from vfi_cli.video.encode import Encoder
+    from vfi_cli.video.write.encode import Encoder
 
     def failing(self: Encoder) -> None:
         raise OutputError("the container cannot be finished")
@@ -129,7 +129,7 @@ def muxer() -> None:
 
 def stuck(seconds: str) -> None:
     """A frame is encoded for ever, and nothing can be done about it."""
-    from vfi_cli.video.encode import Encoder
+    from vfi_cli.video.write.encode import Encoder
 
     def waiting(self: Encoder, *_: Any) -> None:
         time.sleep(float(seconds))

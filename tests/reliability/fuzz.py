@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.media import make_clip
 from tests.reliability.program import Outcome, Run
 from vfi_cli.errors import VfiError
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.probe import probe
 
 CODES = (0, 3, 5, 7)
 SECONDS = 10

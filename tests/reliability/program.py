@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.reliability.faults import FAULTS
 
-_WARM = ("pytest", "numba", "vfi_cli.cli.app", "vfi_cli.cli.interp", "vfi_cli.jobs.interp", "tests.blend")
+_WARM = ("pytest", "numba", "vfi_cli.cli.app", "vfi_cli.cli.interp", "vfi_cli.jobs.interp.run_clip", "tests.blend")
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ def test_an_odd_folder_is_gone_through_once_and_what_is_bad_in_it_is_named(vfi, 
     (folder / "broken.mp4").write_bytes(b"no video")
     for number in range(10_000):
         (folder / "sub" / f"{number}.txt").touch()
-    done = vfi("batch", folder, out, "--no-scene-detect", faults=["crew"], timeout=120)
+    done = vfi("batch", folder, out, "--no-scene-detect", faults=["pool"], timeout=120)
     assert done.code == 3, done
     for bad in ("dangling.mp4", "pipe.mp4", "socket.mp4", "closed.mp4", "broken.mp4"):
         assert bad in done.out + done.err
     assert names(out) == ["good.mp4", "sub/deep.mp4"]
     assert numbers(out / "sub/deep.mp4")[::2] == list(range(4))
-    again = vfi("batch", folder, out, "--no-scene-detect", faults=["crew"], timeout=60)
+    again = vfi("batch", folder, out, "--no-scene-detect", faults=["pool"], timeout=60)
     assert again.code == 3 and names(out) == ["good.mp4", "sub/deep.mp4"]  # its own outputs are no inputs
 
 
@@ -51,7 +51,7 @@ def test_two_clips_with_one_output_are_refused_before_any_is_made(vfi, tmp_path,
     for name in ("a.mp4", "a.mkv"):
         make_clip(tmp_path / "in" / name, 4)
     with unchanged():
-        done = vfi("batch", tmp_path / "in", tmp_path / "out", faults=["crew"])
+        done = vfi("batch", tmp_path / "in", tmp_path / "out", faults=["pool"])
     assert done.code == 2 and "output of both" in done.err
 
 
@@ -62,5 +62,5 @@ def test_a_list_leads_nowhere_else(vfi, tmp_path, unchanged, name):
     make_clip(tmp_path / "x.mp4", 4)
     (tmp_path / "list").write_text(f"{name}\n")
     with unchanged():
-        done = vfi("batch", tmp_path / "in", tmp_path / "out", "--list", tmp_path / "list", faults=["crew"])
+        done = vfi("batch", tmp_path / "in", tmp_path / "out", "--list", tmp_path / "list", faults=["pool"])
     assert done.code == 2 and "leads out" in done.err

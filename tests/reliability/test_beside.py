@@ -9,7 +9,7 @@ import pytest
 
 from tests.media import audio_packets, make_clip, video_times
 from tests.streams import CHAPTERS, lines_of, make_rich, seen
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.probe import probe
 
 case = pytest.mark.reliability
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.media import make_clip, truncated, video_times
 from tests.reliability.media import NO_REORDER, copied, joined, numbers, sound, with_noise_in_sound
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.probe import probe
 
 F = Fraction
 case = pytest.mark.reliability

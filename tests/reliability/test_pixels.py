@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.media import make_clip
-from vfi_cli.video.decode import decode
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.decode import decode
+from vfi_cli.video.read.probe import probe
 
 case = pytest.mark.reliability
 

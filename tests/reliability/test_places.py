@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ import pytest
 
 from tests.media import make_clip
 from tests.reliability.media import numbers
-from vfi_cli.video.probe import probe
+from tests.waiting import wait_until
+from vfi_cli.video.read.probe import probe
 
 case = pytest.mark.reliability
 
@@ -204,9 +204,7 @@ def test_a_run_that_was_killed_while_it_filled_a_folder_blocks_no_other(start, v
         target.mkdir()
         (target / "000001.png").write_text("precious")
     run = start("interp", clip, "-o", f"{target}/", "--no-scene-detect", *options, faults=["slow=0.3"])
-    deadline = time.monotonic() + 30
-    while not list(clip.parent.glob(".out.vfi/*/*.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: any(clip.parent.glob(".out.vfi/*/*.png")), what="a first picture")
     run.send(signal.SIGKILL)
     assert run.wait().code == -signal.SIGKILL
     assert [path.read_text() for path in target.glob("*")] == ["precious"] * old

@@ -1,15 +1,15 @@
-"""Jobs that were interrupted and are started again; many more, at every moment, in tests/jobs/test_resume.py."""
+"""Jobs that were interrupted and are started again; many more, at every moment, in tests/jobs/interp/test_resume.py."""
 
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.media import make_clip
 from tests.reliability.media import numbers, pictures
+from tests.waiting import wait_until
 
 case = pytest.mark.reliability
 PIECES = "pieces=16"
@@ -20,9 +20,7 @@ def begun(start, tmp_path: Path) -> tuple[Path, Path]:
     """A clip, and the output of a job that was interrupted after its first pieces."""
     clip, target = make_clip(tmp_path / "in.mp4", 60), tmp_path / "out.mp4"
     run = start("interp", clip, "-o", target, "--no-scene-detect", faults=["slow=0.05", PIECES])
-    deadline = time.monotonic() + 60
-    while len(pieces(tmp_path)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(pieces(tmp_path)) >= 3, what="a third piece")
     run.send(signal.SIGINT)
     assert run.wait(5).code == 130
     assert pieces(tmp_path) and not target.exists()

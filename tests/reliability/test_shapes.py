@@ -6,7 +6,7 @@ import pytest
 
 from tests.media import make_clip, video_times
 from tests.reliability.media import joined, numbers
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.probe import probe
 
 case = pytest.mark.reliability
 

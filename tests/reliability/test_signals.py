@@ -10,6 +10,7 @@ import pytest
 
 from tests.media import make_clip
 from tests.reliability.media import numbers
+from tests.waiting import wait_until
 
 case = pytest.mark.reliability
 
@@ -17,9 +18,7 @@ case = pytest.mark.reliability
 def under_way(start, clip: Path, *faults: str):
     """A run that is in the middle of its work."""
     run = start("interp", clip, "-o", clip.with_name("out.mp4"), "--no-scene-detect", faults=faults)
-    deadline = time.monotonic() + 30
-    while "lite on" not in run.errors() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: "lite on" in run.errors(), what="the start of the work")
     time.sleep(0.3)
     return run
 

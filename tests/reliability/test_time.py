@@ -9,7 +9,7 @@ import pytest
 
 from tests.media import audio_packets, make_clip, video_times
 from tests.reliability.media import NO_REORDER, copied, edited, numbers, with_avi_rate
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.probe import probe
 
 F = Fraction
 case = pytest.mark.reliability

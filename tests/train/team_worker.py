@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from tests.train.data.test_batch import sample
 from tests.train.packs import TINY, tiny
-from tests.train.test_batch import sample
 from vfi_cli.engine import device
 from vfi_cli.engine.device import Runtime
 from vfi_cli.model.apr import Apr
-from vfi_cli.train import loop, report, team
-from vfi_cli.train.batch import Batch, flatten, map_batch
+from vfi_cli.train.data.batch import Batch, flatten, map_batch
+from vfi_cli.train.learn import ranks
+from vfi_cli.train.run import loop, report
 
 CPU = torch.device("cpu")
 SAMPLES = 4
@@ -28,7 +29,7 @@ def stacked(first: int, last: int) -> Batch:
     return map_batch(parts[0], lambda _: torch.cat(next(columns)))
 
 
-def steps(mates: team.Team) -> dict[str, torch.Tensor]:
+def steps(mates: ranks.Ranks) -> dict[str, torch.Tensor]:
     """Three steps, each on this process's share of four samples: the first gradient, the loss, the last weights."""
     torch.manual_seed(0)
     trainer = loop.Trainer(tiny(60), Apr(TINY), Runtime(CPU, torch.float32), mates)
@@ -44,9 +45,9 @@ def steps(mates: team.Team) -> dict[str, torch.Tensor]:
 
 
 def main(folder: Path) -> None:
-    device.available_cpus = team.available_cpus = lambda: 1  # tiny tensors: threads only wait
+    device.available_cpus = ranks.available_cpus = lambda: 1  # tiny tensors: threads only wait
     report.LOG_SECONDS = 0.1
-    with team.join(CPU) as mates:
+    with ranks.join(CPU) as mates:
         save_file({name: x.contiguous() for name, x in steps(mates).items()}, folder / f"{mates.rank}.safetensors")
         loop.join = lambda _: contextlib.nullcontext(mates)  # type: ignore[assignment]  # a process joins once
         job = loop.TrainJob(tiny(3), (folder / "pack",), folder / "run", device="cpu")

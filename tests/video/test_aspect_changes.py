@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 from tests.media import make_clip
-from vfi_cli.video.decode import decode
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.decode import decode
+from vfi_cli.video.read.probe import probe
 
 
 def part(path, sar, start):

@@ -6,8 +6,8 @@ import av
 import pytest
 
 from tests.media import make_clip, video_times
-from tests.video.test_passthrough import copy
-from vfi_cli.video.probe import probe
+from tests.video.streams.test_stream_copy import copy
+from vfi_cli.video.read.probe import probe
 
 FRAMES = 20  # at 10 per second
 

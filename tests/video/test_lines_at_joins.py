@@ -6,11 +6,11 @@ import av
 import pytest
 
 from tests.media import make_clip, video_times
-from tests.video.test_discontinuities import ROUNDING, joined
-from tests.video.test_passthrough import copy
-from vfi_cli.video.offsets import Corrector
-from vfi_cli.video.opening import open_input
-from vfi_cli.video.probe import probe
+from tests.video.streams.test_stream_copy import copy
+from tests.video.timestamps.test_discontinuities import ROUNDING, joined
+from vfi_cli.video.demux.open_input import open_input
+from vfi_cli.video.read.probe import probe
+from vfi_cli.video.timestamps.offsets import Corrector
 
 FRAMES = 20  # of a part, at 10 per second
 TIMES = (Fraction(0), Fraction(3, 10), Fraction(95, 100), Fraction(18, 10))

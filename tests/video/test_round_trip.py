@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from tests.media import make_clip
-from vfi_cli.video.decode import decode
-from vfi_cli.video.encode import Encoder
 from vfi_cli.video.hdr import Mastering, StaticHdr
-from vfi_cli.video.join import find_losses, rehearse
-from vfi_cli.video.output import plan_encode
-from vfi_cli.video.probe import probe
+from vfi_cli.video.read.decode import decode
+from vfi_cli.video.read.probe import probe
 from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame, every_format
+from vfi_cli.video.write.concat import check_muxer, find_lost_properties
+from vfi_cli.video.write.encode import Encoder
+from vfi_cli.video.write.encode_plan import plan_encode
 
 SPACES = [(matrix, full_range) for matrix in ("bt601", "bt709", "bt2020") for full_range in (False, True)]
 RGB_8 = {"gbrp": "bgr0", "gbrap": "bgra"}  # what ffv1 makes of them
@@ -178,8 +178,8 @@ def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
     for codec, named in (("prores_ks", True), ("libx265", False)):
         plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec=codec)
-        lost = rehearse(tmp_path / "b.mov", plan, None).lost
-        assert find_losses(plan) == lost
+        lost = check_muxer(tmp_path / "b.mov", plan, None).lost
+        assert find_lost_properties(plan) == lost
         assert [sentence for sentence in lost if "HDR" in sentence] == named * [
             "the mastering metadata of HDR is dropped; -c:v libx265 keeps it",
             "the light levels of HDR are dropped; -c:v libx265 keeps them",
@@ -231,7 +231,7 @@ PRORES_ALPHA = ("prores_ks", "yuva444p10le", {"profile": "4444"})
     ],
 )
 def test_transparency_is_read_and_kept_where_the_codec_has_it(tmp_path, source, made, target, codec, written):
-    from vfi_cli.jobs.picture import to_planes, to_rgb
+    from vfi_cli.jobs.interp.convert import to_planes, to_rgb
 
     info, frames = read(alpha_clip(tmp_path / source, *made))
     assert info.format.alpha and not any("transparency" in note for note in info.notes)

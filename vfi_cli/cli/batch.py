@@ -20,7 +20,7 @@ from vfi_cli.cli.table import print_table
 from vfi_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.batch import BatchReport, Outcome, Survey
+    from vfi_cli.jobs.batch.run_folder import BatchReport, Outcome, Survey
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +72,13 @@ def batch_command(
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     places = worker_devices(workers, devices, options.device)
 
-    from vfi_cli.jobs.batch import BatchJob, survey
-    from vfi_cli.jobs.discovery import read_list
+    from vfi_cli.jobs.batch.discovery import read_list
+    from vfi_cli.jobs.batch.run_folder import BatchJob, survey
 
     job = BatchJob(
         folder=folder,
         target=target,
-        like=options.job(folder),
+        template=options.job(folder),
         match=tuple(match or ()),
         names=tuple(read_list(list_file)) if list_file is not None else None,
         suffix=f".{container.value}",
@@ -116,12 +116,12 @@ def worker_devices(workers: int | None, devices: str | None, device: str) -> tup
 
 
 def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchReport:
-    from vfi_cli.jobs.batch import BatchReport, run
+    from vfi_cli.jobs.batch.run_folder import BatchReport, run
 
     if not surveyed.plans:
         return BatchReport(surveyed.outcomes, seconds=0.0)
 
-    from vfi_cli.jobs.crew import Crew
+    from vfi_cli.jobs.batch.pool import WorkerPool
 
     count = len(surveyed.outcomes)
 
@@ -131,9 +131,9 @@ def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchRepor
         log.info("%d of %d: %s", count, len(surveyed.names), _words(outcome))
 
     at_most = len(surveyed.plans)
-    with Crew(surveyed.job.like, places, at_most=at_most) as crew, console.ProgressBar(quiet=quiet) as bar:
+    with WorkerPool(surveyed.job.template, places, at_most=at_most) as pool, console.ProgressBar(quiet=quiet) as bar:
         try:
-            return run(surveyed, crew, tell, bar)
+            return run(surveyed, pool, tell, bar)
         except SystemExit as error:  # by a signal
             error.add_note("what is finished stays: the same command goes on from there")
             raise
@@ -163,7 +163,7 @@ def _words(outcome: Outcome) -> str:
 
 def _show_report(report: BatchReport) -> None:
     """What was finished before without anything odd is only counted."""
-    from vfi_cli.jobs.batch import State
+    from vfi_cli.jobs.batch.run_folder import State
 
     rows = [
         (

@@ -20,7 +20,7 @@ from vfi_cli.errors import UsageError
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.bench import BenchJob, Measured, Row
+    from vfi_cli.jobs.score.bench import BenchJob, Measured, Row
     from vfi_cli.measure.machine import Machine
 
 
@@ -66,7 +66,7 @@ def bench_command(
     routing = PAPER_KEEP_RATIOS if keep_ratio is None else keep_ratios(keep_ratio)
     wanted = parse_sizes(sizes) if sizes else ()
 
-    from vfi_cli.jobs.bench import BenchJob, run
+    from vfi_cli.jobs.score.bench import BenchJob, run
     from vfi_cli.measure.machine import Machine
 
     job = BenchJob(

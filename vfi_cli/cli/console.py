@@ -21,7 +21,7 @@ from vfi_cli.errors import VfiError
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from vfi_cli.jobs.summary import Progress
+    from vfi_cli.jobs.interp.summary import Progress
 
 SECONDS_PER_LINE = 10.0
 """Off a terminal, progress is one line in this time."""

@@ -12,14 +12,14 @@ from vfi_cli.cli import console
 from vfi_cli.cli.table import print_table
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.batch import Survey
+    from vfi_cli.jobs.batch.run_folder import Survey
 
 
 def little_room(surveyed: Survey) -> Iterator[str]:
     """A warning, if the outputs may not fit on the disk, together with the pieces of the largest one."""
-    from vfi_cli.jobs.estimate import estimate, free_bytes
+    from vfi_cli.jobs.batch.estimate import estimate, free_bytes
 
-    sizes = [estimate(settled).size for settled in surveyed.plans]
+    sizes = [estimate(plan).size for plan in surveyed.plans]
     needed = sum(sizes) + max(sizes, default=0)
     free = free_bytes(surveyed.job.target)
     if needed > free:
@@ -28,11 +28,11 @@ def little_room(surveyed: Survey) -> Iterator[str]:
 
 def losses(surveyed: Survey) -> Iterator[str]:
     """What the outputs would not keep of the pictures, found by trials."""
-    from vfi_cli.video.join import find_losses
+    from vfi_cli.video.write.concat import find_lost_properties
 
-    for settled in surveyed.plans:
-        for sentence in find_losses(settled.encode):
-            yield f"{surveyed.name_of(settled)}: {sentence}"
+    for plan in surveyed.plans:
+        for sentence in find_lost_properties(plan.encode):
+            yield f"{surveyed.name_of(plan)}: {sentence}"
 
 
 def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int:
@@ -41,35 +41,35 @@ def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int
     Several workers on one device are not faster than one that has it for itself. The exit code is the worst of what is
     known to fail.
     """
-    from vfi_cli.jobs.batch import BatchReport
-    from vfi_cli.jobs.estimate import estimate, free_bytes, seconds_per_pixel
+    from vfi_cli.jobs.batch.estimate import estimate, free_bytes, seconds_per_pixel
+    from vfi_cli.jobs.batch.run_folder import BatchReport
 
     plans = surveyed.plans
-    pace = seconds_per_pixel(surveyed.job.like, devices[0], plans) if plans else 0.0
-    costs = [estimate(settled) for settled in plans]
+    pace = seconds_per_pixel(surveyed.job.template, devices[0], plans) if plans else 0.0
+    costs = [estimate(plan) for plan in plans]
     seconds = sum(cost.pixels for cost in costs) * pace / len(set(devices))
     size, free = sum(cost.size for cost in costs), free_bytes(surveyed.job.target)
     code = BatchReport(surveyed.outcomes, seconds=0.0).exit_code
     if as_json:
         todo = [
             {
-                "source": str(surveyed.name_of(settled)),
-                "target": str(settled.target),
-                "frames": settled.frames,
+                "source": str(surveyed.name_of(plan)),
+                "target": str(plan.target),
+                "frames": plan.frames,
                 "generated": cost.generated,
                 "network_seconds": cost.pixels * pace,
                 "bytes": cost.size,
             }
-            for settled, cost in zip(plans, costs, strict=True)
+            for plan, cost in zip(plans, costs, strict=True)
         ]
         rest = [outcome.to_dict() for outcome in surveyed.outcomes]
         total = {"network_seconds": seconds, "bytes": size, "free_bytes": free, "exit_code": code}
         console.print_data({"todo": todo, "not_to_do": rest, **total})
         return code
     rows = [
-        (str(settled.frames), console.clock(cost.pixels * pace), in_bytes(cost.size), name, str(settled.target))
-        for settled, cost in zip(plans, costs, strict=True)
-        for name in [str(surveyed.name_of(settled))]
+        (str(plan.frames), console.clock(cost.pixels * pace), in_bytes(cost.size), name, str(plan.target))
+        for plan, cost in zip(plans, costs, strict=True)
+        for name in [str(surveyed.name_of(plan))]
     ]
     rows += [("", "", "", str(one.name), ": ".join(filter(None, (one.state, one.note)))) for one in surveyed.outcomes]
     print_table(("frames", "time", "size", "file", "result"), rows, sys.stdout, numbers=3)

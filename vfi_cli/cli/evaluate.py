@@ -25,7 +25,7 @@ from vfi_cli.cli.options import (
 from vfi_cli.errors import OutputError
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.evaluate import BadClip, ClipScore, EvalReport, Score
+    from vfi_cli.jobs.score.evaluate import BadClip, ClipScore, EvalReport, Score
 
 
 class Baseline(StrEnum):
@@ -33,7 +33,7 @@ class Baseline(StrEnum):
 
 
 class ProtocolName(StrEnum):
-    """Those of `jobs.protocols.PROTOCOLS`, which cannot be asked before torch is loaded."""
+    """Those of `datasets.PROTOCOLS`, which cannot be asked before torch is loaded."""
 
     VIMEO90K = "vimeo90k"
     UCF101 = "ucf101"
@@ -89,7 +89,7 @@ def eval_command(
     if csv_file is not None and not csv_file.parent.is_dir():
         raise OutputError("no such folder", path=csv_file.parent, remedy="create it first")
 
-    from vfi_cli.jobs.evaluate import BadClip, EvalJob, run
+    from vfi_cli.jobs.score.evaluate import BadClip, EvalJob, run
 
     job = EvalJob(
         paths=tuple(paths),

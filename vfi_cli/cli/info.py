@@ -11,10 +11,10 @@ import typer
 
 from vfi_cli.cli import console
 from vfi_cli.cli.options import Debug, Deinterlace, Fps, InputFps, Json, Multi, Progressive, Slowmo, VideoStream
-from vfi_cli.timeline import parse_multiple, parse_rate
+from vfi_cli.timing.timeline import parse_multiple, parse_rate
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.plan import Plan
+    from vfi_cli.jobs.interp.plan import Plan
 
 
 def info_command(
@@ -30,9 +30,9 @@ def info_command(
     debug: Debug = False,
 ) -> None:
     """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
-    from vfi_cli.jobs.plan import InterpJob, settle
-    from vfi_cli.video.join import find_losses
-    from vfi_cli.video.sources import open_source
+    from vfi_cli.jobs.interp.plan import InterpJob, plan_for_clip
+    from vfi_cli.video.read.sources import open_source
+    from vfi_cli.video.write.concat import find_lost_properties
 
     job = InterpJob(
         source=source,
@@ -46,12 +46,12 @@ def info_command(
     )
     opened = open_source(source, job.input_rate, job.video_stream)
     clip = replace(opened.probe(), deinterlace=deinterlace, progressive=progressive)
-    settled = settle(job, opened, clip)
-    notes = (*clip.notes, *find_losses(settled.encode))
+    plan = plan_for_clip(job, opened, clip)
+    notes = (*clip.notes, *find_lost_properties(plan.encode))
     if as_json:
-        console.print_data(_as_dict(settled, notes))
+        console.print_data(_as_dict(plan, notes))
     else:
-        for line in _lines(settled, notes):
+        for line in _lines(plan, notes):
             console.print_line(line)
 
 
@@ -90,7 +90,7 @@ def _needed(plan: Plan) -> str:
         return "--deinterlace or --progressive"
     if plan.streams.refused_sound is None:
         return ""
-    from vfi_cli.video.silence import find_remedies
+    from vfi_cli.video.streams.silence import find_remedies
 
     remedies = find_remedies(clip, plan.target)
     return f"-an (or {', or '.join(remedies)})" if remedies else "-an"

@@ -14,7 +14,7 @@ from vfi_cli.cli.options import Debug, Json, Quiet, Verbose
 from vfi_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.summary import Summary
+    from vfi_cli.jobs.interp.summary import Summary
 
 
 @takes_interp_options
@@ -51,8 +51,8 @@ def interp_command(
     if as_json and target == "-":
         raise UsageError("--json and -o - exclude each other", remedy="both write to standard output")
 
-    from vfi_cli.jobs.interp import run
-    from vfi_cli.video.forms import output_path
+    from vfi_cli.jobs.interp.run_clip import run
+    from vfi_cli.video.formats import output_path
 
     job = options.job(sources[0], output_path(target) if target is not None else None)
 

@@ -32,10 +32,10 @@ from vfi_cli.cli.options import (
     routing_of,
 )
 from vfi_cli.errors import UsageError
-from vfi_cli.timeline import parse_multiple, parse_rate, parse_time
+from vfi_cli.timing.timeline import parse_multiple, parse_rate, parse_time
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.plan import InterpJob
+    from vfi_cli.jobs.interp.plan import InterpJob
 
 
 class SceneMode(StrEnum):
@@ -144,10 +144,10 @@ class InterpOptions:
             raise UsageError("-b:a needs -c:a", remedy="add -c:a aac, or leave -b:a out")
         encoder_options = _pairs(self.codec_options or [])
 
-        from vfi_cli.jobs import duplicates
-        from vfi_cli.jobs.plan import InterpJob
+        from vfi_cli.jobs.interp import duplicates
+        from vfi_cli.jobs.interp.plan import InterpJob
         from vfi_cli.scene import DEFAULT_THRESHOLD
-        from vfi_cli.video.sound import SoundCodec
+        from vfi_cli.video.streams.audio import SoundCodec
 
         dedup = None
         if self.dedup:

@@ -23,7 +23,7 @@ from vfi_cli.cli.options import (
     Verbose,
     routing_of,
 )
-from vfi_cli.timeline import parse_time
+from vfi_cli.timing.timeline import parse_time
 
 
 def routes_command(
@@ -51,7 +51,7 @@ def routes_command(
     begin = parse_time(start or "0", "--ss")
     end = parse_time(stop, "--to") if stop is not None else None
 
-    from vfi_cli.jobs.routes import RoutesJob, run
+    from vfi_cli.jobs.score.routes import RoutesJob, run
 
     job = RoutesJob(
         source=source,

@@ -13,8 +13,8 @@ from vfi_cli.cli.options import Debug, Device, Json, Model, Precision, Quiet, Ve
 from vfi_cli.cli.table import print_table
 
 if TYPE_CHECKING:
-    from vfi_cli.jobs.evaluate import BadClip
-    from vfi_cli.jobs.study import ClipStudy, StudyReport
+    from vfi_cli.jobs.score.evaluate import BadClip
+    from vfi_cli.jobs.score.study import ClipStudy, StudyReport
 
 
 def study_command(
@@ -57,9 +57,9 @@ def study_command(
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     budgets = tuple(keep_ratios(text) for text in keep_ratio or ())
 
-    from vfi_cli.jobs.evaluate import BadClip
-    from vfi_cli.jobs.study import BUDGETS, StudyJob, run
-    from vfi_cli.jobs.study_folder import StudyFolder, as_dict
+    from vfi_cli.jobs.score.evaluate import BadClip
+    from vfi_cli.jobs.score.study import BUDGETS, StudyJob, run
+    from vfi_cli.jobs.score.study_report import StudyFolder, as_dict
 
     job = StudyJob(
         paths=tuple(paths),

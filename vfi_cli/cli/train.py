@@ -59,7 +59,7 @@ def train_command(
     if not data or out is None:
         raise UsageError("training needs --data and --out", remedy="or --print, to see the recipe")
 
-    from vfi_cli.train.loop import TrainJob, run
+    from vfi_cli.train.run.loop import TrainJob, run
 
     outcome = run(TrainJob(chosen, tuple(data), out, start, teacher, device, resume))
     if outcome.signal is None:

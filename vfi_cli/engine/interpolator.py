@@ -19,7 +19,7 @@ from vfi_cli.engine.device import OutOfMemoryError, Runtime, failures_of_the_dev
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.engine.ranking import Ranking, by_router, choose_route
 from vfi_cli.engine.tiling import in_tiles, splits
-from vfi_cli.model.apr import Aligned, Apr, Contexts, Described
+from vfi_cli.model.apr import Aligned, Apr, Contexts, FrameFeatures
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing, check_routing
 from vfi_cli.model.feature_flow import FeatureFlow
 
@@ -33,7 +33,7 @@ RECOMPILE_LIMIT = 64
 class Prepared(NamedTuple):
     """A frame as `Interpolator.between` takes it; belongs to two pairs."""
 
-    described: Described
+    described: FrameFeatures
     height: int
     width: int
     alpha: Tensor | None = None  # (1, 1, H', W') opacity, padded like the frame
@@ -165,7 +165,9 @@ class Interpolator:
             image = pad(rgb[:3], multiple)
             # The search runs on the CPU: a GPU would wait for it.
             search = self.device.type == "cpu"
-            described = self.network.describe(image, search=search) if describe else Described(image, [], [], [], [])
+            described = (
+                self.network.describe(image, search=search) if describe else FrameFeatures(image, [], [], [], [])
+            )
             return Prepared(described, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
 
     def _flow(self, left: Prepared, right: Prepared) -> Tensor:

@@ -33,7 +33,7 @@ from vfi_cli.ops.sample import sample_sharp
 from vfi_cli.ops.splat import splat_by
 
 
-class Described(NamedTuple):
+class FrameFeatures(NamedTuple):
     """A frame and what every pair that it is part of can reuse."""
 
     image: Tensor  # (B, 3, H, W) float32
@@ -115,14 +115,14 @@ class Apr(nn.Module):
             logits = resize(logits, aligned.logits.shape[-1] / logits.shape[-1]) + aligned.logits
         return blend(packed, (*warped, *frames), t, logits)
 
-    def describe(self, frame: Tensor, *, search: bool = True) -> Described:
+    def describe(self, frame: Tensor, *, search: bool = True) -> FrameFeatures:
         """A frame (B, 3, H, W). search: whether its pairs get a searched flow, where the config has one."""
         context = self.context(frame) if self.config.context_on == "frames" else []
         features = [] if self.intermediate is None else self.intermediate.describe(frame)
         searched = self.search.describe(frame) if search and self.search is not None else []
-        return Described(frame, self.flow.describe(frame), features, context, searched)
+        return FrameFeatures(frame, self.flow.describe(frame), features, context, searched)
 
-    def estimate_flow(self, described_0: Described, described_1: Described) -> Tensor:
+    def estimate_flow(self, described_0: FrameFeatures, described_1: FrameFeatures) -> Tensor:
         """flow_01, flow_10: (B, 4, H, W) in pixels, where it is used as it is.
 
         Where it is corrected at t, (B, 4, H / 4, W / 4) in pixels of that size, or (B, 8, H / 4, W / 4): the learned
@@ -138,7 +138,7 @@ class Apr(nn.Module):
         return torch.cat((flow, searched.to(flow.device)), 1)
 
     def warp(
-        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+        self, described_0: FrameFeatures, described_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
         """Images and context at t (eq. 1): one time, or one per image (B, 1, 1, 1)."""
         if self.intermediate is not None:
@@ -149,12 +149,12 @@ class Apr(nn.Module):
             return self._warp_all(described_0, described_1, flow, t)
         return aligned, self.context_of_warped(aligned, described_0.image, described_1.image)
 
-    def align(self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor) -> Aligned:
+    def align(self, described_0: FrameFeatures, described_1: FrameFeatures, flow: Tensor, t: float | Tensor) -> Aligned:
         """Both frames read along the corrected flow: interpolated once, where a splat would blur."""
         return self.read(described_0, described_1, *self.flow_at(described_0, described_1, flow, t), t)
 
     def flow_at(
-        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+        self, described_0: FrameFeatures, described_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[Start, Corrected]:
         """The flow of a pair (see `estimate_flow`) at t, before and after its correction."""
         assert self.intermediate is not None
@@ -168,7 +168,12 @@ class Apr(nn.Module):
         return start, corrected
 
     def read(
-        self, described_0: Described, described_1: Described, start: Start, corrected: Corrected, t: float | Tensor
+        self,
+        described_0: FrameFeatures,
+        described_1: FrameFeatures,
+        start: Start,
+        corrected: Corrected,
+        t: float | Tensor,
     ) -> Aligned:
         """Both frames along the corrected flow of `flow_at`."""
         flow_t = STRIDE * resize(corrected.flow_t, STRIDE)
@@ -177,7 +182,7 @@ class Apr(nn.Module):
         return Aligned(*images, weight_0, weight_1, flow_t, corrected.logits)
 
     def _warp_all(
-        self, described_0: Described, described_1: Described, flow: Tensor, t: float | Tensor
+        self, described_0: FrameFeatures, described_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
         """Images and context that was computed before."""
         # One splat moves image and context together.

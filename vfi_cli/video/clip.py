@@ -11,10 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from vfi_cli.video.container.marks import Marks
+from vfi_cli.video.container.parts import Part
 from vfi_cli.video.hdr import StaticHdr
-from vfi_cli.video.marks import Marks
-from vfi_cli.video.offsets import Offsets
-from vfi_cli.video.parts import Part
+from vfi_cli.video.timestamps.offsets import Offsets
 from vfi_cli.video.types import ColorSpec, PlaneFormat
 
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment", "unknown"]
@@ -85,7 +85,7 @@ class ClipInfo:
         sar: sample aspect ratio.
         rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
         mirrored: a player then mirrors it, left to right.
-        properties: of the picture, by name, as the file states them, see `properties.read_properties`.
+        properties: of the picture, by name, as the file states them, see `preserved.read_properties`.
         marks: of 360 degree video and stereo.
         interlaced: made of fields.
         fields_at: seconds after the first frame, for a clip that begins with whole pictures: here it has fields.

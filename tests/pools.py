@@ -1,0 +1,44 @@
+"""Makers of interpolators for workers, which find them by name. The parent imports this, but no torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vfi_cli.errors import DeviceError
+from vfi_cli.jobs.interp.plan import InterpJob
+
+if TYPE_CHECKING:
+    from tests.blend import Blend
+
+
+def blend(_: InterpJob) -> Blend:
+    from tests.blend import Blend
+
+    return Blend()
+
+
+def slow(_: InterpJob) -> Blend:
+    from tests.blend import Slow
+
+    return Slow()
+
+
+def deadly(_: InterpJob) -> Blend:
+    from tests.blend import Deadly
+
+    return Deadly()
+
+
+def no_device(job: InterpJob) -> Blend:
+    raise DeviceError(f"no {job.device} for {os.environ['OMP_NUM_THREADS']} threads")
+
+
+def only_once(job: InterpJob) -> Blend:
+    """For one worker per folder of the source; later ones find no device."""
+    mark = Path(job.source) / "started"
+    if mark.exists():
+        raise DeviceError("the device is gone")
+    mark.touch()
+    return deadly(job)

@@ -1,0 +1,178 @@
+"""What a container takes is known before anything is written to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.media import make_clip
+from tests.streams import make_rich
+from vfi_cli.errors import InputError, OutputError
+from vfi_cli.video.clip import ClipInfo
+from vfi_cli.video.formats import GIF, MKV, MOV, MP4, WEBM
+from vfi_cli.video.read.probe import probe
+from vfi_cli.video.streams.audio import SoundCodec
+from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.stream_plan import LeftOut, StreamPlan, plan_streams
+
+KINDS = ("audio", "subtitle", "data", "attachment")
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory) -> ClipInfo:
+    return probe(make_rich(tmp_path_factory.mktemp("streams") / "rich.mkv"))
+
+
+def outcomes(plan: StreamPlan) -> dict[int, str]:
+    """What becomes of each stream, by its index."""
+    kept = {stream.info.index: stream.codec or "copied" for stream in plan.kept}
+    return kept | {stream.info.index: "left out" for stream in plan.left_out}
+
+
+@pytest.mark.parametrize(
+    "output, sound, text, font, cover",
+    [
+        (MKV, "copied", "copied", "copied", "copied"),
+        (MP4, "copied", "mov_text", "left out", "copied"),
+        (MOV, "copied", "mov_text", "left out", "left out"),
+        (WEBM, "left out", "webvtt", "left out", "left out"),
+        (GIF, "left out", "left out", "left out", "left out"),
+    ],
+)
+def test_each_container_takes_what_it_can(rich: ClipInfo, output, sound, text, font, cover):
+    plan = plan_streams(rich, output, wanted=KINDS)
+    assert outcomes(plan) == {1: sound, 2: sound, 3: text, 4: text, 5: font, 6: cover}
+
+
+def test_only_what_is_wanted_is_looked_at(rich: ClipInfo):
+    plan = plan_streams(rich, MP4, wanted=("audio",))
+    assert outcomes(plan) == {1: "copied", 2: "copied"} and list(plan.warnings()) == []
+
+
+def test_every_loss_is_told_with_its_reason(rich: ClipInfo):
+    warnings = list(plan_streams(rich, MP4, wanted=KINDS).warnings())
+    assert warnings == [
+        "attachment #5 (font.ttf) is left out of the output: mp4 does not hold attached files",
+        "subtitle #4 (ass, deu, default, forced) becomes mov_text: how and where its lines are drawn is lost",
+    ]
+
+
+def test_flags_that_the_container_does_not_know_are_told(rich: ClipInfo):
+    warnings = list(plan_streams(rich, MOV, wanted=("audio", "subtitle")).warnings())
+    assert "audio #2 (ac3, fra, Commentaire, comment) is no longer marked as comment" in warnings
+    assert "subtitle #4 (ass, deu, default, forced) is no longer marked as forced" in warnings
+
+
+def test_slow_motion_is_silent_and_keeps_the_text(rich: ClipInfo):
+    plan = plan_streams(rich, MKV, wanted=KINDS, stretch=2)
+    assert outcomes(plan) == {1: "left out", 2: "left out"} | dict.fromkeys((3, 4, 5, 6), "copied")
+    assert {stream.reason for stream in plan.left_out} == {"slow motion is silent"}
+
+
+@pytest.mark.parametrize("codec, outcome", [("hdmv_pgs_subtitle", "copied"), ("dvd_subtitle", "left out")])
+def test_pictures_with_times_of_their_own_are_not_slowed_down(rich: ClipInfo, codec: str, outcome: str):
+    others = (*rich.others[:2], replace(rich.others[2], codec=codec), *rich.others[3:])
+    assert outcomes(plan_streams(replace(rich, others=others), MKV, wanted=KINDS, stretch=2))[3] == outcome
+
+
+def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_never_sound(rich: ClipInfo):
+    with pytest.raises(OutputError, match=r"o\.webm: the sound cannot be copied: webm does not hold aac .*-an"):
+        refuse_silence(plan_streams(rich, WEBM, wanted=KINDS), rich, Path("o.webm"))
+    refuse_silence(plan_streams(rich, GIF, wanted=KINDS), rich, Path("o.gif"))
+    refuse_silence(plan_streams(rich, WEBM, wanted=KINDS, stretch=2), rich, Path("o.webm"))
+    refuse_silence(plan_streams(rich, WEBM, wanted=("subtitle",)), rich, Path("o.webm"))
+
+
+def test_one_track_of_sound_is_enough(rich: ClipInfo):
+    others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
+    clip = replace(rich, others=others)
+    plan = plan_streams(clip, MP4, wanted=("audio",))
+    refuse_silence(plan, clip, Path("o.mp4"))
+    assert list(plan.warnings()) == [f"{others[0]} is left out of the output: hardly any player finds pcm_s16le in mp4"]
+
+
+@pytest.mark.parametrize("source", ["in.avi", "in.mov", "in.mkv"])
+def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
+    clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
+    with pytest.raises(OutputError, match=r"hardly any player finds pcm_s16le in mp4 .*\.mov file, .*-c:a aac"):
+        refuse_silence(plan_streams(clip, MP4, wanted=KINDS), clip, Path("o.mp4"))
+    assert outcomes(plan_streams(clip, MOV, wanted=KINDS)) == {1: "copied"}
+
+
+def test_sound_is_tried_not_looked_up(tmp_path: Path):
+    """QuickTime has a name for Opus, but its muxer refuses the header."""
+    clip = probe(make_clip(tmp_path / "in.mkv", 10, audio="libopus"))
+    verdicts = {one.muxer: outcomes(plan_streams(clip, one, wanted=KINDS))[1] for one in (MOV, MP4, WEBM)}
+    assert verdicts == {"mov": "left out", "mp4": "copied", "webm": "copied"}
+
+
+def with_data(path: Path, codec: str) -> ClipInfo:
+    with av.open(str(path), "w") as sink:
+        video = sink.add_stream("libx264", rate=10, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        data = sink.add_data_stream(codec)
+        for number in range(10):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            sink.mux(video.encode(frame))
+            packet = av.Packet(b"position %d" % number)
+            packet.stream, packet.time_base = data, Fraction(1, 10)
+            packet.pts = packet.dts = number
+            packet.duration = 1
+            sink.mux(packet)
+        sink.mux(video.encode(None))
+    return probe(path)
+
+
+def test_data_goes_where_it_came_from_and_is_named_where_it_cannot_go(tmp_path: Path):
+    telemetry = with_data(tmp_path / "camera.mp4", "bin_data")
+    assert outcomes(plan_streams(telemetry, MP4, wanted=KINDS)) == {1: "copied"}
+    assert "matroska does not hold bin_data" in next(plan_streams(telemetry, MKV, wanted=KINDS).warnings())
+    klv = with_data(tmp_path / "drone.ts", "klv")
+    assert "data #1 (klv) is left out" in next(plan_streams(klv, MP4, wanted=KINDS).warnings())
+
+
+def test_a_second_picture_is_named(tmp_path: Path):
+    clip, path = make_clip(tmp_path / "a.mkv", 5), tmp_path / "two.mkv"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
+        copies = [sink.add_stream_from_template(source.streams.video[0], opaque=True) for _ in range(2)]
+        for copy in copies:
+            source.seek(0)
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = copy
+                    sink.mux(packet)
+    (second,) = plan_streams(probe(path), MKV, wanted=()).left_out
+    assert isinstance(second, LeftOut) and "--video-stream 1" in second.reason
+
+
+def test_a_file_that_has_changed_is_no_bug(rich: ClipInfo, tmp_path: Path):
+    changed = replace(rich, path=make_clip(tmp_path / "other.mkv", 3))
+    with pytest.raises(InputError, match="changed"):
+        plan_streams(changed, MP4, wanted=KINDS)
+
+
+def test_sound_that_a_muxer_refuses_is_not_damaged(tmp_path: Path):
+    """QuickTime refuses the packets of this codec, and not its header."""
+    clip = probe(make_clip(tmp_path / "a.avi", 10, audio="adpcm_ima_wav"))
+    (left_out,) = plan_streams(clip, MOV, wanted=("audio",)).left_out
+    assert (left_out.refused, left_out.damaged) == (True, False)
+
+
+def test_sound_of_unknown_rate_is_not_taken_for_silence(tmp_path: Path):
+    clip, broken = make_clip(tmp_path / "a.mkv", 90, audio="ac3"), tmp_path / "broken.ts"
+    with av.open(str(clip)) as source, av.open(str(broken), "w") as sink:
+        copies = [sink.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                heard = packet.stream.type == "audio"
+                placed = av.Packet(bytes(packet.size)) if heard else packet
+                placed.time_base, placed.pts, placed.dts = packet.time_base, packet.pts, packet.dts
+                placed.stream = copies[packet.stream_index]
+                sink.mux(placed)
+    plan = plan_streams(probe(broken), MP4, wanted=("audio",), sound=SoundCodec("aac"))
+    assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not tell its sample rate")]

@@ -1,0 +1,85 @@
+"""Tags, flags and timecodes of the output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from tests.media import make_clip
+from vfi_cli.video.clip import ClipInfo, StreamInfo
+from vfi_cli.video.formats import MKV, MOV, MP4, OutputFormat
+from vfi_cli.video.read.probe import probe
+from vfi_cli.video.streams.tags import OutputTags, fresh_tags, moved_timecode, plan_tags
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> ClipInfo:
+    return probe(make_clip(tmp_path_factory.mktemp("tags") / "clip.mp4"))
+
+
+def tags(clip: ClipInfo, output: OutputFormat = MP4, **changes) -> OutputTags:
+    clip = replace(clip, **changes)
+    return plan_tags(clip, output, rate=clip.average_rate, origin=Fraction(0), stretch=1, start=None, stop=None)
+
+
+@pytest.mark.parametrize(
+    "timecode, rate, out_rate, skipped, expected",
+    [
+        ("01:00:00:12", 24, 24, 0, "01:00:00:12"),
+        ("01:00:00:12", 24, 60, 0, "01:00:00:30"),
+        ("10:20:30:23", Fraction(24000, 1001), Fraction(60000, 1001), 0, "10:20:30:57"),
+        ("01:00:00:12", 24, 24, 1, "01:00:01:12"),
+        ("01:00:00:12", 24, 24, Fraction(1, 2), "01:00:01:00"),
+        ("23:59:59:24", 25, 50, Fraction(1, 25), "00:00:00:00"),
+        ("00:00:59;29", NTSC, NTSC, 1 / NTSC, "00:01:00;02"),
+        ("00:09:59;29", NTSC, NTSC, 1 / NTSC, "00:10:00;00"),
+        ("00:01:00;02", NTSC, 2 * NTSC, 0, "00:01:00;04"),
+        ("01:00:00;00", NTSC, NTSC, 60 / NTSC * 30, "01:01:00;02"),
+        ("00:00:01;00", NTSC, Fraction(24), 0, "00:00:01:00"),
+        ("no timecode", 24, 24, 0, ""),
+        ("", 24, 24, 0, ""),
+    ],
+)
+def test_a_timecode_names_the_first_frame_at_the_new_rate(timecode, rate, out_rate, skipped, expected):
+    assert moved_timecode(timecode, Fraction(rate), Fraction(out_rate), Fraction(skipped)) == expected
+
+
+def test_dropped_numbers_are_the_ones_of_the_clock():
+    """A whole day of 29.97 frames per second, never a dropped number, and hardly any drift."""
+    for minute in range(0, 24 * 60, 7):
+        skipped = Fraction(minute * 60)
+        hours, minutes, seconds, frames = (
+            moved_timecode("00:00:00;00", NTSC, NTSC, skipped).replace(";", ":").split(":")
+        )
+        assert not (int(seconds) == 0 and int(frames) < 2 and int(minutes) % 10)
+        shown = (int(hours) * 60 + int(minutes)) * 60 + int(seconds) + Fraction(int(frames), 30)
+        assert abs(shown - skipped) < Fraction(1, 6)  # 2.6 frames a day are left over
+
+
+def test_tags_about_the_old_file_are_not_carried_over_and_titles_keep_their_meaning():
+    tags = {"ENCODER": "x", "DURATION-eng": "1", "BPS": "9", "major_brand": "isom", "timecode": "0", "name": "Main"}
+    assert fresh_tags({**tags, "artist": "Somebody"}) == {"artist": "Somebody", "title": "Main"}
+
+
+def test_tags_without_a_place_in_mp4_are_named(clip: ClipInfo):
+    planned = tags(clip, metadata={"TITLE": "T", "custom": "x"})
+    assert planned.metadata == {"TITLE": "T"} and "custom" in planned.notes[0]
+    assert tags(clip, MKV, metadata={"custom": "x"}).notes == ()
+
+
+def test_the_tags_of_telephones_have_a_place_unless_there_is_a_cover(clip: ClipInfo):
+    phone = {"com.apple.quicktime.make": "Apple", "custom": "x"}
+    planned = tags(clip, metadata=phone)
+    assert planned.free_tags and planned.metadata == phone and planned.notes == ()
+    cover = StreamInfo(1, "attachment", "mjpeg", flags=("attached_pic",))
+    planned = tags(clip, metadata=phone, others=(cover,))
+    assert not planned.free_tags and planned.metadata == {} and "com.apple.quicktime.make" in planned.notes[0]
+
+
+def test_quicktime_keeps_any_tag(clip: ClipInfo):
+    planned = tags(clip, MOV, metadata={"custom": "x"})
+    assert planned.free_tags and planned.metadata == {"custom": "x"}

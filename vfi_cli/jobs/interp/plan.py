@@ -1,0 +1,299 @@
+"""What is asked for, and what that means for one clip. Nothing is decoded or computed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from vfi_cli.errors import UsageError
+from vfi_cli.jobs.interp.duplicates import Deduplication
+from vfi_cli.jobs.interp.frame_times import Clock
+from vfi_cli.jobs.interp.overlays import Mask, read_mask
+from vfi_cli.model.config import Routing, check_routing
+from vfi_cli.scene import DEFAULT_THRESHOLD
+from vfi_cli.timing.cadence import Cadence
+from vfi_cli.timing.pace import Pace
+from vfi_cli.timing.pauses import Pauses
+from vfi_cli.timing.timeline import MAX_MULTIPLE, Cfr, Multiply, Nominal, Schedule, jitter_of, parse_rate
+from vfi_cli.video.clip import ClipInfo, StreamKind
+from vfi_cli.video.formats import PIPE, output_format
+from vfi_cli.video.read.decode import refuse_interlaced
+from vfi_cli.video.read.sources import Source, open_source
+from vfi_cli.video.streams.audio import SoundCodec
+from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.stream_plan import StreamPlan, plan_streams
+from vfi_cli.video.types import VideoFrame
+from vfi_cli.video.write.encode_plan import EncodePlan, plan_encode
+from vfi_cli.video.write.turning import Turn, find_turn
+
+CutMode = Literal["nearest", "hold", "blend"]
+
+_OUTPUT_NAME = re.compile(r"(.+)_(?:\d+(?:\.\d+)?fps|\d+x|slowmo\d+x)")  # what `_beside` makes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterpJob:
+    """One clip to interpolate. At most one of `fps`, `multi`, `slowmo`; without them the rate is doubled.
+
+    Args:
+        source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
+        target: its suffix decides the format, see `formats.output_format`. None: a file beside the source, which is
+            named after the new rate.
+        input_rate: frames per second of the source, in place of what it says itself.
+        video_stream: number of the video stream to use, counted from 0; None: see `choose_stream.choose_video`.
+        fps: rate of the output, see `timeline.parse_rate`.
+        multi: frames of the output per frame of the source.
+        slowmo: how many times longer the output lasts, at the rate of the source and without sound.
+        start, stop: the part to use, in seconds from the first frame of the clip.
+        model: "lite", "base" or a weights file.
+        routing: which patches run a dynamic block.
+        device, precision: see `engine.device.resolve`.
+        scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
+        cut_mode: what stands between two scenes, see `jobs.render.FrameRenderer`.
+        dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
+        max_gap: seconds; a longer gap between frames is a pause, see `pauses.Pauses`; None: much longer than usual.
+        mask: a picture of the size of the clip, white where it stays put whatever moves.
+        deinterlace: make whole pictures out of fields, where there are any.
+        progressive: read pictures that are marked as fields as whole ones; excludes `deinterlace`.
+        codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
+        audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
+        sound: the codec that sound is converted to; None: it is copied as it is.
+        chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
+            come along.
+        overwrite: the target may exist.
+        restart: what an interrupted run has finished is made again.
+        strict: damage in the source is an error, and nothing is kept.
+    """
+
+    source: Path
+    target: Path | None = None
+    input_rate: Fraction | None = None
+    video_stream: int | None = None
+    fps: str | None = None
+    multi: int | None = None
+    slowmo: int | None = None
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+    model: str = "lite"
+    routing: Routing = "router"
+    device: str = "auto"
+    precision: str = "auto"
+    scene_threshold: float | None = DEFAULT_THRESHOLD
+    cut_mode: CutMode = "nearest"
+    dedup: Deduplication | None = None
+    max_gap: Fraction | None = None
+    mask: Path | None = None
+    deinterlace: bool = False
+    progressive: bool = False
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    codec_options: dict[str, str] = field(default_factory=dict)
+    audio: bool = True
+    subtitles: bool = True
+    data: bool = True
+    sound: SoundCodec | None = None
+    chapters: bool = True
+    metadata: bool = True
+    overwrite: bool = False
+    restart: bool = False
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if sum(value is not None for value in (self.fps, self.multi, self.slowmo)) > 1:
+            raise UsageError("--fps, -m and --slowmo exclude each other", remedy="give one of them")
+        if self.fps is not None:
+            parse_rate(self.fps, source=Fraction(1))
+        for option, value in (("-m", self.multi), ("--slowmo", self.slowmo)):
+            if value is not None and not 2 <= value <= MAX_MULTIPLE:
+                raise UsageError(f"{option} {value} is not from 2 to {MAX_MULTIPLE}")
+        if self.scene_threshold is not None and not 0 <= self.scene_threshold <= 1:
+            raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
+        if self.deinterlace and self.progressive:
+            raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
+        if self.stop is not None and self.stop <= self.start:
+            raise UsageError("the end of the part to use does not lie after its start")
+        if self.sound is not None and not self.audio:
+            raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
+        Pauses(self.max_gap)
+        check_routing(self.routing)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job does to its clip.
+
+    Args:
+        target: the file that will be written.
+        multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
+        stretch: how many times longer the output lasts.
+        streams: what is copied beside the picture.
+        turn: how the pictures are turned, because the output cannot say how they are shown.
+    """
+
+    job: InterpJob
+    source: Source
+    clip: ClipInfo
+    target: Path
+    multiple: int | None
+    stretch: int
+    encode: EncodePlan
+    streams: StreamPlan
+    turn: Turn | None = None
+    mask: Mask | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the output; the mean if those of the source are unevenly spaced."""
+        return self.encode.rate
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds of the source that are used, as far as it is known."""
+        end = self.clip.duration if self.job.stop is None else min(self.job.stop, self.clip.duration)
+        return max(Fraction(0), end - self.job.start)
+
+    @property
+    def duration_out(self) -> Fraction:
+        """Seconds the output will last, as far as it is known."""
+        return self.stretch * self.duration
+
+    @property
+    def frames(self) -> int:
+        """About how many frames the output will have; 0 if nobody knows."""
+        return round(self.duration_out * self.rate)
+
+    def warnings(self) -> Iterator[str]:
+        """What the user should know before anything is computed."""
+        yield from self.clip.notes
+        if self.turn is not None:
+            yield f"the pictures are {self.turn}, as players show them"
+        yield from self.encode.notes
+        yield from self.streams.warnings()
+
+    def shown(self, frames: Iterable[VideoFrame]) -> Iterable[VideoFrame]:
+        """The decoded `frames` as the output shows them."""
+        return frames if self.turn is None else self.turn.frames(frames)
+
+    def schedule(self) -> Schedule:
+        """A fresh schedule, to be fed the times that `clock` gives."""
+        return Cfr(self.rate) if self.multiple is None else Multiply(self.multiple)
+
+    def clock(self) -> Clock:
+        """A fresh clock."""
+        clip, repeats = self.clip, self.job.dedup is not None
+        rate = clip.grid or (None if clip.vfr else clip.average_rate)
+        proved = clip.phase is not None
+        jitter = jitter_of(1 / rate, proved=proved) if rate and clip.vfr is not None else Fraction(0)
+        steady = clip.vfr is False and not repeats  # then there is no cadence to find
+        pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not repeats)
+        return Clock(Nominal(rate, clip.time_base, jitter, clip.phase), pace, self.stretch)
+
+
+def make_plan(job: InterpJob, multiple: int | None = None) -> Plan:
+    """Probe the source of `job` and settle what will be done.
+
+    multiple: frames per gap in place of those that `job` asks for; 1 adds none.
+
+    Raises:
+        UsageError: the request makes no sense for this clip.
+        InputError: the source cannot be read, or is of a kind that is not supported.
+        OutputError: the container of the output takes sound, but not that of the source.
+    """
+    source = open_source(job.source, job.input_rate, job.video_stream)
+    clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
+    refuse_interlaced(clip, job.start, job.stop)
+    plan = plan_for_clip(job, source, clip, multiple)
+    refuse_silence(plan.streams, clip, plan.target, job.sound)
+    return plan
+
+
+def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None = None) -> Plan:
+    """What `job` would do to `source`, which holds `clip`, whether or not its picture is of a kind that is supported.
+
+    Raises:
+        UsageError: the request makes no sense for this clip.
+        InputError: the mask cannot be read.
+    """
+    if job.start >= clip.duration and not clip.live:
+        raise UsageError(f"--ss lies after the end of the clip, which lasts {float(clip.duration):.3f} s")
+    stretch, fps = job.slowmo or 1, None
+    if job.fps is not None:
+        fps = parse_rate(job.fps, clip.average_rate)
+    elif job.slowmo is not None:
+        fps = clip.average_rate
+    else:
+        multiple = multiple or job.multi or 2
+    target = job.target or _beside(source.beside, clip, fps, multiple, stretch)
+    clip = _unlabelled(clip, job)
+    turn = None if output_format(target).is_video else find_turn(clip)
+    shown = clip if turn is None else turn.clip(clip)
+    encode = plan_encode(
+        shown,
+        target,
+        fps=fps,
+        multiple=multiple or 1,
+        stretch=stretch,
+        start=job.start or None,
+        stop=job.stop,
+        sound=job.audio and stretch == 1,
+        codec=job.codec,
+        crf=job.crf,
+        preset=job.preset,
+        pix_fmt=job.pix_fmt,
+        options=job.codec_options,
+    )
+    wanted: dict[StreamKind, bool] = {
+        "audio": job.audio,
+        "subtitle": job.subtitles,
+        "data": job.data,
+        "attachment": job.data,
+    }
+    streams = plan_streams(
+        clip,
+        encode.output,
+        wanted=[kind for kind, copied in wanted.items() if copied],
+        stretch=stretch,
+        tags=job.metadata,
+        sound=job.sound,
+    )
+    mask = read_mask(job.mask, shown) if job.mask is not None else None
+    return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)
+
+
+def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:
+    """The clip without what `job` does not carry over."""
+    if not job.chapters:
+        clip = replace(clip, chapters=())
+    if not job.metadata:
+        language = {key: tag for key, tag in clip.tags.items() if key == "language"}
+        clip = replace(clip, metadata={}, tags=language, timecode="")
+    return clip
+
+
+def _beside(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
+    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 where the rate varies.
+
+    Raises UsageError if the source has no name.
+    """
+    if source == PIPE:
+        raise UsageError("the output needs a name", remedy="-o OUT.mp4, or -o - for a pipe")
+    if stretch > 1:
+        suffix = f"slowmo{stretch}x"
+    elif multiple and clip.vfr:
+        suffix = f"{multiple}x"
+    else:
+        rate = fps or clip.average_rate * (multiple or 1)
+        suffix = f"{float(rate):.2f}".rstrip("0").rstrip(".") + "fps"
+    return source.with_name(f"{source.stem}_{suffix}.mp4")
+
+
+def output_of(stem: str) -> str | None:
+    """The name, without extension, of the clip of which an output beside it is called `stem`; None if none is."""
+    match = _OUTPUT_NAME.fullmatch(stem)
+    return match[1] if match else None

@@ -1,0 +1,208 @@
+"""Seconds, arithmetic and memory per generated frame, static against routed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+
+from vfi_cli.engine.frames import Frame, to_tensor
+from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.errors import InputError, UsageError
+from vfi_cli.measure import memory
+from vfi_cli.measure.flops import Cost, count_cost
+from vfi_cli.measure.profile import stage_seconds
+from vfi_cli.model.config import PAPER_KEEP_RATIOS, check_routing
+
+Size = tuple[int, int]
+"""Width, height."""
+
+SIZES: tuple[Size, ...] = ((640, 360), (1280, 720), (1920, 1080))
+FRAMES = 5
+"""Enough that consecutive pairs differ; they are played to and fro, so motion stays that of neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchJob:
+    """What to time.
+
+    Args:
+        devices: as for `engine.device.resolve`, timed one after the other.
+        sizes: empty: those of the clip, or `SIZES` without one.
+        routing: share of the patches that pass each dynamic block in the routed run.
+        clip: a video or a folder of frames; without it a moving texture.
+        warmup, runs: generated frames, per size, device and mode.
+        profile: also tell the time per stage of the engine.
+    """
+
+    model: str = "lite"
+    devices: tuple[str, ...] = ("auto",)
+    precision: str = "auto"
+    sizes: tuple[Size, ...] = ()
+    routing: tuple[float, ...] = PAPER_KEEP_RATIOS
+    clip: Path | None = None
+    warmup: int = 3
+    runs: int = 7
+    profile: bool = False
+
+    def __post_init__(self) -> None:
+        check_routing(self.routing)
+        if self.warmup < 0 or self.runs < 1:
+            raise UsageError(f"{self.warmup} warm-up frames and {self.runs} runs: need at least 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Per generated frame. `stages` is empty unless asked for; `shares` are of the patches, one per dynamic block."""
+
+    seconds: float
+    cost: Cost
+    peak_bytes: int
+    shares: tuple[float, ...]
+    stages: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`device` is for people: "CPU, 2 threads, bf16"."""
+
+    device: str
+    size: Size
+    static: Measured
+    routed: Measured
+
+    @property
+    def rho(self) -> float | None:
+        """How much of the saved arithmetic becomes saved time; None if none is saved."""
+        saved = 1 - self.routed.cost.macs / self.static.cost.macs if self.static.cost.macs else 0.0
+        return (1 - self.routed.seconds / self.static.seconds) / saved if saved > 0 else None
+
+
+def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
+    """Time every size on every device.
+
+    Raises:
+        InputError: the clip cannot be read or has fewer than 2 frames.
+        ModelError: the model or a device is not to be had.
+    """
+    rows: list[Row] = []
+    for device in job.devices:
+        modes = tuple(build(job.model, device, job.precision, routing) for routing in (None, job.routing))
+        for frames in _inputs(job):
+            height, width = frames[0].shape[:2]
+            rows.append(Row(modes[0].runtime.label, (width, height), *_measure(modes, frames, job)))
+            report(rows[-1])
+    return rows
+
+
+def seconds_per_frame(interpolator: Interpolator, size: Size, warmup: int = 2, runs: int = 5) -> float:
+    """The median of `runs` generated frames of a moving texture, after `warmup` of them."""
+    step = partial(next, _generate(interpolator, moving_texture(size, FRAMES)))
+    for _ in range(warmup):
+        step()
+    return median(_seconds(step, interpolator.device) for _ in range(runs))
+
+
+def moving_texture(size: Size, count: int) -> list[Frame]:
+    """Frames of a textured plane that pans and of a textured disc that crosses it; the same every time."""
+    width, height = size
+    random = np.random.default_rng(0)
+    plane, surface = _texture(random, width, height), _texture(random, width, height)
+    rows, columns = np.mgrid[:height, :width]
+    frames = []
+    for index in range(count):
+        frame = np.roll(plane, (2 * index, 4 * index), (0, 1))
+        centre = width // 3 + 10 * index
+        disc = (columns - centre) ** 2 + (rows - height // 2) ** 2 < (height // 4) ** 2
+        frame[disc] = np.roll(surface, 10 * index, 1)[disc]
+        frames.append(frame)
+    return frames
+
+
+def _texture(random: np.random.Generator, width: int, height: int) -> Frame:
+    """Noise of every scale, coarse to fine with falling contrast."""
+    texture = np.full((height, width, 3), 128, np.float32)
+    for octave in range(2, 8):
+        grid = random.standard_normal(((height >> octave) + 2, (width >> octave) + 2, 3), dtype=np.float32)
+        texture += 6 * octave * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return texture.clip(0, 255).astype(np.uint8)
+
+
+def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
+    """The frames to play, once per size."""
+    if job.clip is None:
+        for size in job.sizes or SIZES:
+            yield moving_texture(size, FRAMES)
+        return
+    from vfi_cli.jobs.score.clips import Clip  # needs PyAV, which a machine with a GPU may lack
+
+    frames = list(Clip(job.clip.name, job.clip).frames(FRAMES))
+    if len(frames) < 2:
+        raise InputError("a pair needs at least 2 frames", path=job.clip)
+    height, width = frames[0].shape[:2]
+    for size in job.sizes or ((width, height),):
+        yield [cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.uint8) for frame in frames]
+
+
+def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job: BenchJob) -> list[Measured]:
+    """Static and routed take turns, so that a busy moment of the machine hits both."""
+    steps = [partial(next, _generate(interpolator, frames)) for interpolator in interpolators]
+    for _ in range(job.warmup):
+        for step in steps:
+            step()
+    device = interpolators[0].device
+    seconds = [[_seconds(step, device) for step in steps] for _ in range(job.runs)]
+    return [
+        Measured(
+            seconds=median(times),
+            cost=count_cost(step),
+            peak_bytes=_peak_bytes(step, device),
+            shares=tuple(interpolator.last_routes.mean((0, 1)).tolist()),
+            stages=stage_seconds(step, device.type == "cuda") if job.profile else {},
+        )
+        for step, interpolator, times in zip(steps, interpolators, zip(*seconds, strict=True), strict=True)
+    ]
+
+
+def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[None]:
+    """Every `next` prepares one frame and generates one: the steady state of a doubled frame rate."""
+    to_and_fro = cycle([*frames[1:], *frames[-2::-1]])
+    left = interpolator.prepare(to_tensor(frames[0]))
+    for frame in to_and_fro:
+        right = interpolator.prepare(to_tensor(frame))
+        interpolator.between(left, right, (0.5,))
+        left = right
+        yield
+
+
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    _settle(device)
+    begin = time.perf_counter()
+    step()
+    _settle(device)
+    return time.perf_counter() - begin
+
+
+def _settle(device: torch.device) -> None:
+    """CUDA runs behind; the clock must not."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak_bytes(step: Callable[[], object], device: torch.device) -> int:
+    """Device memory on CUDA, else what the whole process holds, while one frame is generated."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        step()
+        return torch.cuda.max_memory_allocated(device)
+    memory.reset_peak()
+    step()
+    return memory.peak_bytes()

@@ -1,0 +1,65 @@
+"""Clips as 8-bit RGB frames, whether they are video files or folders of numbered pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from vfi_cli.engine.frames import Frame, to_frame
+from vfi_cli.errors import InputError
+from vfi_cli.file_names import VIDEO_SUFFIXES, natural_key
+from vfi_cli.jobs.interp.convert import to_rgb
+from vfi_cli.video.image.image_file import is_picture
+from vfi_cli.video.read.sources import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A video file, or a folder whose pictures are the frames; `name` says which in reports."""
+
+    name: str
+    path: Path
+
+    def frames(self, limit: int | None = None) -> Iterator[Frame]:
+        """The first `limit` frames in order of time, all of one size.
+
+        Raises:
+            InputError: the clip cannot be read, or is damaged: scores of guessed frames would mean nothing.
+        """
+        source = open_source(self.path)
+        with source.decode(source.probe()) as decoder:
+            for frame in islice(decoder, limit):
+                yield to_frame(to_rgb(frame))
+            if decoder.damaged:
+                what = "; ".join((f"{decoder.damaged} damaged frames", *decoder.notes))
+                raise InputError(what, path=self.path)
+
+
+def find_clips(paths: Iterable[Path]) -> list[Clip]:
+    """Each path that is a video or a folder of pictures; of any other folder, each child that is one.
+
+    Raises:
+        InputError: a path does not exist, or holds no clip.
+    """
+    clips: list[Clip] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError("no such file or folder", path=path)
+        if path.is_file() or _holds_pictures(path):
+            clips.append(Clip(path.name, path))
+            continue
+        children = [child for child in sorted(path.iterdir(), key=natural_key) if _is_clip(child)]
+        if not children:
+            raise InputError("no clip in this folder", path=path, remedy="give videos, or folders of pictures")
+        clips += [Clip(f"{path.resolve().name}/{child.name}", child) for child in children]
+    return clips
+
+
+def _is_clip(path: Path) -> bool:
+    return _holds_pictures(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(is_picture(child) for child in folder.iterdir())

@@ -1,0 +1,198 @@
+"""How close the frames that a model makes come to those that were filmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from vfi_cli.engine.frames import Frame, to_frame, to_tensor
+from vfi_cli.engine.interpolator import Interpolator, Prepared, build
+from vfi_cli.errors import InputError, UsageError
+from vfi_cli.jobs.interp.summary import DAMAGED
+from vfi_cli.jobs.score.clips import find_clips
+from vfi_cli.jobs.score.datasets import PROTOCOLS
+from vfi_cli.jobs.score.samples import EvalClip, HoldOut, Sample
+from vfi_cli.measure.detail import flicker, sharpness
+from vfi_cli.measure.flip import flip, has_flip
+from vfi_cli.measure.psnr import psnr
+from vfi_cli.measure.ssim import WINDOW, ssim
+from vfi_cli.model.config import Routing, check_routing
+
+
+@dataclass(frozen=True, slots=True)
+class EvalJob:
+    """What to score.
+
+    Args:
+        paths: videos, folders of frames, or folders of either, for hold-out; with a protocol the folder of its set.
+        protocol: one of `datasets.PROTOCOLS`; None is hold-out.
+        routing: which patches run a dynamic block.
+        max_frames: frames read from each clip; None reads all.
+        blend: score the mean of the two frames as well.
+    """
+
+    paths: tuple[Path, ...]
+    model: str = "lite"
+    device: str = "auto"
+    precision: str = "auto"
+    routing: Routing = "router"
+    max_frames: int | None = None
+    blend: bool = False
+    protocol: str | None = None
+
+    def __post_init__(self) -> None:
+        check_routing(self.routing)
+        if self.protocol is not None:
+            if self.max_frames is not None:
+                raise UsageError("--protocol and --max-frames exclude each other")
+            if len(self.paths) != 1:
+                raise UsageError("--protocol takes one folder, that of the test set")
+        if self.max_frames is not None and self.max_frames < 3:
+            raise UsageError(f"--max-frames {self.max_frames}: hold-out needs at least 3 frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What `measure` says of a frame, or the mean of some frames. `flip` is None where its package is not installed."""
+
+    psnr: float
+    ssim: float
+    sharpness: float
+    flicker: float
+    flip: float | None
+
+    @classmethod
+    def of(cls, frame: Frame, truth: Frame, left: Frame, right: Frame, time: float) -> Score:
+        """`frame`, generated between two frames at `time` (0 is `left`), against the truth."""
+        return cls(
+            psnr(frame, truth),
+            ssim(frame, truth),
+            sharpness(frame, truth),
+            flicker(frame, left, right, time),
+            flip(frame, truth) if has_flip() else None,
+        )
+
+    def as_dict(self, prefix: str = "") -> dict[str, float]:
+        """The figures that there are, by name."""
+        values: dict[str, float | None] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {prefix + name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScore:
+    """`frames` is the number of frames that were generated and compared."""
+
+    clip: str
+    frames: int
+    score: Score
+    blend: Score | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadClip:
+    clip: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    clips: tuple[ClipScore, ...]
+    bad: tuple[BadClip, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if every clip was scored."""
+        if not self.bad:
+            return 0
+        return DAMAGED if self.clips else InputError.exit_code
+
+    @property
+    def mean(self) -> Score | None:
+        """Every clip weighs the same, however long; None if there is none."""
+        return mean_score([clip.score for clip in self.clips])
+
+    @property
+    def mean_blend(self) -> Score | None:
+        return mean_score([clip.blend for clip in self.clips if clip.blend is not None])
+
+
+def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalReport:
+    """Score every clip; one that cannot be read is reported, and the others go on.
+
+    Raises:
+        InputError: a path holds no clip, or is not the test set of the protocol.
+        ModelError: the model or the device is not to be had.
+    """
+    trials = _trials(job)
+    interpolator = build(job.model, job.device, job.precision, job.routing)
+    scores: list[ClipScore] = []
+    bad: list[BadClip] = []
+    for trial in trials:
+        try:
+            result = score_trial(trial, interpolator, job.blend)
+        except InputError as error:
+            bad.append(BadClip(trial.name, str(error)))
+            report(bad[-1])
+        else:
+            scores.append(result)
+            report(result)
+    return EvalReport(tuple(scores), tuple(bad))
+
+
+def _trials(job: EvalJob) -> Sequence[EvalClip]:
+    if job.protocol is not None:
+        return PROTOCOLS[job.protocol](job.paths[0])
+    return [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
+
+
+def score_trial(trial: EvalClip, interpolator: Interpolator, blend: bool) -> ClipScore:
+    """The mean over all frames that were made, however many a sample has.
+
+    Raises:
+        InputError: the pictures cannot be read, are too few or too small, or not all of one size.
+    """
+    generated: list[Score] = []
+    blended: list[Score] = []
+    last: tuple[Frame, Prepared] | None = None
+    for sample in trial.samples():
+        _check_sizes(sample, trial.path)
+        left = last[1] if last is not None and last[0] is sample.left else interpolator.prepare(to_tensor(sample.left))
+        right = interpolator.prepare(to_tensor(sample.right))
+        last = sample.right, right
+        made = interpolator.between(left, right, sample.times)
+        for time, frame, truth in zip(sample.times, made, sample.truths, strict=True):
+            given = truth, sample.left, sample.right, time
+            generated.append(Score.of(to_frame(frame), *given))
+            if blend:
+                blended.append(Score.of(blend_of(sample.left, sample.right, time), *given))
+    score = mean_score(generated)
+    if score is None:
+        raise InputError("hold-out needs at least 3 frames", path=trial.path)
+    return ClipScore(trial.name, len(generated), score, mean_score(blended))
+
+
+def _check_sizes(sample: Sample, path: Path) -> None:
+    shapes = {picture.shape for picture in (sample.left, sample.right, *sample.truths)}
+    if len(shapes) > 1:
+        raise InputError("the pictures are not all of one size", path=path)
+    if min(sample.left.shape[:2]) < WINDOW:
+        raise InputError(f"SSIM needs frames of at least {WINDOW}x{WINDOW}", path=path)
+
+
+def blend_of(left: Frame, right: Frame, time: float = 0.5) -> Frame:
+    """The baseline that needs no motion: both frames, the nearer one weighing more, rounded."""
+    mixed = left + np.float32(time) * (right.astype(np.float32) - left)
+    return np.floor(mixed + np.float32(0.5)).astype(np.uint8)
+
+
+def mean_score(scores: Sequence[Score]) -> Score | None:
+    """None of nothing."""
+    if not scores:
+        return None
+    rows = [score.as_dict() for score in scores]
+    means = {name: fmean(row[name] for row in rows) for name in rows[0]}
+    return Score(**{"flip": None, **means})  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""A clip under its route map: how many dynamic blocks each patch runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfi_cli.engine.frames import to_frame, to_tensor
+from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.errors import InputError
+from vfi_cli.jobs.interp.convert import to_planes, to_rgb
+from vfi_cli.jobs.interp.plan import InterpJob, make_plan
+from vfi_cli.jobs.interp.summary import DAMAGED, Progress
+from vfi_cli.jobs.score.route_overlay import draw_routes
+from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
+from vfi_cli.video.types import PlaneFormat, VideoFrame
+from vfi_cli.video.write.open_output import open_location, open_writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesJob:
+    """What to draw.
+
+    Args:
+        routing: which patches run a dynamic block.
+        start, stop: the part to use, in seconds from the first frame of the clip.
+        overwrite: the target may exist.
+    """
+
+    source: Path
+    target: Path
+    model: str = "lite"
+    routing: Routing = "router"
+    device: str = "auto"
+    precision: str = "auto"
+    start: Fraction = Fraction(0)
+    stop: Fraction | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        self.silent()
+
+    def silent(self) -> InterpJob:
+        """The job that writes the same clip, alone."""
+        return InterpJob(
+            source=self.source,
+            target=self.target,
+            model=self.model,
+            routing=self.routing,
+            device=self.device,
+            precision=self.precision,
+            start=self.start,
+            stop=self.stop,
+            audio=False,
+            subtitles=False,
+            data=False,
+            overwrite=self.overwrite,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesSummary:
+    """`shares`: of the patches of all pairs, those that ran each dynamic block, in [0, 1]."""
+
+    target: Path
+    frames: int
+    damaged: int
+    shares: tuple[float, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return DAMAGED if self.damaged else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "target": str(self.target),
+            "frames": self.frames,
+            "damaged": self.damaged,
+            "block_shares": list(self.shares),
+        }
+
+
+def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
+    """Write the clip, silent and at its own times, with the map of each pair over its left frame.
+
+    Raises:
+        UsageError: the request makes no sense for this clip.
+        InputError: the source cannot be read, or has a single frame.
+        OutputError: the target cannot be written.
+        ModelError: the model or the device is not to be had.
+    """
+    begin = time.monotonic()
+    plan = make_plan(job.silent(), multiple=1)
+    with open_location(plan.encode, source=job.source, overwrite=job.overwrite) as target:
+        for warning in plan.warnings():
+            log.warning("%s: %s", job.source, warning)
+        mapper = RouteMapper(build(job.model, job.device, job.precision, job.routing), plan.encode.format)
+        with (
+            plan.source.decode(plan.clip, job.start or None, job.stop) as decoder,
+            open_writer(target.temp_path, plan.encode) as encoder,
+        ):
+            for frame in mapper.draw(plan.shown(decoder)):
+                encoder.write(frame)
+                seconds = time.monotonic() - begin
+                report(Progress(encoder.frames, encoder.frames, plan.frames, seconds, mapper.shares))
+        for note in decoder.notes:
+            log.warning("%s: %s", job.source, note)
+        if not encoder.frames:
+            raise InputError("a route needs a pair of frames, and there is none", path=job.source)
+        encoder.verify()
+        target.commit()
+    return RoutesSummary(job.target, encoder.frames, decoder.damaged, mapper.shares)
+
+
+class RouteMapper:
+    """Draws route maps on frames of `format`; `shares` is the mean over the pairs so far."""
+
+    def __init__(self, interpolator: Interpolator, format: PlaneFormat) -> None:
+        self._interpolator = interpolator
+        self._format = format
+        self._pairs = 0
+        self._passed: NDArray[np.float64] = np.zeros(DYNAMIC_BLOCKS)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of the patches, those that ran each dynamic block, in [0, 1]."""
+        return tuple((self._passed / max(1, self._pairs)).tolist())
+
+    def draw(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        """Each frame under the routes of the frame half way to the next; the last one keeps those before it.
+
+        Nothing comes of a single frame.
+        """
+        pictures = ((frame, self._interpolator.prepare(to_rgb(frame))) for frame in frames)
+        last: VideoFrame | None = None
+        for (frame, left), (following, right) in pairwise(pictures):
+            last = following
+            self._interpolator.between(left, right, (0.5,))
+            self._pairs += 1
+            self._passed += self._interpolator.last_routes.mean((0, 1))
+            yield self._under_routes(frame)
+        if last is not None:
+            yield self._under_routes(last)
+
+    def _under_routes(self, frame: VideoFrame) -> VideoFrame:
+        routes = self._interpolator.last_routes
+        drawn = draw_routes(to_frame(to_rgb(frame)), routes, self._interpolator.network.config.patch)
+        planes = to_planes(to_tensor(drawn), self._format, frame.color)
+        return replace(frame, planes=planes, format=self._format)

@@ -1,0 +1,1 @@
+"""Times of frames as exact fractions: rates, the output schedule, cadence, pauses. Pure Python."""

@@ -1,0 +1,3 @@
+"""A training run: loop, validation, records and images."""
+
+__all__ = ["loop"]

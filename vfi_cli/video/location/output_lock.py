@@ -1,0 +1,91 @@
+"""A hidden folder beside an output. Only one run at a time can use it to make the output.
+
+.out.mp4.vfi/     lock          held by the active run; the system releases it when the run dies
+                  ...           the unfinished output, and finished pieces for a later run
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vfi_cli.errors import OutputError
+
+_SUFFIX = ".vfi"
+_LOCK = "lock"
+_MAX_NAME = 255  # bytes, on every file system in use
+
+
+class OutputLock:
+    """Creates and locks the folder for the output `path`. A dead run holds no lock, so its files block no other run.
+
+    Attributes:
+        folder: where the output is made.
+
+    Raises OutputError: the folder cannot be created, or another run holds it. Links are never followed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.folder = path.with_name(_folder_name(path.name))
+        with creating(path):
+            self._descriptor = self._lock()
+
+    def _lock(self) -> int:
+        """The descriptor that holds the lock."""
+        lock = self.folder / _LOCK
+        while True:
+            with suppress(FileExistsError):
+                self.folder.mkdir()
+            if self.folder.is_symlink():
+                raise OutputError(f"{self.folder.name}, where it would be made, is a link", path=self._path)
+            try:
+                descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+            except FileNotFoundError:  # the previous run is removing the folder
+                continue
+            try:
+                with suppress(OSError):  # a file system without locks
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError as error:
+                        raise OutputError("in use by another run", path=self._path, remedy="wait for it") from error
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                    return descriptor
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def contents(self) -> Iterator[Path]:
+        """The files in the folder except the lock. Raises OSError."""
+        return (entry for entry in self.folder.iterdir() if entry.name != _LOCK)
+
+    def release(self) -> None:
+        """Release the lock for other runs. An empty folder is removed; the lock is removed last."""
+        with suppress(OSError):
+            if not any(self.contents()):
+                (self.folder / _LOCK).unlink()
+                self.folder.rmdir()
+        os.close(self._descriptor)
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[None]:
+    """Raises OutputError about `path` if the body raises OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot be created: {error.strerror}", path=path) from error
+
+
+def _folder_name(name: str) -> str:
+    folder = f".{name}{_SUFFIX}"
+    if len(os.fsencode(folder)) <= _MAX_NAME:
+        return folder
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{_SUFFIX}"

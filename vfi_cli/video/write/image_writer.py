@@ -1,0 +1,114 @@
+"""Frames into a folder of picture files."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange
+
+from vfi_cli.cpus import available_cpus
+from vfi_cli.errors import OutputError, UsageError
+from vfi_cli.video.av_frame import to_av_frame
+from vfi_cli.video.image.exr import to_linear
+from vfi_cli.video.image.image_file import read_picture
+from vfi_cli.video.types import VideoFrame
+from vfi_cli.video.write.codecs import wire_format
+from vfi_cli.video.write.encode_plan import EncodePlan
+from vfi_cli.video.write.writer import AbortableWriter
+
+FIRST_NUMBER = 1
+
+
+class ImageWriter(AbortableWriter):
+    """Writes each frame into a file of its own in the folder `temp_path`, named and numbered as the target of `plan`.
+
+    Raises:
+        UsageError: an option the encoder does not have, or a value it does not take.
+        OutputError: the encoder refuses the plan.
+    """
+
+    def __init__(self, temp_path: Path, plan: EncodePlan) -> None:
+        self.plan = plan
+        self.frames = 0
+        self._temp_path = temp_path
+        self._saved = self._bytes = 0
+        self._encoder = _open_encoder(plan)
+        self._wire = self._encoder.pix_fmt or plan.format.pix_fmt
+
+    def write(self, frame: VideoFrame) -> None:
+        """Append a frame of the planned format; its time is not kept."""
+        picture = _to_linear(frame) if self.plan.codec == "exr" else to_av_frame(frame, self._wire)
+        picture.pts, picture.time_base = self.frames, self.plan.time_base
+        picture.color_primaries, picture.color_trc = self.plan.color.primaries, self.plan.color.transfer
+        self._encode(picture)
+        self.frames += 1
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        """Save what the encoder makes of `picture`; of None, what it still holds."""
+        try:
+            for packet in self._encoder.encode(picture):  # each is a whole file
+                path = self._temp_path / (self.plan.target.name % (FIRST_NUMBER + self._saved))
+                self._bytes += path.write_bytes(bytes(packet))
+                self._saved += 1
+        except (av.FFmpegError, OSError) as error:
+            raise OutputError(f"cannot be written: {error.strerror}", path=self.plan.target) from error
+
+    def close(self) -> None:
+        """Write what is still on its way."""
+        self._encode(None)
+
+    def abort(self) -> None:
+        """Let go of the encoder."""
+        with suppress(av.FFmpegError):
+            self._encoder.encode(None)
+
+    def verify(self) -> None:
+        """Count the files and their bytes, and read the first and the last. Raises OutputError if any are missing."""
+        plan = self.plan
+        files = sorted(self._temp_path.iterdir())
+        size = sum(file.stat().st_size for file in files)
+        ends = [read_picture(file) for file in (*files[:1], *files[-1:])]
+        good = all(end is not None and (end.frame.width, end.frame.height) == (plan.width, plan.height) for end in ends)
+        if not good or (len(files), size) != (self.frames, self._bytes):
+            raise OutputError(
+                f"is not what was written: {len(files)} of {self.frames} pictures, {size} of {self._bytes} bytes",
+                path=plan.target,
+            )
+
+
+def _open_encoder(plan: EncodePlan) -> av.VideoCodecContext:
+    encoder = av.CodecContext.create(plan.codec, "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    wire = wire_format(encoder.codec, plan.format.pix_fmt)
+    assert wire is not None
+    encoder.width, encoder.height, encoder.pix_fmt = plan.width, plan.height, wire
+    encoder.time_base, encoder.sample_aspect_ratio = plan.time_base, plan.sar
+    full = plan.format.kind == "rgb" or plan.color.full_range
+    encoder.color_range = ColorRange.JPEG if full else ColorRange.MPEG
+    encoder.color_primaries, encoder.color_trc = plan.color.primaries, plan.color.transfer
+    encoder.thread_count = available_cpus()
+    encoder.options = dict(plan.options)
+    try:
+        encoder.open()
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise OutputError(
+            f"{plan.codec} refuses {plan.width}x{plan.height} {wire}",
+            path=plan.target,
+            remedy="check the encoder options",
+        ) from error
+    if encoder.options:
+        raise UsageError(f"{plan.codec} has no option {', '.join(encoder.options)}", remedy="check -e key=value")
+    return encoder
+
+
+def _to_linear(frame: VideoFrame) -> av.VideoFrame:
+    """sRGB codes as linear floats, see `exr`."""
+    picture = av.VideoFrame(frame.width, frame.height, "gbrapf32le" if frame.format.alpha else "gbrpf32le")
+    for index, (codes, plane) in enumerate(zip(frame.planes, picture.planes, strict=True)):
+        values = codes.astype(np.float32) / np.float32(frame.format.peak)
+        rows = np.frombuffer(memoryview(plane), np.float32).reshape(plane.height, -1)
+        rows[:, : plane.width] = values if index == 3 else to_linear(values)
+    return picture

@@ -1,0 +1,84 @@
+"""What an output is, and how it is written: a video file, a folder of pictures, an animation or a pipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from vfi_cli.video.formats import GIF, OutputKind
+from vfi_cli.video.location.output_file import OutputFile
+from vfi_cli.video.location.output_folder import OutputFolder
+from vfi_cli.video.streams.stream_copy import StreamCopy
+from vfi_cli.video.types import VideoFrame
+from vfi_cli.video.write.animation import GifEncoder, WebpEncoder
+from vfi_cli.video.write.encode import Encoder
+from vfi_cli.video.write.encode_plan import EncodePlan
+from vfi_cli.video.write.image_writer import ImageWriter
+from vfi_cli.video.write.pipe import PipeWriter, StandardOutput
+
+
+class OutputLocation(Protocol):
+    """Where an output will appear, see `output_file.OutputFile`."""
+
+    @property
+    def temp_path(self) -> Path:
+        """Where it is made."""
+
+    def commit(self) -> None:
+        """Make it appear."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Writer(Protocol):
+    """What makes the output, see `encode.Encoder`. `frames`: written so far."""
+
+    frames: int
+
+    def write(self, frame: VideoFrame) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def verify(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_location(plan: EncodePlan, *, source: Path | None = None, overwrite: bool = False) -> OutputLocation:
+    """The place of the output, kept free for it, see `output_file.OutputFile`. Raises OutputError."""
+    match plan.output.kind:
+        case OutputKind.PIPE:
+            return StandardOutput()
+        case OutputKind.IMAGES:
+            return OutputFolder(plan.target, source=source, overwrite=overwrite)
+        case OutputKind.VIDEO | OutputKind.ANIMATION:
+            return OutputFile(plan.target, source=source, overwrite=overwrite)
+
+
+def open_writer(temp_path: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> Writer:
+    """What writes `plan` into the place `temp_path`.
+
+    Raises:
+        UsageError: an option the encoder does not have, or a value it does not take.
+        OutputError: the encoder or the container refuses the plan.
+    """
+    match plan.output.kind:
+        case OutputKind.PIPE:
+            return PipeWriter(plan)
+        case OutputKind.IMAGES:
+            return ImageWriter(temp_path, plan)
+        case OutputKind.ANIMATION:
+            return GifEncoder(temp_path, plan) if plan.output is GIF else WebpEncoder(temp_path, plan)
+        case OutputKind.VIDEO:
+            return Encoder(temp_path, plan, streams)
