@@ -35,6 +35,21 @@ def test_help_lists_the_commands():
     )
 
 
+def test_without_a_command_the_help_is_printed(monkeypatch, capsys):
+    code, out, err = run(monkeypatch, capsys)
+    assert (code, err) == (0, "") and out == run(monkeypatch, capsys, "--help")[1]
+
+
+def test_no_description_of_a_command_is_cut(monkeypatch, capsys):
+    assert "..." not in run(monkeypatch, capsys, "--help")[1].partition("Commands:")[2]
+
+
+def test_completion_can_be_installed(monkeypatch, capsys):
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    code, out, _ = run(monkeypatch, capsys, "--show-completion", "bash")
+    assert code == 0 and "_VFI_COMPLETE" in out
+
+
 def test_the_version_is_printed(monkeypatch, capsys):
     assert run(monkeypatch, capsys, "--version") == (0, f"vfi {__version__}\n", "")
 
@@ -46,8 +61,8 @@ def test_the_help_names_the_true_default_of_the_threshold(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments, what",
     [
-        ([], "Missing command"),
-        (["wrong"], "No such command"),
+        (["wrong"], "no command"),
+        (["intrp"], "did you mean 'interp'"),
         (["interp"], "one input"),
         (["interp", "in.mp4", "--wrong"], "No such option"),
         (["interp", "in.mp4", "--fps", "0"], "--fps"),

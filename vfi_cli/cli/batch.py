@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FILES = "Files and devices"  # a heading of the help
+
+EXAMPLES = """\b
+Examples:
+  vfi batch in/ out/ --fps 60 --dry-run
+  vfi batch in/ out/ --fps 60
+  vfi batch in/ out/ --match '*.mkv' --container mkv --devices 0,1
+"""
+
 
 class Container(StrEnum):
     MP4 = "mp4"
@@ -39,21 +48,47 @@ def batch_command(
     *,
     match: Annotated[
         list[str] | None,
-        typer.Option("--match", metavar="PATTERN", help="Only names that fit: '*.mkv', 's1/*'; repeatable."),
+        typer.Option(
+            "--match",
+            metavar="PATTERN",
+            help="Only names that match: '*.mkv', 's1/*'; may be repeated.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
     list_file: Annotated[
-        Path | None, typer.Option("--list", metavar="FILE", help="Only these: a path below IN_DIR on each line.")
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Only the files in this list: a path below IN_DIR on each line.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
-    container: Annotated[Container, typer.Option("--container", help="Of the outputs.")] = Container.MP4,
+    container: Annotated[
+        Container, typer.Option("--container", help="Container of the outputs.", rich_help_panel=FILES)
+    ] = Container.MP4,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be done, and about how long and large it gets.")
+        bool,
+        typer.Option("--dry-run", help="Only estimate the time and the size of the outputs.", rich_help_panel=FILES),
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", help="Clips at a time; they share the device.", show_default="1"),
+        typer.Option(
+            "--workers",
+            metavar="COUNT",
+            help="Clips at the same time, on one device.",
+            show_default="1",
+            rich_help_panel=FILES,
+        ),
     ] = None,
     devices: Annotated[
-        str | None, typer.Option("--devices", metavar="0,1", help="CUDA devices, each for a clip at a time.")
+        str | None,
+        typer.Option(
+            "--devices",
+            metavar="0,1",
+            help="CUDA devices; each runs one clip at a time.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
     options: InterpOptions,
     quiet: Quiet = False,
@@ -61,13 +96,14 @@ def batch_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Interpolate every video below IN_DIR into the same tree below OUT_DIR.
+    """Interpolate all videos of a folder.
 
-    What was finished before is skipped: a video of the right size and rate, not older than its source; -y makes it
-    again. A file that fails is named, and the others go on. The same command continues a run that was ended.
+    Each video below IN_DIR gets an output at the same place below OUT_DIR. An output that has the planned size and rate
+    and is newer than its source is skipped; -y makes it again. A file that fails is named, and the others go on.
+    The same command resumes an interrupted run.
 
-    The exit code is that of the worst file, in the order 1 (a bug), 6 (model or device), 4 (output), 7 (a limit),
-    3 (input), 2 (request), 5 (done, but the input was damaged), 0.
+    The exit code is that of the worst file, in this order: 1 (bug), 6 (model or device), 4 (output), 7 (limit),
+    3 (input), 2 (request), 5 (source damaged), 0.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     places = worker_devices(workers, devices, options.device)

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.score.bench import BenchJob, Measured, Row
     from vfi_cli.measure.machine import Machine
 
+EXAMPLES = """\b
+Examples:
+  vfi bench
+  vfi bench --sizes 1920x1080 --profile
+"""
+
 
 def bench_command(
     sizes: Annotated[
@@ -57,9 +63,10 @@ def bench_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Time a generated frame, static against routed: seconds, FLOPs and MACs, memory, and rho.
+    """Measure the speed of the network on this machine.
 
-    A step prepares one frame and generates the one half way to its neighbour; no video is coded.
+    Prints seconds, FLOPs, MACs and memory per generated frame, static and routed. A step prepares one frame and
+    generates the frame in the middle; no video is read or written.
     rho = (1 - time_routed / time_static) / (1 - flops_routed / flops_static).
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)

@@ -27,6 +27,12 @@ from vfi_cli.errors import OutputError
 if TYPE_CHECKING:
     from vfi_cli.jobs.score.evaluate import BadClip, ClipScore, EvalReport, Score
 
+EXAMPLES = """\b
+Examples:
+  vfi eval clips/ --max-frames 15 --baseline blend --csv scores.csv
+  vfi eval vimeo_triplet/ --protocol vimeo90k
+"""
+
 
 class Baseline(StrEnum):
     BLEND = "blend"
@@ -75,12 +81,13 @@ def eval_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Score a model by hold-out: even frames go in, odd frames are the truth. All figures are of 8-bit RGB.
+    """Measure the quality of a model on clips.
 
-    PSNR in dB, SSIM; sharpness, the detail of the frames over that of the truth; flicker, how far their detail is from
-    that of their neighbours, 0 is steady; FLIP, 0 looks the same, if the package flip-evaluator is installed.
+    Every other frame is removed, generated again, and compared with the true one, in 8-bit RGB. Columns: PSNR in dB;
+    SSIM; sharpness, the detail of generated frames divided by that of true ones; flicker, the difference of detail
+    between neighbouring frames, 0 is best; FLIP, 0 is best, if the package flip-evaluator is installed.
 
-    With --protocol the frames are those that a test set of the field asks for.
+    --protocol uses the frames that a published test set asks for.
 
     A clip that cannot be scored is named and the others go on: exit code 5, or 3 if none could be.
     """

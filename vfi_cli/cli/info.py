@@ -16,9 +16,15 @@ from vfi_cli.timing.timeline import parse_multiple, parse_rate
 if TYPE_CHECKING:
     from vfi_cli.jobs.interp.plan import Plan
 
+EXAMPLES = """\b
+Examples:
+  vfi info in.mkv
+  vfi info in.mp4 --fps 60 --json
+"""
+
 
 def info_command(
-    source: Annotated[Path, typer.Argument(help="Video file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Video file.")],
     fps: Fps = None,
     input_fps: InputFps = None,
     video_stream: VideoStream = None,
@@ -29,7 +35,10 @@ def info_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show the streams and the timing of a video, and what `vfi interp` would make of it. Computes nothing."""
+    """Show what a video holds, and what `vfi interp` would do.
+
+    It lists the streams, the timing, and what the output would lose. Nothing is computed.
+    """
     from vfi_cli.jobs.interp.plan import InterpJob, plan_for_clip
     from vfi_cli.video.read.sources import open_source
     from vfi_cli.video.write.concat import find_lost_properties

@@ -10,27 +10,39 @@ import typer
 
 from vfi_cli.cli import console
 from vfi_cli.cli.interp_options import InterpOptions, takes_interp_options
-from vfi_cli.cli.options import Debug, Json, Quiet, Verbose
+from vfi_cli.cli.options import OUTPUT, SOURCE, Debug, Json, Quiet, Verbose
 from vfi_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from vfi_cli.jobs.interp.summary import Summary
 
+EXAMPLES = """\b
+Examples:
+  vfi interp in.mp4 --fps 60
+  vfi interp in.mp4 --slowmo 4 -o slow.mp4
+  vfi interp in.mp4 --ss 1:02.5 -t 10 -c:v libx265 --crf 22 -o part.mkv
+  vfi interp 'shot/%04d.exr' --input-fps 24 --fps 48 -o 'smooth/%05d.exr'
+"""
+
 
 @takes_interp_options
 def interp_command(
     source: Annotated[
-        Path | None, typer.Argument(metavar="IN", help="Video, folder or pattern of pictures; - is standard input.")
+        Path | None, typer.Argument(metavar="IN", help="Video, folder or pattern of images; - is standard input.")
     ] = None,
-    named: Annotated[Path | None, typer.Option("-i", "--input", metavar="IN", help="The same, as an option.")] = None,
+    named: Annotated[
+        Path | None,
+        typer.Option("-i", "--input", metavar="IN", help="The source, in place of IN.", rich_help_panel=SOURCE),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             "-o",
             "--output",
             metavar="OUT",
-            help="Video, GIF or WebP file, FOLDER/ or pattern of pictures; - is standard output.",
+            help="Video, GIF or WebP file, FOLDER/ or pattern of images; - is standard output.",
             show_default="IN_60fps.mp4",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     *,
@@ -40,14 +52,17 @@ def interp_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Raise the frame rate of a video, or slow it down. Without --fps, -m and --slowmo the rate is doubled.
+    """Raise the frame rate of a video, or slow it down.
 
-    The duration stays, unless it is --slowmo. Exit code 5 means done, but the input was damaged.
+    Without --fps, -m and --slowmo the frame rate is doubled. The duration stays the same, except with --slowmo.
+    FFmpeg's -ss, -to, -crf, -preset and -pix_fmt are understood too.
+
+    Exit code 5: the output is complete, but the source was damaged.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     sources = [path for path in (source, named) if path is not None]
     if len(sources) != 1:
-        raise UsageError("there is to be one input", remedy="vfi interp IN, or vfi interp -i IN")
+        raise UsageError("give exactly one input", remedy="vfi interp IN, or vfi interp -i IN")
     if as_json and target == "-":
         raise UsageError("--json and -o - exclude each other", remedy="both write to standard output")
 

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Annotated, get_type_hints
 import typer
 
 from vfi_cli.cli.options import (
+    ENCODER,
+    MOTION,
+    OUTPUT,
+    PRESETS,
+    RATE,
+    STREAMS,
     Deinterlace,
     Device,
     Fps,
@@ -48,7 +54,8 @@ class SceneMode(StrEnum):
 class InterpOptions:
     """How a clip is interpolated: each field is an option of every command that does it, see `takes_interp_options`.
 
-    An option means the same everywhere; which file it is about is for the command to say.
+    An option means the same in every command. The command decides which files it applies to. `use` and
+    `preset_file` have already been applied when the command line was parsed, see `command.Command`.
     """
 
     fps: Fps = None
@@ -63,62 +70,196 @@ class InterpOptions:
     precision: Precision = "auto"
     scene_threshold: Annotated[
         float | None,
-        typer.Option("--scene-threshold", metavar="0-1", help="Lower finds more cuts.", show_default="0.38"),
+        typer.Option(
+            "--scene-threshold",
+            metavar="0-1",
+            help="Threshold of scene cuts; lower finds more.",
+            show_default="0.38",
+            rich_help_panel=MOTION,
+        ),
     ] = None
-    scene_mode: Annotated[SceneMode, typer.Option("--scene-mode", help="What to show between two scenes.")] = (
-        SceneMode.NEAREST
-    )
-    no_scene_detect: Annotated[bool, typer.Option("--no-scene-detect", help="Take the clip for a single scene.")] = (
-        False
-    )
-    dedup: Annotated[bool, typer.Option("--dedup", help="Replace repeated frames by generated ones.")] = False
+    scene_mode: Annotated[
+        SceneMode,
+        typer.Option(
+            "--scene-mode",
+            help="Frames shown across a cut: the nearest one, the one before it, or a blend.",
+            rich_help_panel=MOTION,
+        ),
+    ] = SceneMode.NEAREST
+    no_scene_detect: Annotated[
+        bool, typer.Option("--no-scene-detect", help="Do not look for scene cuts.", rich_help_panel=MOTION)
+    ] = False
+    dedup: Annotated[
+        bool,
+        typer.Option("--dedup", help="Replace repeated frames (animation) by generated ones.", rich_help_panel=MOTION),
+    ] = False
     dedup_threshold: Annotated[
         float | None,
-        typer.Option("--dedup-threshold", metavar="0-255", help="Lower finds fewer repeats.", show_default="6"),
+        typer.Option(
+            "--dedup-threshold",
+            metavar="0-255",
+            help="Difference of the 8x8 block that differs most; a repeated frame has less.",
+            show_default="6",
+            rich_help_panel=MOTION,
+        ),
     ] = None
     dedup_max_span: Annotated[
         int | None,
-        typer.Option("--dedup-max-span", metavar="N", help="Longest span, in frames, to fill.", show_default="6"),
+        typer.Option(
+            "--dedup-max-span",
+            metavar="FRAMES",
+            help="Longest span of repeated frames to replace, 2 to 24.",
+            show_default="6",
+            rich_help_panel=MOTION,
+        ),
     ] = None
     max_gap: Annotated[
         str | None,
         typer.Option(
             "--max-gap",
             metavar="TIME",
-            help="A longer gap between frames is a pause: it is held, not filled. 0 turns this off.",
+            help="A longer gap between frames is a pause: the frame is held. 0 turns this off.",
             show_default="6 usual gaps, at least 0.2 s",
+            rich_help_panel=MOTION,
         ),
     ] = None
     mask: Annotated[
-        Path | None, typer.Option("--mask", metavar="IMAGE", help="Picture, white where nothing may move.")
+        Path | None,
+        typer.Option(
+            "--mask",
+            metavar="IMAGE",
+            help="Image of the size of the clip; nothing moves where it is white.",
+            rich_help_panel=MOTION,
+        ),
     ] = None
     deinterlace: Deinterlace = False
     progressive: Progressive = False
     start: Start = None
     stop: Stop = None
-    duration: Annotated[str | None, typer.Option("-t", metavar="TIME", help="Length, instead of --to.")] = None
-    codec: Annotated[str | None, typer.Option("-c:v", "--codec", metavar="NAME", help="Video encoder.")] = None
-    crf: Annotated[float | None, typer.Option("--crf", metavar="N", help="Quality: lower is better.")] = None
-    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Speed of the encoder.")] = None
-    pix_fmt: Annotated[str | None, typer.Option("--pix-fmt", metavar="NAME", help="Pixel format.")] = None
+    duration: Annotated[
+        str | None,
+        typer.Option("-t", "--duration", metavar="TIME", help="Length, instead of --to.", rich_help_panel=RATE),
+    ] = None
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            "-c:v",
+            "--codec",
+            metavar="NAME",
+            help="Video encoder of FFmpeg.",
+            show_default="libx264; libx265 for HDR",
+            rich_help_panel=ENCODER,
+        ),
+    ] = None
+    crf: Annotated[
+        float | None,
+        typer.Option(
+            "--crf",
+            metavar="NUMBER",
+            help="Quality; lower is better.",
+            show_default="18 for libx264",
+            rich_help_panel=ENCODER,
+        ),
+    ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Speed of the encoder.",
+            show_default="faster for libx264",
+            rich_help_panel=ENCODER,
+        ),
+    ] = None
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(
+            "--pix-fmt",
+            metavar="NAME",
+            help="Pixel format: yuv420p, yuv422p10, gbrp, ...",
+            show_default="that of the source",
+            rich_help_panel=ENCODER,
+        ),
+    ] = None
     codec_options: Annotated[
-        list[str] | None, typer.Option("-e", metavar="KEY=VALUE", help="Option for the encoder; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--encoder-opt",
+            metavar="KEY=VALUE",
+            help="Any other option of the encoder; may be repeated.",
+            rich_help_panel=ENCODER,
+        ),
     ] = None
     audio_codec: Annotated[
         str | None,
-        typer.Option("-c:a", metavar="NAME", help="Audio encoder, to convert the sound.", show_default="copy"),
+        typer.Option(
+            "-c:a",
+            "--audio-codec",
+            metavar="NAME",
+            help="Convert the audio with this encoder of FFmpeg: aac, flac, libopus, ...",
+            show_default="copy",
+            rich_help_panel=STREAMS,
+        ),
     ] = None
     audio_bit_rate: Annotated[
-        str | None, typer.Option("-b:a", metavar="RATE", help="Bit rate of the converted sound, e.g. 192k.")
+        str | None,
+        typer.Option(
+            "-b:a",
+            "--audio-bitrate",
+            metavar="RATE",
+            help="Bit rate of the converted audio, e.g. 192k.",
+            rich_help_panel=STREAMS,
+        ),
     ] = None
-    no_audio: Annotated[bool, typer.Option("-an", help="Leave the sound out.")] = False
-    no_subtitles: Annotated[bool, typer.Option("-sn", help="Leave the subtitles out.")] = False
-    no_data: Annotated[bool, typer.Option("-dn", help="Leave data streams, attached files and covers out.")] = False
-    no_chapters: Annotated[bool, typer.Option("--no-chapters", help="Leave the chapters out.")] = False
-    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Leave titles and other tags out.")] = False
+    no_audio: Annotated[
+        bool, typer.Option("-an", "--no-audio", help="Leave the audio out.", rich_help_panel=STREAMS)
+    ] = False
+    no_subtitles: Annotated[
+        bool, typer.Option("-sn", "--no-subtitles", help="Leave the subtitles out.", rich_help_panel=STREAMS)
+    ] = False
+    no_data: Annotated[
+        bool,
+        typer.Option(
+            "-dn", "--no-data", help="Leave data streams, attached files and covers out.", rich_help_panel=STREAMS
+        ),
+    ] = False
+    no_chapters: Annotated[
+        bool, typer.Option("--no-chapters", help="Leave the chapters out.", rich_help_panel=STREAMS)
+    ] = False
+    no_metadata: Annotated[
+        bool, typer.Option("--no-metadata", help="Leave titles and other tags out.", rich_help_panel=STREAMS)
+    ] = False
     overwrite: Overwrite = False
-    restart: Annotated[bool, typer.Option("--restart", help="Make again what an interrupted run has finished.")] = False
-    strict: Annotated[bool, typer.Option("--strict", help="A damaged input is an error: keep nothing.")] = False
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Begin anew instead of resuming an interrupted run.", rich_help_panel=OUTPUT),
+    ] = False
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Stop with an error if the source is damaged; keep no output.", rich_help_panel=OUTPUT
+        ),
+    ] = False
+    use: Annotated[
+        str | None,
+        typer.Option(
+            "--use",
+            metavar="PRESET",
+            help="Take options from a preset; the command line wins.",
+            rich_help_panel=PRESETS,
+        ),
+    ] = None
+    preset_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--preset-file",
+            metavar="FILE",
+            help="TOML file with tables [presets.NAME].",
+            show_default="~/.config/vfi.toml",
+            rich_help_panel=PRESETS,
+        ),
+    ] = None
 
     def job(self, source: Path, target: Path | None = None) -> InterpJob:
         """The job that these options make of `source`.

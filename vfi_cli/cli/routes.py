@@ -25,6 +25,11 @@ from vfi_cli.cli.options import (
 )
 from vfi_cli.timing.timeline import parse_time
 
+EXAMPLES = """\b
+Example:
+  vfi routes in.mp4 -o routes.mp4
+"""
+
 
 def routes_command(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Video file.")],
@@ -42,9 +47,10 @@ def routes_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Draw over a video how many of the refine blocks each 64x64 patch runs, on the way to the next frame.
+    """Draw over a video how many refine blocks each patch runs.
 
-    The output is silent and keeps rate and duration. Exit code 5 means done, but the input was damaged.
+    A patch has 64x64 pixels. The output has the frame rate and duration of the source, and no audio. Exit code 5: the
+    output is complete, but the source was damaged.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     routing = routing_of(keep_ratio, static)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.score.evaluate import BadClip
     from vfi_cli.jobs.score.study import ClipStudy, StudyReport
 
+EXAMPLES = """\b
+Example:
+  vfi study clips/ -o study --max-frames 15
+"""
+
 
 def study_command(
     paths: Annotated[
@@ -46,13 +51,13 @@ def study_command(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Compare ways to route by hold-out: PSNR in dB against the arithmetic of a generated frame.
+    """Compare ways to choose patches: quality against arithmetic.
 
-    At each keep ratio the patches are chosen by the router, by how much the two warped frames differ there, and at
-    random; beside them stand the router without a ratio, the static network, and its first block alone. Even frames go
-    in, odd frames are the truth. FOLDER gets study.csv, study.json, curve.png and the route maps of each clip.
+    At each keep ratio, three rules choose the patches: the router, the difference of the two warped frames, and chance.
+    They are compared with the router without a ratio, the static network, and its first block alone. Every other frame
+    is removed and generated again. FOLDER gets study.csv, study.json, curve.png and the route maps of each clip.
 
-    A clip that cannot be used is named and the others go on: exit code 5, or 3 if none could be.
+    A clip that cannot be used is named and the others go on: exit code 5, or 3 if no clip could be used.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     budgets = tuple(keep_ratios(text) for text in keep_ratio or ())

@@ -13,6 +13,11 @@ from vfi_cli.cli.options import Debug, Device, Quiet, Verbose
 from vfi_cli.errors import UsageError
 from vfi_cli.train.recipes import RECIPES
 
+EXAMPLES = """\b
+Example:
+  vfi train lite --data PACK --out runs/lite --minutes 60
+"""
+
 
 def train_command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=f"One of {', '.join(RECIPES)}.")],
@@ -43,9 +48,10 @@ def train_command(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> int:
-    """Train a network by a recipe, from zero or from given weights, on a CPU or a GPU, on several with torchrun.
+    """Train a network with a recipe.
 
-    FOLDER/weights.safetensors is the result. A run that is stopped, by Ctrl-C or worse, goes on with --resume.
+    The run starts from random or given weights, on a CPU, a GPU, or several GPUs with torchrun. The result is
+    FOLDER/weights.safetensors. After an interruption, the same command with --resume continues.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     if recipe not in RECIPES:
