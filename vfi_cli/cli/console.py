@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SECONDS_PER_LINE = 10.0
 """Off a terminal, progress is one line in this time."""
 
+JSON_SCHEMA = 1
+"""Raised when a key of the JSON output is removed or changes its meaning."""
+
 SECONDS_TO_LEAVE = 1.0
 """After a signal."""
 
@@ -157,8 +160,8 @@ def print_line(text: str) -> None:
 
 
 def print_data(data: dict[str, Any]) -> None:
-    """Print as JSON to stdout."""
-    print(json.dumps(data, indent=2))
+    """Print a JSON object to stdout, with the version of its keys, see docs/json.md."""
+    print(json.dumps({"schema": JSON_SCHEMA, **data}, indent=2))
 
 
 class ProgressBar:

@@ -93,8 +93,9 @@ class OutputFormat:
         if self.encoder is not None and codec not in (None, self.encoder):
             raise UsageError(f"{self.description} cannot be written by {codec}", remedy="leave -c:v out")
         if self.max_rate is not None and rate > self.max_rate:
+            why = " (its times are in milliseconds)" if self.is_matroska else ""
             raise UsageError(
-                f"{self.description} has at most {self.max_rate} frames per second, not {float(rate):g}",
+                f"{self.description} has at most {self.max_rate} frames per second{why}, not {float(rate):g}",
                 remedy="write an .mp4 file" if self.is_video else f"--fps {self.max_rate}",
             )
         if not self.is_video:

@@ -1,4 +1,4 @@
-"""Renders failures.png: `python examples/render_failures.py [failures.png]`.
+"""Renders failures.png: `python docs/images/render_failures.py [failures.png]`.
 
 What `lite` is known to get wrong, a row each: the frame before, the frame it makes, the true one, the frame after.
 """

@@ -1,4 +1,4 @@
-"""Renders strip.png: `python examples/render_strip.py [strip.png]`.
+"""Renders strip.png: `python docs/images/render_strip.py [strip.png]`.
 
 Two frames of clip.mp4 above; below them the frame that the model makes half way, and where its blocks worked.
 """
@@ -18,12 +18,13 @@ from vfi_cli.jobs.score.route_overlay import draw_routes
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
 
 HERE = Path(__file__).parent
+CLIP = HERE.parents[1] / "examples" / "clip.mp4"
 LEFT, RIGHT = 16, 17  # frames of the clip
 SCALE = 0.75
 
 
 def main(target: Path) -> None:
-    frames = list(Clip("clip", HERE / "clip.mp4").frames(RIGHT + 1))
+    frames = list(Clip("clip", CLIP).frames(RIGHT + 1))
     left, right = frames[LEFT], frames[RIGHT]
     interpolator = build("lite", routing=PAPER_KEEP_RATIOS)
     (between,) = interpolator.between(*(interpolator.prepare(to_tensor(frame)) for frame in (left, right)), (0.5,))
