@@ -128,7 +128,7 @@ def test_the_place_of_the_chroma_samples_is_named_where_nobody_writes_it(tmp_pat
         return written(clip, tmp_path / "o.mp4", codec="libvpx-vp9")
 
     assert missing("left") == ()
-    assert [sentence[:43] for sentence in missing("topleft")] == ["the place of the chroma samples, topleft, i"]
+    assert [sentence[:43] for sentence in missing("topleft")] == ["the location of the chroma samples, topleft"]
 
 
 def test_a_pipe_tells_the_aspect_and_the_place_of_the_chroma_samples(tmp_path):
@@ -177,7 +177,7 @@ def test_losses_are_told_once_each_whatever_they_are():
     kept = {"aspect": "400/301", "matrix": "9"}
     assert list(lost(wanted, kept)) == [
         "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
-        "a property of the picture is lost: number 40",
+        "a property of the video is lost: number 40",
         "the tag of the colour matrix is lost: players will guess it",
     ]
     assert list(lost(kept, kept)) == []
