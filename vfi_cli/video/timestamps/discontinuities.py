@@ -38,7 +38,7 @@ _LEAP_WITHOUT_AUDIO = 60
 """Seconds: without audio, a longer gap is a discontinuity. A screen recording may show one frame for a long time."""
 
 _PADDING = Fraction(1, 20)
-"""Seconds: if the audio of a part is longer than its video by at most this, the last frame is not held."""
+"""Seconds: audio that lasts at most so much longer than the video of its part is padding. No frame is held for it."""
 
 _TOLERANCE = 5
 """Seconds by which a discontinuity of the audio may differ from that of the video, in its time and in its length."""
@@ -94,7 +94,10 @@ class Scan:
                 self._keys.append((ticks, position))
 
     def _is_shared(self, leap: Event) -> bool:
-        """Whether all audio has the discontinuity `leap` too, when the clock of the video runs ahead."""
+        """Whether `leap`, where the clock of the video runs ahead, is a discontinuity.
+
+        All audio streams around it must have it too. Without audio around it, its length decides.
+        """
         continuing = [
             audio for audio in self._audio_watches if audio.count and audio.first < leap.position < audio.position
         ]

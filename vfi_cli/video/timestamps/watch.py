@@ -72,9 +72,10 @@ class Watch:
         index: index of the stream.
         base: seconds per tick.
         events: the events so far.
-        count: number of packets so far, without those that had a wrong time.
-        first, position: byte positions of the first and of the last of these packets.
-        start, end: presentation times in ticks: where the first packet starts, and where the packets so far end.
+        count: number of accepted packets so far; a single packet with a wrong time is not accepted.
+        first, position: byte positions of the first and of the last accepted packet.
+        start: presentation time at which the first packet starts, in ticks.
+        end: presentation time at which the packets since the last discontinuity end, in ticks.
     """
 
     def __init__(self, stream: Stream, *, gaps: bool) -> None:
