@@ -134,7 +134,7 @@ class OutputFormat:
 
 
 def _as_usual(name: str, value: str) -> bool:
-    """Whether the loss of a property needs no note: the colours are close to sRGB, or another note tells of it."""
+    """Whether the loss of a property needs no note: the colours are close to sRGB, or there is another note."""
     if name in (PRIMARIES, TRANSFER):
         return int(value) in _USUAL_COLORS or (name == TRANSFER and int(value) in HDR_TRANSFERS)
     return name in (MATRIX, TURN, SITING)

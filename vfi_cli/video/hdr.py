@@ -73,10 +73,8 @@ class StaticHdr:
         return {option: ":".join(settings)}
 
 
-_BITSTREAM_UNITS = (
-    Fraction(1, 50_000),
-    Fraction(1, 10_000),
-)  # units of the bitstream (ITU-T H.265, D.3.28): chromaticity, cd/m2
+# Units of chromaticity and of cd/m2 in the bitstream: ITU-T H.265, D.3.28.
+_BITSTREAM_UNITS = (Fraction(1, 50_000), Fraction(1, 10_000))
 _DECIMAL = (Fraction(0), Fraction(0))
 _ENCODER_OPTIONS = {  # encoder: option, switch, key of the mastering display, key of the light levels, units
     "libx264": ("x264-params", "", "mastering-display", "cll", _BITSTREAM_UNITS),
@@ -94,10 +92,12 @@ def joined(*options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _count(value: Fraction, unit: Fraction) -> str:
+    """Return `value` as a number of units; as a decimal fraction if `unit` is 0."""
     return str(round(value / unit)) if unit else f"{float(value):.6g}"
 
 
 def _mastering(data: bytes) -> Mastering | None:
+    """Parse AVMasteringDisplayMetadata; None if a value is missing."""
     numbers = struct.unpack_from(_MASTERING, data)
     if not (numbers[20] and numbers[21] and all(numbers[1:20:2])):
         return None

@@ -28,7 +28,7 @@ MATRIX_CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T
 
 @dataclass(frozen=True, slots=True)
 class ColorSpec:
-    """The colour that YUV codes stand for.
+    """The meaning of YUV codes as colours.
 
     Args:
         matrix: converts between YUV and RGB.

@@ -95,7 +95,7 @@ def _replace(head: bytearray, track: _Element, elements: bytes) -> None:
     short_name = head[at : at + 2] + _length(len(name), content - at - 2) + name if name else b""
     if _DISPLAY_WIDTH.to_bytes(2, "big") in elements:
         for kind, _, unit, unit_end in _elements(head, body, body_end):
-            if kind == _DISPLAY_UNIT:  # the muxer writes 3, "unknown"; 0 means pixels
+            if kind == _DISPLAY_UNIT:  # the muxer writes "unknown"; 0 means pixels
                 head[unit:unit_end] = bytes(unit_end - unit)
     new_body = head[body:body_end] + elements
     new_video = head[video : video + 1] + _length(len(new_body), body - video - 1 + _EXTRA) + new_body
@@ -106,13 +106,15 @@ def _replace(head: bytearray, track: _Element, elements: bytes) -> None:
 
 
 def _find(head: bytearray, begin: int, end: int, wanted: int) -> _Element:
+    """Return the first element with the ID `wanted` between the bytes `begin` and `end`. Raises ValueError."""
     for element in _elements(head, begin, end):
         if element[0] == wanted:
             return element
-    raise ValueError(f"no element {wanted:X} in the head of the file")
+    raise ValueError(f"no element {wanted:X} at the start of the file")
 
 
 def _elements(head: bytearray, begin: int, end: int) -> Iterator[_Element]:
+    """Yield the elements between the bytes `begin` and `end`. Raises ValueError if the data is not Matroska."""
     while begin < end - 1:
         content = begin + _width(head[begin])
         kind = int.from_bytes(head[begin:content], "big")
@@ -130,4 +132,5 @@ def _width(first: int) -> int:
 
 
 def _length(length: int, width: int) -> bytes:
+    """Return `length` as a variable-size integer of `width` bytes."""
     return (length | 1 << 7 * width).to_bytes(width, "big")

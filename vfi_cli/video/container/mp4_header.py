@@ -85,6 +85,7 @@ def _description(data: bytes | bytearray, track: _Box) -> list[_Box]:
 
 
 def _find(data: bytes | bytearray, begin: int, end: int, wanted: bytes) -> _Box:
+    """Return the first box with the name `wanted` between the bytes `begin` and `end`. Raises ValueError."""
     for box in _boxes(data, begin, end):
         if box[0] == wanted:
             return box
@@ -92,6 +93,7 @@ def _find(data: bytes | bytearray, begin: int, end: int, wanted: bytes) -> _Box:
 
 
 def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[_Box]:
+    """Yield the boxes between the bytes `begin` and `end`. Raises ValueError if the data is not MP4."""
     while begin + _HEAD <= end:
         size = int.from_bytes(data[begin : begin + 4], "big")
         if size < _HEAD:
@@ -101,4 +103,5 @@ def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[_Box]:
 
 
 def _resize(data: bytearray, at: int, by: int) -> None:
+    """Add `by` to the stated size of the box at the byte `at`."""
     data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + by).to_bytes(4, "big")

@@ -102,14 +102,14 @@ class JoinedInput:
 
 
 def position_of(packet: Packet[Any], unknown: int) -> int:
-    """Return the byte position of the packet in the whole file; `unknown` if it has none."""
+    """Return the byte position of the packet, for a joined file as in `JoinedInput.demux`; `unknown` if it has none."""
     if isinstance(packet.opaque, int):  # set by `JoinedInput.demux`
         return packet.opaque
     return packet.pos if packet.pos is not None else unknown
 
 
 def open_part(path: Path, part: Part, options: dict[str, str]) -> InputContainer:
-    """Open a part of the file at `path` as if it was a file. Raises av.FFmpegError."""
+    """Open a part of the file at `path` as if it were a separate file. Raises av.FFmpegError."""
     url = f"subfile,,start,{part.start},end,{part.end},,:{os.path.abspath(path)}"  # noqa: PTH100 (as in open_input)
     return av.open(url, "r", options={**options, "protocol_whitelist": "subfile,file"}, metadata_errors="replace")
 

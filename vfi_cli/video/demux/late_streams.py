@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from vfi_cli.video.demux.joined_input import JoinedInput
 
-_IDENTIFYING_BYTES = 8 * 2**20  # bytes; FFmpeg identifies a stream from so many bytes, counted from its first packet
+_IDENTIFYING_BYTES = 8 * 2**20  # FFmpeg can identify a stream from this many bytes after its first packet
 
 
 def options(reach: int) -> dict[str, str]:
@@ -38,7 +38,7 @@ def options(reach: int) -> dict[str, str]:
 
 
 def is_known(stream: Stream) -> bool:
-    """Whether FFmpeg knows the frame size of a video stream, or the sample rate of an audio stream; else True."""
+    """Whether FFmpeg knows the frame size of a video stream or the sample rate of an audio stream; True for others."""
     if isinstance(stream, VideoStream) and stream.codec_context is not None:
         return stream.codec_context.width > 0
     return not isinstance(stream, AudioStream) or stream.codec_context is None or stream.codec_context.sample_rate > 0
@@ -57,11 +57,11 @@ def packets(container: InputContainer | JoinedInput, streams: Collection[Stream]
 
 def has_more(container: InputContainer) -> bool:
     """Whether FFmpeg found more streams than `container` lists. `container` must have been read to its end."""
-    with av.open(io.BytesIO(), "w", format="matroska") as scratch:
+    with av.open(io.BytesIO(), "w", format="matroska") as dummy:
         for _ in range(len(container.streams) + 1):
-            beyond = scratch.add_stream("pcm_s16le")
+            next_stream = dummy.add_stream("pcm_s16le")
         try:
-            next(container.demux(beyond), None)  # raises ValueError if there is no stream of this number
+            next(container.demux(next_stream), None)  # raises ValueError if there is no stream of this number
         except ValueError:
             return False
         except (IndexError, av.FFmpegError):

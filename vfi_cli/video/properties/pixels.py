@@ -35,8 +35,8 @@ def nearest_format(stored: VideoFormat) -> PlaneFormat:
         return PlaneFormat("rgb", (1, 1), depth, alpha)
     if is_gray(stored):
         return PlaneFormat("yuv", (2, 2), depth, alpha) if alpha else PlaneFormat("gray", (1, 1), depth)
-    half_width, half_height = stored.chroma_width(4) < 4, stored.chroma_height(4) < 4
-    subsampling = (2, 2) if half_width and half_height else (2, 1) if half_width else (1, 1)
+    fewer_columns, fewer_rows = stored.chroma_width(4) < 4, stored.chroma_height(4) < 4
+    subsampling = (2, 2) if fewer_columns and fewer_rows else (2, 1) if fewer_columns else (1, 1)
     return PlaneFormat("yuv", subsampling, 16 if alpha and (subsampling, depth) == ((2, 2), 12) else depth, alpha)
 
 
@@ -77,7 +77,7 @@ def read_color(
     Args:
         context: the decoder of the stream, or the frame.
         stored: its pixel format.
-        notes: a note is added to this list if the matrix is guessed.
+        notes: a note is added to this list if the matrix is guessed, except for gray.
         path: for the error message.
 
     Raises:
@@ -127,6 +127,6 @@ def lost_by_format(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
     """Yield notes about what is lost because `decode` cannot represent the pixel format."""
     bits = max(component.bits for component in stored.components)
     if bits > 16:
-        yield f"{bits}-bit samples are reduced to 16 bits, 0 to 1"
+        yield f"{bits}-bit samples are reduced to 16 bits in the range 0 to 1"
     if has_webm_alpha(stream) and not any(component.is_alpha for component in stored.components):
         yield "transparency is dropped: its decoder is missing"

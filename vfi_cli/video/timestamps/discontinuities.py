@@ -38,7 +38,7 @@ _LEAP_WITHOUT_AUDIO = 60
 """Seconds: without audio, a longer gap is a discontinuity. A screen recording may show one frame for a long time."""
 
 _PADDING = Fraction(1, 20)
-"""Seconds: audio that lasts at most so much longer than the video of its part is padding. No frame is held for it."""
+"""Seconds: audio that lasts longer than the video of its part, by at most this, is padding. No frame is held for it."""
 
 _TOLERANCE = 5
 """Seconds by which a discontinuity of the audio may differ from that of the video, in its time and in its length."""
@@ -86,6 +86,7 @@ class Scan:
         }
 
     def _note_key(self, packet: Packet[Any]) -> None:
+        """Note a key frame for seeking, unless it is too close to the last one."""
         ticks = packet.pts if packet.pts is not None else packet.dts
         position = position_of(packet, -1)
         if position >= 0 and ticks is not None and self._seekable:
@@ -96,7 +97,7 @@ class Scan:
     def _is_shared(self, leap: Event) -> bool:
         """Whether `leap`, where the clock of the video runs ahead, is a discontinuity.
 
-        All audio streams around it must have it too. Without audio around it, its length decides.
+        All audio streams around it must have it too. If there are none, its length decides.
         """
         continuing = [
             audio for audio in self._audio_watches if audio.count and audio.first < leap.position < audio.position

@@ -10,9 +10,9 @@ from itertools import accumulate, pairwise
 from vfi_cli.timing.timeline import jitter_of
 
 _MIN_GAPS = 8  # fewer gaps do not prove a grid
-_LONG_GAP = 4  # in median gaps: longer gaps do not count for the step of the grid
-_MAX_STEPS = 3  # the median gap is at most so many steps of the grid
-_GAPS_PER_FAULT = 20  # one fault is tolerated for so many gaps
+_LONG_GAP = 4  # in median gaps: longer gaps are not used to measure the step of the grid
+_MAX_STEPS = 3  # the median gap is at most this many steps of the grid
+_GAPS_PER_FAULT = 20  # one fault is tolerated for this many gaps
 
 
 def snap_rate(rate: Fraction) -> Fraction:
@@ -32,7 +32,7 @@ class Grid:
     Args:
         rate: points per second.
         faults: number of times that are not on the grid, plus the number of points without a time.
-        tolerated: with at most so many faults, the clip is meant to have a constant frame rate.
+        tolerated: with at most this many faults, the clip counts as one of constant frame rate.
         phase: time of a point, in seconds, if the times jitter so much that the first one may be far from its point.
     """
 
@@ -68,7 +68,7 @@ def find_grid(times: Sequence[Fraction], tick: Fraction) -> Grid | None:
 
 
 def tolerated_faults(gaps: int) -> int:
-    """Return how many faults a clip with so many `gaps` may have, if it is meant to have a constant frame rate."""
+    """Return how many faults a clip with this number of `gaps` may have and still count as constant frame rate."""
     return max(1, gaps // _GAPS_PER_FAULT)
 
 

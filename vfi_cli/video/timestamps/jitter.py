@@ -16,9 +16,9 @@ from vfi_cli.timing.timeline import PROVED_JITTER
 from vfi_cli.video.timestamps.frame_rate import Grid, rates_of, tolerated_faults
 
 _MIN_TIMES = 96  # fewer times do not prove a rate
-_START_TIMES = 8  # so many times determine the expected time of the first one
-_GAIN = 16  # each time moves the expected next times by 1/16 of its error
-_VARIANCES = 9  # a usual rate fits if it differs from the measured rate by at most so many variances
+_START_TIMES = 8  # number of times that determine the expected time of the first one
+_GAIN = 16  # each time moves the expected times after it by 1/16 of its error
+_VARIANCES = 9  # a usual rate fits if it is at most this many variances from the measured rate
 
 
 def find_jittered(times: Sequence[Fraction]) -> Grid | None:
