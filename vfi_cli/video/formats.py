@@ -121,7 +121,7 @@ class OutputFormat:
             )
         step = info.time_base * info.average_rate / rate if uneven else 1 / rate
         if self.tick is not None and (step / self.tick).denominator != 1:
-            yield f"{self.description} rounds times to {self.tick} s"
+            yield f"times are rounded to {self.tick} s, the unit of time in {self.description}"
         if info.color.is_hdr and TRANSFER not in self.holds:
             yield f"{self.description} cannot be marked as HDR, so it will look pale: convert to SDR first"
         wanted = {name: value for name, value in info.properties.items() if not _as_usual(name, value)}
@@ -226,7 +226,7 @@ def output_format(target: Path) -> OutputFormat:
     suffix = target.suffix.lower()
     if suffix in _IMAGES and not _NUMBERED.fullmatch(target.name):
         raise UsageError(
-            "the file name of images needs a place for the number",
+            "the file names of images need a number",
             path=target,
             remedy=f"e.g. -o {target.with_suffix('') / f'%05d{suffix}'}",
         )

@@ -24,7 +24,7 @@ class Change:
     Args:
         position: byte position of the first packet that has this offset.
         offset: seconds to add to the times of the packets.
-        until: seconds on the corrected clock; packets that start then or later are dropped.
+        until: seconds on the corrected clock; packets with decoding times at or after it are dropped.
         leap: the discontinuity, for a sparse stream: its packets may be stored before `position`, see `Event.precedes`.
     """
 
@@ -43,7 +43,7 @@ class Offsets:
         changes: the changes of each video and audio stream, by stream index, in order of position.
         others: the changes of all other streams.
         entries: (seconds on the corrected clock, byte position, seconds on the clock of the file) of key frames. Empty
-            if the file has one clock, or if reading cannot start at any byte.
+            if the file is not joined and has one clock, or if reading cannot start at a byte position.
     """
 
     count: int = 0

@@ -22,10 +22,9 @@ class InOrder:
 
     def __init__(self, audio_streams: Collection[int]) -> None:
         self._audio_streams = audio_streams
-        self._last_given: dict[
-            int, tuple[int, int]
-        ] = {}  # by stream index: ticks and hash of the last packet that was yielded
-        self._waiting: dict[int, Packet[Any]] = {}  # by stream index: the audio packet after that one
+        # By stream index: ticks and hash of the last packet that was yielded; the audio packet after it.
+        self._last_yielded: dict[int, tuple[int, int]] = {}
+        self._waiting: dict[int, Packet[Any]] = {}
         self.left_out = 0
 
     def packets(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
@@ -33,37 +32,37 @@ class InOrder:
         for packet in packets:
             index = packet.stream_index
             if index not in self._audio_streams:
-                yield self._moved(packet)
+                yield self._move_forward(packet)
                 continue
             waiting, self._waiting[index] = self._waiting.get(index), packet
             if waiting is None:
                 continue
-            last = self._last_given.get(index, (_time(waiting), 0))[0]
+            last = self._last_yielded.get(index, (_time(waiting), 0))[0]
             if last <= _time(packet) < _time(waiting):  # the waiting packet has a wrong time: too late
                 self.left_out += 1
             else:
-                yield from self._given(waiting)
+                yield from self._filtered(waiting)
         for waiting in self._waiting.values():
-            yield from self._given(waiting)
+            yield from self._filtered(waiting)
 
-    def _moved(self, packet: Packet[Any]) -> Packet[Any]:
+    def _move_forward(self, packet: Packet[Any]) -> Packet[Any]:
         """Move the packet to the time of the packet before it, if it is earlier, and return it."""
         time = _time(packet)
-        last = max(time, self._last_given.get(packet.stream_index, (time, 0))[0])
+        last = max(time, self._last_yielded.get(packet.stream_index, (time, 0))[0])
         if packet.pts is not None:
             packet.pts += last - time
         packet.dts = last
-        self._last_given[packet.stream_index] = last, 0
+        self._last_yielded[packet.stream_index] = last, 0
         return packet
 
-    def _given(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+    def _filtered(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         """Yield the packet, unless it is earlier than the packet before it or repeats that packet."""
         time, content = _time(packet), hash(bytes(packet))
-        last = self._last_given.get(packet.stream_index)
+        last = self._last_yielded.get(packet.stream_index)
         if last is not None and (time < last[0] or (time, content) == last):
             self.left_out += 1
         else:
-            self._last_given[packet.stream_index] = time, content
+            self._last_yielded[packet.stream_index] = time, content
             yield packet
 
 
