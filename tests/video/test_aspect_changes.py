@@ -1,4 +1,4 @@
-"""A picture whose aspect changes on the way, as television does between films and news."""
+"""The sample aspect ratio changes within a clip, as on television between films and news."""
 
 from fractions import Fraction
 
@@ -26,28 +26,28 @@ def notes(info, start=None):
 
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory):
-    """One second with samples of 1:1, then one of 4:3."""
+    """A clip of two seconds: sample aspect ratio 1:1, then 4:3."""
     folder = tmp_path_factory.mktemp("aspect")
     path = folder / "a.ts"
     path.write_bytes(part(folder / "1.ts", Fraction(1), 0) + part(folder / "2.ts", Fraction(4, 3), 1))
     return path
 
 
-def test_the_change_is_named_with_its_time(changing):
+def test_a_note_tells_the_time_of_the_change(changing):
     (note,) = notes(probe(changing))
     first, rest = note.split(", but 4:3 from ")
     assert first == "the aspect ratio of the samples changes: 1:1"
-    assert abs(float(rest.split(" s ")[0]) - 1) <= 0.08  # the decoder is a frame or two ahead of what it shows
+    assert abs(float(rest.split(" s ")[0]) - 1) <= 0.08  # the decoder sees the change one or two frames early
     assert "it stays 1:1 in the output" in rest
 
 
-def test_a_part_after_the_change_is_named_too(changing):
+def test_a_part_of_the_clip_after_the_change_gets_the_note_too(changing):
     (note,) = notes(probe(changing), Fraction(6, 5))
     assert "it stays 1:1 in the output" in note
 
 
 @pytest.mark.parametrize("sar", [None, Fraction(4, 3)])
-def test_an_aspect_that_stays_needs_no_word(tmp_path, sar):
+def test_a_constant_aspect_ratio_gets_no_note(tmp_path, sar):
     path = tmp_path / "a.ts"
     part(path, sar, 0)
     assert notes(probe(path)) == []

@@ -1,4 +1,4 @@
-"""Lines of subtitles and data in a file of several clocks: each stays where its picture is."""
+"""Subtitle and data packets in a file with several clocks stay in sync with the video."""
 
 from fractions import Fraction
 
@@ -17,15 +17,15 @@ TIMES = (Fraction(0), Fraction(3, 10), Fraction(95, 100), Fraction(18, 10))
 
 
 def content(number, codec):
-    """A subtitle that shows nothing, or a tag; its bytes hold the `number`."""
+    """An empty subtitle or an ID3 tag; its bytes contain `number`."""
     if codec == "dvbsub":
         return bytes([0x0F, 0x10, 0, 1, 0, 2, 5, number])  # a page
     return b"ID3\4\0\0\0\0\0\0" + bytes([number])
 
 
-def part(folder, number, codec, *, moved, sound, lead):
-    """A part on a clock `moved` by so many seconds; its first line comes `lead` seconds before its picture."""
-    clip = make_clip(folder / f"{number}.mkv", FRAMES, options={"bf": "0", "g": "5"}, audio="ac3" if sound else None)
+def part(folder, number, codec, *, moved, audio, lead):
+    """A part whose clock is `moved` by so many seconds. Its first line comes `lead` seconds before its video."""
+    clip = make_clip(folder / f"{number}.mkv", FRAMES, options={"bf": "0", "g": "5"}, audio="ac3" if audio else None)
     path = folder / f"{number}.ts"
     with av.open(str(clip)) as source, av.open(str(path), "w", format="mpegts") as sink:
         copies = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
@@ -45,31 +45,31 @@ def part(folder, number, codec, *, moved, sound, lead):
     return path
 
 
-def place(frames, index, lead):
-    """When line `index` of three joined parts must come, given the times of the `frames`."""
+def expected_time(frames, index, lead):
+    """The time at which line `index` of three joined parts must come, given the times of the `frames`."""
     number, which = divmod(index, len(TIMES))
     return frames[FRAMES * number] + (TIMES[which] or -lead)
 
 
 @pytest.mark.parametrize("moved", [(0, 0, 0), (0, 300, 9), (50_000, 1, 0)])
-@pytest.mark.parametrize("sound", [True, False])
-def test_every_subtitle_keeps_its_place_beside_the_picture(tmp_path, moved, sound):
+@pytest.mark.parametrize("audio", [True, False])
+def test_every_subtitle_stays_in_sync_with_the_video(tmp_path, moved, audio):
     lead = Fraction(0)
-    parts = [part(tmp_path, n, "dvbsub", moved=by, sound=sound, lead=lead) for n, by in enumerate(moved)]
+    parts = [part(tmp_path, n, "dvbsub", moved=by, audio=audio, lead=lead) for n, by in enumerate(moved)]
     out = copy(joined(tmp_path, parts), tmp_path / "o.mkv")
     frames = video_times(out)
     with av.open(str(out)) as written:
         got = [(p.pts * p.time_base, bytes(p)) for p in written.demux(written.streams.subtitles[0]) if p.size]
     assert len(frames) == 3 * FRAMES
     assert [data[7] for _, data in got] == [*range(3 * len(TIMES))]
-    assert all(abs(time - place(frames, index, lead)) <= ROUNDING for index, (time, _) in enumerate(got))
+    assert all(abs(time - expected_time(frames, index, lead)) <= ROUNDING for index, (time, _) in enumerate(got))
 
 
 @pytest.mark.parametrize("moved", [(0, 0, 0), (0, 300, 9), (50_000, 1, 0)])
-@pytest.mark.parametrize("sound", [True, False])
+@pytest.mark.parametrize("audio", [True, False])
 @pytest.mark.parametrize("lead", [Fraction(0), Fraction(1, 5)])
-def test_data_keeps_its_place_even_if_it_comes_before_the_picture_of_its_part(tmp_path, moved, sound, lead):
-    parts = [part(tmp_path, n, "timed_id3", moved=by, sound=sound, lead=lead) for n, by in enumerate(moved)]
+def test_data_stays_in_sync_even_if_it_comes_before_the_video_of_its_part(tmp_path, moved, audio, lead):
+    parts = [part(tmp_path, n, "timed_id3", moved=by, audio=audio, lead=lead) for n, by in enumerate(moved)]
     whole = joined(tmp_path, parts)
     frames, got = [], []
     with open_input(whole) as container:
@@ -79,4 +79,4 @@ def test_data_keeps_its_place_even_if_it_comes_before_the_picture_of_its_part(tm
                 frames += [time] if kind == "video" else []
                 got += [(time, bytes(packet))] if kind == "data" else []
     assert [data[10] for _, data in got] == [*range(3 * len(TIMES))]
-    assert all(abs(time - place(frames, index, lead)) <= ROUNDING for index, (time, _) in enumerate(got))
+    assert all(abs(time - expected_time(frames, index, lead)) <= ROUNDING for index, (time, _) in enumerate(got))

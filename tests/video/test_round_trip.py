@@ -1,4 +1,4 @@
-"""A clip, read and written again: codes, depth, layout, range, tags and side data are those that came in."""
+"""A clip that is read and written again keeps its codes, depth, plane format, range, tags and side data."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -17,7 +17,7 @@ from vfi_cli.video.write.encode import Encoder
 from vfi_cli.video.write.encode_plan import plan_encode
 
 SPACES = [(matrix, full_range) for matrix in ("bt601", "bt709", "bt2020") for full_range in (False, True)]
-RGB_8 = {"gbrp": "bgr0", "gbrap": "bgra"}  # what ffv1 makes of them
+RGB_8 = {"gbrp": "bgr0", "gbrap": "bgra"}  # the pixel format that ffv1 stores instead
 LOSSLESS = {"libx264": {"x264-params": "qp=0"}, "libx265": {"x265-params": "lossless=1"}}
 
 TEN = Fraction(10)
@@ -36,7 +36,7 @@ def read(path):
 
 
 def rewritten(path, target, **options):
-    """The clip at `path`, read and written by the rules of the product."""
+    """Read the clip at `path`, write it to `target` as the program does, and return the plan."""
     info, frames = read(path)
     plan = plan_encode(info, target, fps=TEN, **options)
     with Encoder(target, plan) as encoder:
@@ -51,7 +51,7 @@ def lossless(codec):
 
 
 def written(tmp_path, format, color, **options):
-    """A clip of one frame of noise, and the frame."""
+    """Write a clip with one frame of noise; return its path and the frame."""
     seed = replace(probe(make_clip(tmp_path / "seed.mkv", 2, width=64, height=64)), format=format, color=color)
     frame = noise(format, 64, 64, color)
     path = tmp_path / "a.mkv"
@@ -62,7 +62,7 @@ def written(tmp_path, format, color, **options):
 
 @pytest.mark.parametrize(("matrix", "full_range"), SPACES)
 @pytest.mark.parametrize("format", list(every_format()), ids=lambda format: format.pix_fmt)
-def test_every_format_comes_out_of_ffv1_as_it_went_in(tmp_path, format, matrix, full_range):
+def test_ffv1_keeps_every_format_unchanged(tmp_path, format, matrix, full_range):
     color = ColorSpec(matrix, full_range, primaries=9, transfer=14)
     path, frame = written(tmp_path, format, color, **lossless("ffv1"))
     plan = rewritten(path, tmp_path / "b.mkv", **lossless("ffv1"))
@@ -76,7 +76,7 @@ def test_every_format_comes_out_of_ffv1_as_it_went_in(tmp_path, format, matrix, 
 @pytest.mark.parametrize(("matrix", "full_range"), SPACES)
 @pytest.mark.parametrize("chroma", ["420", "422", "444"])
 @pytest.mark.parametrize(("codec", "depth"), [("libx264", 8), ("libx264", 10), ("libx265", 10), ("libx265", 12)])
-def test_yuv_comes_out_of_common_codecs_as_it_went_in(tmp_path, codec, depth, chroma, matrix, full_range):
+def test_common_codecs_keep_yuv_unchanged(tmp_path, codec, depth, chroma, matrix, full_range):
     color = ColorSpec(matrix, full_range, primaries=9, transfer=14)
     format = PlaneFormat.named(f"yuv{chroma}p{depth if depth > 8 else ''}")
     path, frame = written(tmp_path, format, color, **lossless("ffv1"))
@@ -88,7 +88,7 @@ def test_yuv_comes_out_of_common_codecs_as_it_went_in(tmp_path, codec, depth, ch
 
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("depth", [8, 10, 12])
-def test_grey_stays_grey_in_h265(tmp_path, depth, full_range):
+def test_h265_keeps_gray_as_gray(tmp_path, depth, full_range):
     format, color = PlaneFormat("gray", depth=depth), ColorSpec("bt709", full_range)
     path, frame = written(tmp_path, format, color, **lossless("ffv1"))
     rewritten(path, tmp_path / "b.mp4", **lossless("libx265"))
@@ -98,7 +98,7 @@ def test_grey_stays_grey_in_h265(tmp_path, depth, full_range):
 
 
 @pytest.mark.parametrize("tag", [5, 6])
-def test_of_the_two_tags_of_bt601_the_one_that_was_there_stays(tmp_path, tag):
+def test_the_tag_of_bt601_stays_5_or_6_as_in_the_source(tmp_path, tag):
     make_clip(tmp_path / "a.mkv", 2, matrix=tag, primaries=tag, transfer=6)
     rewritten(tmp_path / "a.mkv", tmp_path / "b.mp4")
     with av.open(str(tmp_path / "b.mp4")) as container:
@@ -143,7 +143,7 @@ def test_hdr10_metadata_is_read(tmp_path, light):
         ("b.webm", None, "libsvtav1"),
     ],
 )
-def test_hdr10_comes_out_as_it_went_in(tmp_path, name, codec, used):
+def test_hdr10_metadata_is_kept(tmp_path, name, codec, used):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
     plan = rewritten(source.path, tmp_path / name, codec=codec)
     info = probe(tmp_path / name)
@@ -159,7 +159,7 @@ def test_hdr10_comes_out_as_it_went_in(tmp_path, name, codec, used):
 
 @pytest.mark.parametrize("codec", ["libx265", "libx264", "libsvtav1"])
 @pytest.mark.parametrize("hdr", [StaticHdr(DISPLAY), StaticHdr(light=(1000, 400))], ids=["mastering", "light"])
-def test_half_of_the_hdr10_metadata_comes_out_as_half(tmp_path, codec, hdr):
+def test_incomplete_hdr10_metadata_is_kept_without_additions(tmp_path, codec, hdr):
     info, frames = read(make_hdr10(tmp_path / "a.mp4"))
     plan = plan_encode(replace(info, hdr=hdr), tmp_path / "b.mkv", fps=TEN, codec=codec)
     with Encoder(tmp_path / "b.mkv", plan) as encoder:
@@ -169,12 +169,12 @@ def test_half_of_the_hdr10_metadata_comes_out_as_half(tmp_path, codec, hdr):
     assert got is not None and (got.light, got.mastering is None) == (hdr.light, hdr.mastering is None)
 
 
-def test_a_small_hdr10_picture_that_x265_does_not_take_goes_to_x264(tmp_path):
+def test_hdr10_frames_that_are_too_small_for_x265_are_encoded_by_x264(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
     assert plan_encode(replace(source, height=48), tmp_path / "b.mp4", fps=TEN).codec == "libx264"
 
 
-def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
+def test_a_note_names_the_hdr10_metadata_that_the_encoder_cannot_write(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
     for codec, named in (("prores_ks", True), ("libx265", False)):
         plan = plan_encode(source, tmp_path / "b.mov", fps=TEN, codec=codec)
@@ -185,17 +185,17 @@ def test_what_an_encoder_cannot_write_of_hdr10_is_named(tmp_path):
             "the light levels of HDR are dropped; -c:v libx265 keeps them",
         ]
     notes = plan_encode(source, tmp_path / "b.gif", fps=TEN).notes
-    assert "the light levels of HDR are dropped" in notes  # H.265 is no way out for a GIF
+    assert "the light levels of HDR are dropped" in notes  # a GIF cannot use H.265
 
 
-def test_options_of_the_user_are_added_to_those_of_hdr10(tmp_path):
+def test_encoder_options_of_the_user_are_added_to_those_for_hdr10(tmp_path):
     source = probe(make_hdr10(tmp_path / "a.mp4"))
     plan = plan_encode(source, tmp_path / "b.mp4", fps=TEN, options={"x265-params": "aq-mode=3"})
     params = plan.options["x265-params"]
     assert params.endswith(":aq-mode=3") and "max-cll=1000,400" in params and "log-level=error" in params
 
 
-def test_hlg_comes_out_as_it_went_in(tmp_path):
+def test_hlg_is_kept(tmp_path):
     make_clip(
         tmp_path / "a.mkv", 3, width=64, height=64, pix_fmt="yuv420p10le", matrix=9, primaries=9, transfer=18
     )  # fmt: skip
@@ -207,7 +207,7 @@ def test_hlg_comes_out_as_it_went_in(tmp_path):
 
 
 def alpha_clip(path, codec, pix_fmt, options):
-    """Opaque on the left, transparent on the right."""
+    """A clip that is opaque on the left and transparent on the right."""
     peak = (1 << av.VideoFormat(pix_fmt).components[0].bits) - 1
     kind = np.uint8 if peak == 255 else np.uint16
     colors = [np.full((48, 64), peak // 3, kind)] + [np.full((48, 32 if "420" in pix_fmt else 64), peak // 2, kind)] * 2
@@ -230,7 +230,7 @@ PRORES_ALPHA = ("prores_ks", "yuva444p10le", {"profile": "4444"})
         ("a.mov", PRORES_ALPHA, "b.mkv", "ffv1", "yuva444p12le"),
     ],
 )
-def test_transparency_is_read_and_kept_where_the_codec_has_it(tmp_path, source, made, target, codec, written):
+def test_transparency_is_read_and_kept_if_the_codec_supports_it(tmp_path, source, made, target, codec, written):
     from vfi_cli.jobs.interp.convert import to_planes, to_rgb
 
     info, frames = read(alpha_clip(tmp_path / source, *made))
@@ -248,7 +248,7 @@ def test_transparency_is_read_and_kept_where_the_codec_has_it(tmp_path, source, 
         assert opacity[:, :28].min() > 0.98 and opacity[:, 36:].max() < 0.02
 
 
-def test_transparency_that_the_codec_does_not_have_is_named(tmp_path):
+def test_a_note_tells_if_the_codec_does_not_support_transparency(tmp_path):
     info = probe(alpha_clip(tmp_path / "a.webm", *VP9_ALPHA))
     plan = plan_encode(info, tmp_path / "b.mp4", fps=TEN)
     assert plan.format.pix_fmt == "yuv420p"
@@ -263,7 +263,7 @@ def test_seeking_in_a_clip_with_transparency_finds_the_frames(tmp_path):
         assert [frame.pts for frame in decoder] == [Fraction(20 + k, 10) for k in range(10)]
 
 
-def test_rgb_that_becomes_yuv_is_named(tmp_path):
+def test_a_note_tells_if_rgb_becomes_yuv(tmp_path):
     info = probe(make_clip(tmp_path / "a.mkv", 2, codec="ffv1", pix_fmt="bgr0"))
     notes = plan_encode(info, tmp_path / "b.mkv", fps=TEN).notes
     assert any("gbrp becomes yuv444p" in note for note in notes)

@@ -1,4 +1,4 @@
-"""Video values check themselves."""
+"""The value types of video check their arguments."""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ def frame(*shapes, duration=1, pix_fmt="yuv420p"):
     return VideoFrame(planes(*shapes), PlaneFormat.named(pix_fmt), ColorSpec("bt709"), Fraction(0), Fraction(duration))
 
 
-def test_chroma_of_odd_pictures_is_rounded_up():
+def test_the_chroma_size_of_odd_frames_is_rounded_up():
     assert PlaneFormat.named("yuv420p").shapes(33, 17) == ((17, 33), (9, 17), (9, 17))
     assert PlaneFormat.named("yuv422p").shapes(33, 17) == ((17, 33), (17, 17), (17, 17))
     assert PlaneFormat.named("yuv444p").shapes(33, 17) == ((17, 33), (17, 33), (17, 33))
@@ -29,24 +29,24 @@ def test_frame_refuses_planes_that_do_not_fit_its_format():
         frame((17, 33), (8, 16), (8, 16))
 
 
-def test_frame_refuses_to_last_no_time():
+def test_frame_refuses_a_duration_of_zero():
     with pytest.raises(ValueError, match="duration"):
         frame((2, 2), (1, 1), (1, 1), duration=0)
 
 
-def test_unknown_formats_and_matrices_are_named():
+def test_errors_name_the_unknown_format_or_matrix():
     with pytest.raises(ValueError, match="nv12"):
         PlaneFormat.named("nv12")
     with pytest.raises(ValueError, match="bt470"):
         ColorSpec("bt470")
 
 
-def test_a_guessed_matrix_is_not_written_as_if_it_were_known():
+def test_a_guessed_matrix_is_written_as_unspecified():
     assert ColorSpec("bt709").matrix_code == 1
     assert ColorSpec("bt709", guessed=True).matrix_code == 2
 
 
-def test_every_format_is_found_again_by_its_name_and_ffmpeg_knows_it():
+def test_every_format_has_a_name_that_ffmpeg_knows():
     formats = list(every_format())
     assert len(set(formats)) == len(formats) == 35
     for format in formats:
@@ -59,7 +59,7 @@ def test_every_format_is_found_again_by_its_name_and_ffmpeg_knows_it():
         assert [(plane.height, plane.width) for plane in planes] == list(format.shapes(5, 3))
 
 
-def test_deep_formats_are_called_with_or_without_the_byte_order():
+def test_names_of_deep_formats_may_leave_out_the_byte_order():
     assert PlaneFormat.named("yuv422p10") == PlaneFormat.named("yuv422p10le")
     for name in ("yuv420ple", "yuv420p9le", "yuv420p10be", "nv12", "graya", "yuva420p12le"):
         with pytest.raises(ValueError):

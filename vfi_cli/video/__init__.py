@@ -1,5 +1,5 @@
 """Video files and images: reading, copying of streams, writing.
 
-Rooms, from the bottom to the top: `container`, `demux`, `timestamps`, `properties`, `image`, `read`, `streams`,
-`location`, `write`.
+Packages, from the lowest layer to the highest: `container`, `demux`, `timestamps`, `properties`, `image`, `read`,
+`streams`, `location`, `write`.
 """

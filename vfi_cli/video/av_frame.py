@@ -1,4 +1,4 @@
-"""The planes of a frame, in the order in which an encoder takes them."""
+"""Converts frames to PyAV's frames, in the pixel format of an encoder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from av.video.reformatter import ColorRange
 from vfi_cli.video.types import VideoFrame
 
 
-def to_av_frame(frame: VideoFrame, wire: str) -> av.VideoFrame:
-    """The frame as FFmpeg's `wire` format, which holds the same codes as its own."""
+def to_av_frame(frame: VideoFrame, pix_fmt: str) -> av.VideoFrame:
+    """Return `frame` as a PyAV frame in FFmpeg's pixel format `pix_fmt`, which can hold the same codes."""
     format = frame.format
-    picture = av.VideoFrame(frame.width, frame.height, format.pix_fmt)
-    for plane, codes in zip(picture.planes, frame.planes, strict=True):
+    copy = av.VideoFrame(frame.width, frame.height, format.pix_fmt)
+    for plane, codes in zip(copy.planes, frame.planes, strict=True):
         rows = np.frombuffer(memoryview(plane), codes.dtype).reshape(plane.height, -1)
         rows[:, : plane.width] = codes
-    if wire == format.pix_fmt:
-        return picture
-    span = ColorRange.JPEG if format.kind == "rgb" or frame.color.full_range else ColorRange.MPEG
-    return picture.reformat(format=wire, src_color_range=span, dst_color_range=span)
+    if pix_fmt == format.pix_fmt:
+        return copy
+    color_range = ColorRange.JPEG if format.kind == "rgb" or frame.color.full_range else ColorRange.MPEG
+    return copy.reformat(format=pix_fmt, src_color_range=color_range, dst_color_range=color_range)

@@ -1,4 +1,4 @@
-"""What is known of a clip: its picture, its other streams, its chapters.
+"""`ClipInfo` describes a clip: its video stream, its other streams, its chapters.
 
 Times are `Fraction` seconds on the clock of the file.
 """
@@ -25,11 +25,11 @@ class StreamInfo:
     """A stream of the file other than the video that is read.
 
     Args:
-        kind: a cover picture counts as an attachment, in whatever way the file holds it.
-        codec: FFmpeg's name, empty where it has none.
-        title: as the file states it; the name of an attached file.
-        flags: what FFmpeg calls dispositions: "default", "forced", "attached_pic", ...
-        stranger: it belongs only to other programmes of the file, not to that of the picture.
+        kind: "attachment" also for a cover image, even if the file stores it as a video stream.
+        codec: FFmpeg's name; empty if it has none.
+        title: title that the file states; of an attachment, its file name.
+        flags: FFmpeg's dispositions: "default", "forced", "attached_pic", ...
+        stranger: whether only other programs of the file contain the stream, not the program of the video.
     """
 
     index: int
@@ -42,7 +42,7 @@ class StreamInfo:
 
     @property
     def cover(self) -> bool:
-        """A picture of the whole file, not a moving one."""
+        """Whether the stream is a cover image."""
         return "attached_pic" in self.flags
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A named stretch of the clip, in seconds on the clock of the file."""
+    """A chapter of the clip; `start` and `end` in seconds on the clock of the file."""
 
     start: Fraction
     end: Fraction
@@ -61,41 +61,42 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """What `probe` learned of a file without decoding it.
+    """The description of a clip, see `read.probe`.
 
     Args:
-        container: demuxer name of FFmpeg, e.g. "mov,mp4,m4a,3gp,3g2,mj2".
-        index: of the video stream that is read.
-        pix_fmt: as stored; `format` is what `decode` yields.
-        average_rate: frames per second, NTSC rates exact; the mean for variable rate.
+        container: FFmpeg's name of the demuxer, e.g. "mov,mp4,m4a,3gp,3g2,mj2".
+        index: index of the video stream that is read.
+        pix_fmt: pixel format in the file; `format` is the format of the decoded frames.
+        average_rate: frames per second, NTSC rates exact; the mean if the frame rate is variable.
         time_base: seconds per tick of the timestamps.
-        start: time of the first frame that is shown, in seconds.
-        origin: seconds, time of whatever starts first, sound or picture; becomes 0 in the output.
-        duration: seconds from the first frame to the end of the last one, as far as it is known.
-        declared: the file itself states `duration`, so that a clip that ends early is a damaged one.
-        frame_count: exact when the file states it, else an estimate.
-        vfr: the spacing of frames varies; None if unknown.
-        offsets: they make one clock of the clocks in the file; all times are on that clock.
-        reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: as many as usual.
-        unread: parts at the end of a joined file that cannot be read together with those before them.
-        grid: frames per second; in a clip of variable rate, nearly all times lie on multiples of its interval.
-        phase: seconds, a time on that grid, if the clock jitters by so much that `PROVED_JITTER` applies.
-        live: the clip is not there yet: `duration` and `frame_count` are not known.
+        start: time of the first shown frame, in seconds.
+        origin: time at which the first frame or the first audio starts, whichever is earlier, in seconds. This time
+            becomes 0 in the output.
+        duration: seconds from the start of the first frame to the end of the last one, as far as it is known.
+        declared: whether the file itself states `duration`; then a clip that ends earlier is damaged.
+        frame_count: exact if the file states it, else an estimate.
+        vfr: whether the frame rate is variable; None if unknown.
+        offsets: offsets that turn the clocks of the file into one clock; all times here are on that clock.
+        reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: FFmpeg's default.
+        unread: parts at the end of a joined file that cannot be read together with the parts before them.
+        grid: frames per second, if the frame rate is variable but nearly all times are multiples of 1 / `grid` s.
+        phase: a time on that grid, in seconds, if the clock jitters so much that `PROVED_JITTER` applies.
+        live: whether the clip arrives while it is read; then `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.
-        rotation: degrees counter-clockwise that a player turns the picture; frames are not turned.
-        mirrored: a player then mirrors it, left to right.
-        properties: of the picture, by name, as the file states them, see `preserved.read_properties`.
-        marks: of 360 degree video and stereo.
-        interlaced: made of fields.
-        fields_at: seconds after the first frame, for a clip that begins with whole pictures: here it has fields.
-        deinterlace: set by an option: fields are made whole pictures.
+        rotation: degrees by which a player turns frames counter-clockwise; decoded frames are not turned.
+        mirrored: whether a player then mirrors them left to right.
+        properties: other properties of the video that the file states, by name, see `preserved.read_properties`.
+        marks: marks of 360 degree video and stereo.
+        interlaced: whether frames consist of two fields.
+        fields_at: seconds from the first frame to the first interlaced one, if the clip begins progressive.
+        deinterlace: set by an option: the fields are deinterlaced.
         retimed: set by an option: frames come at `average_rate`, their own times are ignored.
-        progressive: set by an option: pictures that are marked as fields are read as whole ones.
-        tags, flags: of the video stream, as in `StreamInfo`; `metadata` is of the file.
-        timecode: of the first frame, "hh:mm:ss:ff", where the file states one.
-        others: every stream but the video that is read, and those that only repeat chapters or the timecode.
-        notes: one sentence each for what the user should know (a guessed matrix, reduced depth, ...).
+        progressive: set by an option: frames that are marked as interlaced are read as progressive ones.
+        tags, flags: of the video stream, as in `StreamInfo`; `metadata` is that of the file.
+        timecode: timecode of the first frame, "hh:mm:ss:ff"; empty if the file states none.
+        others: all streams except the video that is read and those that only repeat chapters or the timecode.
+        notes: what the user should know (a guessed matrix, reduced depth, ...), one sentence each.
     """
 
     path: Path
@@ -148,10 +149,10 @@ class ClipInfo:
 
     @property
     def takes_fields(self) -> bool:
-        """Whether an option says how to read pictures that are marked as fields."""
+        """Whether an option says how to read frames that are marked as interlaced."""
         return self.deinterlace or self.progressive
 
     @property
     def audio(self) -> tuple[StreamInfo, ...]:
-        """The sound tracks."""
+        """The audio streams."""
         return tuple(stream for stream in self.others if stream.kind == "audio")

@@ -1,4 +1,4 @@
-"""Output formats: video files, image folders, animations, a pipe. Nothing else compares names of containers."""
+"""Output formats: video files, image folders, animations, a pipe. No other module compares names of containers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PIPE = Path("-")
 """Standard input, or standard output."""
 
 FOLDER_NAMES = "%06d.png"
-"""What the pictures in a folder are called if nobody says."""
+"""File names of the images in a folder, if the user gives none."""
 
 _NUMBERED = re.compile(r"(?:[^%]|%%)*%(?:0\d+)?d(?:[^%]|%%)*")
 
 
 class OutputKind(Enum):
-    """What an output is: it decides where the output is made and what writes it, see `write.open_output`."""
+    """The kind of an output. It decides which writer and which location are used, see `write.open_output`."""
 
     VIDEO = auto()
     IMAGES = auto()
@@ -38,23 +38,24 @@ class OutputFormat:
     """A kind of output, and what it can hold.
 
     Args:
-        muxer: of FFmpeg.
-        description: for people, with an article.
-        encoder: of FFmpeg, if there is only one; None: any that the muxer takes.
-        tick: seconds; None: frames are counted, not timed, or any tick is possible.
-        max_rate: frames per second.
-        max_side: pixels.
-        jfif: colours are those of a JPEG file, whatever those of the source.
-        holds: properties of the picture that an output states, if it is no video; a video file is tried.
-        is_mp4: has the structure of ISO/IEC 14496-12: MP4 and QuickTime.
-        is_matroska: has the structure of RFC 9559: Matroska and WebM.
-        quicktime: holds tags under any name, and languages as QuickTime codes.
-        royalty_free: holds only VP8, VP9, AV1, Vorbis and Opus.
-        plays_pcm: players find uncompressed audio in it.
-        attachments: holds attached files, such as fonts.
-        text_codec: of subtitles that are text, by FFmpeg's name.
-        cover_codecs: of attached pictures.
-        stream_flags: that it holds for audio and subtitles; None: all.
+        kind: decides which writer and which location are used.
+        muxer: FFmpeg's name of the muxer.
+        description: name for messages, with an article.
+        encoder: FFmpeg's name of the only encoder; None: any encoder that the muxer accepts.
+        tick: unit of the times, in seconds; None: the format stores no times, or any tick is possible.
+        max_rate: the most frames per second.
+        max_side: the longest side, in pixels.
+        jfif: whether colours become those of a JPEG file, whatever those of the source are.
+        holds: properties that the format stores; not used for video files, where a trial output shows it.
+        is_mp4: whether it has the structure of ISO/IEC 14496-12: MP4 and QuickTime.
+        is_matroska: whether it has the structure of RFC 9559: Matroska and WebM.
+        quicktime: whether it stores tags under any name, and languages as QuickTime codes.
+        royalty_free: whether it holds only VP8, VP9, AV1, Vorbis and Opus.
+        plays_pcm: whether players can play uncompressed audio in it.
+        attachments: whether it holds attached files, such as fonts.
+        text_codec: FFmpeg's name of the codec of text subtitles.
+        cover_codecs: FFmpeg's names of the codecs of cover images.
+        stream_flags: the flags of audio and subtitle streams that it stores; None: all.
     """
 
     kind: OutputKind
@@ -78,17 +79,24 @@ class OutputFormat:
 
     @property
     def is_video(self) -> bool:
-        """A video file: it holds other streams too, and an interrupted run can be resumed."""
+        """Whether the output is a video file, which holds other streams too and can be resumed."""
         return self.kind is OutputKind.VIDEO
 
     def color(self, source: ColorSpec) -> ColorSpec:
-        """Of the frames to write."""
+        """Return the colour of the written frames, given that of the `source`."""
         return ColorSpec("bt601", True, source.primaries, source.transfer) if self.jfif else source
 
     def check(self, info: ClipInfo, codec: str | None, rate: Fraction, *, steady: bool) -> Iterator[str]:
-        """Notes for the user. Raises UsageError for what cannot be written.
+        """Yield notes for the user about what the format changes or loses.
 
-        codec: asked for. rate: of the output, in frames per second; it is constant if `steady`.
+        Args:
+            info: the source.
+            codec: the encoder that the user chose, or None.
+            rate: frames per second of the output.
+            steady: whether the output has a constant frame rate.
+
+        Raises:
+            UsageError: if the format cannot hold the output.
         """
         if self.encoder is not None and codec not in (None, self.encoder):
             raise UsageError(f"{self.description} cannot be written by {codec}", remedy="leave -c:v out")
@@ -104,17 +112,17 @@ class OutputFormat:
     def _check_images(self, info: ClipInfo, rate: Fraction, *, steady: bool) -> Iterator[str]:
         if max(info.width, info.height) > self.max_side:
             raise UsageError(
-                f"{self.description} has at most {self.max_side} pixels a side, not {info.width}x{info.height}"
+                f"{self.description} has at most {self.max_side} pixels per side, not {info.width}x{info.height}"
             )
         uneven = bool(info.vfr) and not steady
         if uneven and self.tick is None:
             raise UsageError(
-                f"the spacing of the frames varies, which {self.description} does not hold",
-                remedy=f"name a rate, e.g. --fps {round(rate) or 1}",
+                f"{self.description} cannot hold a variable frame rate",
+                remedy=f"choose a frame rate, e.g. --fps {round(rate) or 1}",
             )
         step = info.time_base * info.average_rate / rate if uneven else 1 / rate
         if self.tick is not None and (step / self.tick).denominator != 1:
-            yield f"times are rounded to {self.tick} s, as {self.description} has them"
+            yield f"times are rounded to {self.tick} s, the unit of time in {self.description}"
         if info.color.is_hdr and TRANSFER not in self.holds:
             yield f"{self.description} cannot be marked as HDR, so it will look pale: convert to SDR first"
         wanted = {name: value for name, value in info.properties.items() if not _as_usual(name, value)}
@@ -122,18 +130,18 @@ class OutputFormat:
         if info.rotation:
             yield (
                 f"{self.description} cannot be marked as turned by {info.rotation} degrees, "
-                "and its pictures are not turned"
+                "and its frames are not turned"
             )
 
 
 def _as_usual(name: str, value: str) -> bool:
-    """Whether the loss of a property needs no note: colours are near sRGB, and turning has its own note."""
+    """Whether the loss of a property needs no note: the colours are close to sRGB, or there is another note."""
     if name in (PRIMARIES, TRANSFER):
         return int(value) in _USUAL_COLORS or (name == TRANSFER and int(value) in HDR_TRANSFERS)
     return name in (MATRIX, TURN, SITING)
 
 
-# Codes of ITU-T H.273 that look much alike: BT.709, BT.470, BT.601, sRGB and BT.2020.
+# Code points of ITU-T H.273 for colours that look much alike: BT.709, BT.470, BT.601, sRGB and BT.2020.
 _USUAL_COLORS = (1, 5, 6, 13, 14, 15)
 _SHAPE = frozenset({ASPECT})
 
@@ -146,7 +154,7 @@ _PNG = _image_folder("png", "PNG", _SHAPE | {PRIMARIES, TRANSFER})
 _JPEG = _image_folder("mjpeg", "JPEG", jfif=True)
 _TIFF = _image_folder("tiff", "TIFF")
 _EXR = _image_folder("exr", "EXR")
-# Players show what is faster, or shorter than 2/100 s, at 10 frames per second.
+# Players show frames that are shorter than 2/100 s at 10 frames per second.
 GIF = OutputFormat(OutputKind.ANIMATION, "gif", "a GIF", "gif", Fraction(1, 100), max_rate=50, holds=_SHAPE)
 WEBP = OutputFormat(
     OutputKind.ANIMATION, "webp", "a WebP", "libwebp_anim", Fraction(1, 1000), max_rate=1000, max_side=16_383
@@ -170,7 +178,7 @@ MOV = OutputFormat(
     text_codec="mov_text",
     stream_flags=("default",),
 )
-_MAX_MATROSKA_RATE = 1000  # FFmpeg writes whole milliseconds: more frames would share their times
+_MAX_MATROSKA_RATE = 1000  # FFmpeg rounds times to ms: at a higher rate, two frames would have the same time
 MKV = OutputFormat(
     OutputKind.VIDEO,
     "matroska",
@@ -197,33 +205,37 @@ _VIDEOS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 
 
 def output_path(text: str) -> Path:
-    """The path that a user means: of a folder, which ends with a slash or exists, that of the pictures in it."""
+    """Return the path of the output that the user calls `text`.
+
+    For a folder it is the path of the images in it. `text` is a folder if it ends with "/", or if it is an existing
+    folder without a suffix.
+    """
     path = Path(text)
-    with suppress(OSError):  # no name for a file: who writes it will say so
+    with suppress(OSError):  # not a valid path: opening it for writing will raise the error
         if text.endswith("/") or (path.is_dir() and not path.suffix):
             return path / FOLDER_NAMES
     return path
 
 
 def output_format(target: Path) -> OutputFormat:
-    """The format that the name of an output means.
+    """Return the format for the suffix of `target`.
 
-    Raises UsageError for a suffix that is not written, and for images without a number in their names.
+    Raises UsageError if the suffix is unknown, or if the file name of images has no place for a number.
     """
     if target == PIPE:
         return _Y4M
     suffix = target.suffix.lower()
     if suffix in _IMAGES and not _NUMBERED.fullmatch(target.name):
         raise UsageError(
-            "the pictures need a number in their names",
+            "the file names of images need a number",
             path=target,
             remedy=f"e.g. -o {target.with_suffix('') / f'%05d{suffix}'}",
         )
     found = (_IMAGES | _ANIMATIONS | _VIDEOS).get(suffix)
     if found is None:
         raise UsageError(
-            f"{suffix or 'a name without extension'} is not a container that is written",
+            f"{suffix or 'a name without extension'} is not an output format",
             path=target,
-            remedy=f"use one of {', '.join(_VIDEOS)}, or -o FOLDER/ for pictures",
+            remedy=f"use one of {', '.join(_VIDEOS)}, or -o FOLDER/ for images",
         )
     return found

@@ -1,6 +1,7 @@
 """The static metadata of HDR10: what the mastering display could show, and how bright the video gets.
 
-FFmpeg hands it out beside the first frame and does not take it back that way: encoders are told in words of their own.
+FFmpeg returns it as side data of the first frame, but its encoders do not read it from there. Each encoder has its own
+options for it.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 Point = tuple[Fraction, Fraction]
-"""CIE 1931 x, y."""
+"""Chromaticity: CIE 1931 x, y."""
 
-_MASTERING = "<22i"  # AVMasteringDisplayMetadata: 10 rationals, then whether colours and luminance are known
-_LIGHT = "<2I"  # AVContentLightMetadata
+_MASTERING = "<22i"  # AVMasteringDisplayMetadata: 10 rationals, then two flags: colours known, luminance known
+_LIGHT = "<2I"  # AVContentLightMetadata: MaxCLL, MaxFALL
 
 
 @dataclass(frozen=True, slots=True)
 class Mastering:
-    """The mastering display, SMPTE ST 2086; `darkest` and `brightest` in cd/m2."""
+    """The mastering display (SMPTE ST 2086): primaries, white point, darkest and brightest luminance in cd/m2."""
 
     red: Point
     green: Point
@@ -28,23 +29,31 @@ class Mastering:
     darkest: Fraction
     brightest: Fraction
 
-    def spelled(self, point_unit: Fraction, light_unit: Fraction) -> str:
-        """As encoders want it, "G(x,y)B(x,y)R(x,y)WP(x,y)L(brightest,darkest)", counted in these units."""
-        named = {"G": self.green, "B": self.blue, "R": self.red, "WP": self.white}
-        points = "".join(f"{name}({_count(x, point_unit)},{_count(y, point_unit)})" for name, (x, y) in named.items())
+    def encoder_value(self, point_unit: Fraction, light_unit: Fraction) -> str:
+        """Return the value of an encoder's option: "G(x,y)B(x,y)R(x,y)WP(x,y)L(brightest,darkest)".
+
+        Numbers count multiples of `point_unit` and of `light_unit` cd/m2; a unit of 0 means decimal fractions.
+        """
+        by_name = {"G": self.green, "B": self.blue, "R": self.red, "WP": self.white}
+        points = "".join(f"{name}({_count(x, point_unit)},{_count(y, point_unit)})" for name, (x, y) in by_name.items())
         return f"{points}L({_count(self.brightest, light_unit)},{_count(self.darkest, light_unit)})"
 
 
 @dataclass(frozen=True, slots=True)
 class StaticHdr:
-    """`light`: MaxCLL and MaxFALL in cd/m2, CTA-861.3."""
+    """The static HDR metadata of a video; a part that the video does not state is None.
+
+    Args:
+        mastering: the mastering display.
+        light: MaxCLL and MaxFALL (CTA-861.3) in cd/m2.
+    """
 
     mastering: Mastering | None = None
     light: tuple[int, int] | None = None
 
     @classmethod
     def parse(cls, mastering: bytes | None, light: bytes | None) -> StaticHdr | None:
-        """From the side data of a frame; None if neither says anything complete."""
+        """Parse the side data of a frame; None if neither `mastering` nor `light` is complete."""
         display = _mastering(mastering) if mastering else None
         levels = struct.unpack_from(_LIGHT, light) if light else (0, 0)
         if display is None and not any(levels):
@@ -52,29 +61,30 @@ class StaticHdr:
         return cls(display, (levels[0], levels[1]) if any(levels) else None)
 
     def options(self, encoder: str) -> dict[str, str] | None:
-        """What makes `encoder` write it; None if nothing does."""
-        if encoder not in _WORDS:
+        """Return the options with which `encoder` writes the metadata; None if it cannot."""
+        if encoder not in _ENCODER_OPTIONS:
             return None
-        option, switch, display, light, unit = _WORDS[encoder]
-        words = [switch] if switch else []
+        option, switch, display, light, unit = _ENCODER_OPTIONS[encoder]
+        settings = [switch] if switch else []
         if self.mastering is not None:
-            words.append(f"{display}={self.mastering.spelled(*unit)}")
+            settings.append(f"{display}={self.mastering.encoder_value(*unit)}")
         if self.light is not None:
-            words.append(f"{light}={self.light[0]},{self.light[1]}")
-        return {option: ":".join(words)}
+            settings.append(f"{light}={self.light[0]},{self.light[1]}")
+        return {option: ":".join(settings)}
 
 
-_CODED = (Fraction(1, 50_000), Fraction(1, 10_000))  # as the bitstream counts, ITU-T H.265, D.3.28
-_PLAIN = (Fraction(0), Fraction(0))
-_WORDS = {  # encoder: option, switch, name of the display, name of the light, units
-    "libx264": ("x264-params", "", "mastering-display", "cll", _CODED),
-    "libx265": ("x265-params", "hdr10=1", "master-display", "max-cll", _CODED),
-    "libsvtav1": ("svtav1-params", "", "mastering-display", "content-light", _PLAIN),
+# Units of chromaticity and of cd/m2 in the bitstream: ITU-T H.265, D.3.28.
+_BITSTREAM_UNITS = (Fraction(1, 50_000), Fraction(1, 10_000))
+_DECIMAL = (Fraction(0), Fraction(0))
+_ENCODER_OPTIONS = {  # encoder: option, switch, key of the mastering display, key of the light levels, units
+    "libx264": ("x264-params", "", "mastering-display", "cll", _BITSTREAM_UNITS),
+    "libx265": ("x265-params", "hdr10=1", "master-display", "max-cll", _BITSTREAM_UNITS),
+    "libsvtav1": ("svtav1-params", "", "mastering-display", "content-light", _DECIMAL),
 }
 
 
 def joined(*options: Mapping[str, str]) -> dict[str, str]:
-    """Later ones win, but the lists of "key=value:key=value" that encoders have are added to."""
+    """Merge encoder options. A later value replaces an earlier one, but lists ("x265-params": "a=1:b=2") are joined."""
     result: dict[str, str] = {}
     for key, value in (item for given in options for item in given.items()):
         result[key] = f"{result[key]}:{value}" if key.endswith("-params") and key in result else value
@@ -82,10 +92,12 @@ def joined(*options: Mapping[str, str]) -> dict[str, str]:
 
 
 def _count(value: Fraction, unit: Fraction) -> str:
+    """Return `value` as a number of units; as a decimal fraction if `unit` is 0."""
     return str(round(value / unit)) if unit else f"{float(value):.6g}"
 
 
 def _mastering(data: bytes) -> Mastering | None:
+    """Parse AVMasteringDisplayMetadata; None if a value is missing."""
     numbers = struct.unpack_from(_MASTERING, data)
     if not (numbers[20] and numbers[21] and all(numbers[1:20:2])):
         return None

@@ -1,4 +1,4 @@
-"""How large a picture may be."""
+"""The largest frame or image size that is read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}  # option of FFmpeg's decoders
 
 
 def check_size(width: int, height: int, path: Path) -> None:
-    """Raises InputError or LimitError for a size that no video has."""
+    """Raises InputError if a side is 0 or less, LimitError if the frame is too large. `path` is named in the error."""
     if width <= 0 or height <= 0:
-        raise InputError("the file does not say how large the picture is", path=path, remedy="is it complete?")
+        raise InputError("the file does not state the size of its frames", path=path, remedy="is it complete?")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise LimitError(
-            f"the picture is {width}x{height}, the limit is {MAX_SIDE} a side and {MAX_PIXELS} pixels",
+            f"the frame size is {width}x{height}, the limit is {MAX_SIDE} pixels a side and {MAX_PIXELS} in all",
             path=path,
             remedy="scale the video down first",
         )

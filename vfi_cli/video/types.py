@@ -1,7 +1,7 @@
-"""The values that travel through the video floor: colour, planes and frames. See `clip` for clips.
+"""The value types of `vfi_cli.video`: colour, plane formats and frames. `clip` has the type of a clip.
 
 Times are `Fraction` seconds on the clock of the file: a clip that starts at 0.5 s has frames from 0.5 s on.
-Pixels are planar, in the formats that `PlaneFormat` can name, whatever the file stores.
+Frames are planar, in the formats that `PlaneFormat` can describe, whatever pixel format the file has.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MATRIX_CODES: dict[Matrix, int] = {"bt601": 6, "bt709": 1, "bt2020": 9}  # ITU-T
 
 @dataclass(frozen=True, slots=True)
 class ColorSpec:
-    """How YUV codes mean colour.
+    """The meaning of YUV codes as colours.
 
     Args:
-        matrix: the YUV <-> RGB matrix.
-        full_range: all codes are used for luma, 0..255 instead of 16..235 in 8 bits.
-        primaries, transfer: code points of ITU-T H.273, carried but never interpreted.
-        guessed: the clip has no matrix tag, `matrix` is our choice; the output stays untagged like the input.
-        tag: the code point of ITU-T H.273 that the clip has for `matrix`, where there are several; 0: the usual one.
+        matrix: converts between YUV and RGB.
+        full_range: whether luma uses all codes, in 8 bits 0..255 instead of 16..235.
+        primaries, transfer: code points of ITU-T H.273. They are copied to the output; no colour is computed from them.
+        guessed: the source has no matrix tag and `matrix` is our choice; the output has no tag either.
+        tag: the source's code point of ITU-T H.273 for `matrix`, if `matrix` has several; 0: the one in MATRIX_CODES.
     """
 
     matrix: Matrix
@@ -60,8 +60,8 @@ class ColorSpec:
         return UNSPECIFIED if self.guessed else self.tag or MATRIX_CODES[self.matrix]
 
     def __str__(self) -> str:
-        span = "full" if self.full_range else "limited"
-        return f"{self.matrix} {span}{' (guessed)' if self.guessed else ''}"
+        range_name = "full" if self.full_range else "limited"
+        return f"{self.matrix} {range_name}{' (guessed)' if self.guessed else ''}"
 
 
 _CHROMA: dict[str, tuple[int, int]] = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
@@ -70,13 +70,13 @@ _DEPTHS = (8, 10, 12, 16)
 
 @dataclass(frozen=True, slots=True)
 class PlaneFormat:
-    """How a picture is laid out in planes.
+    """The planes of a frame: their number, size and depth.
 
     Args:
         kind: which planes there are, in the order of FFmpeg: Y U V, Y, or G B R.
         subsampling: (sx, sy), the luma samples that share a chroma sample; (1, 1) unless `kind` is "yuv".
         depth: bits of a code: 8, 10, 12 or 16. Codes of more than 8 bits are the low bits of a uint16.
-        alpha: there is a last plane of full size, 0 where nothing is seen and `peak` where the picture is opaque.
+        alpha: whether a last plane of full size holds opacity: 0 is transparent, `peak` is opaque.
     """
 
     kind: Kind
@@ -88,13 +88,13 @@ class PlaneFormat:
         if self.depth not in _DEPTHS or self.subsampling not in _CHROMA.values():
             raise ValueError(f"got {self.depth} bits {self.subsampling}, expected {_DEPTHS} and {_CHROMA}")
         if self.kind != "yuv" and self.subsampling != (1, 1):
-            raise ValueError(f"{self.kind} pictures have no subsampled planes, got {self.subsampling}")
+            raise ValueError(f"{self.kind} has no subsampled planes, got {self.subsampling}")
         if self.alpha and (self.kind == "gray" or (self.subsampling, self.depth) == ((2, 2), 12)):
             raise ValueError(f"FFmpeg has no planar {self.depth}-bit {self.kind} {self.subsampling} with alpha")
 
     @classmethod
     def named(cls, pix_fmt: str) -> PlaneFormat:
-        """The format that FFmpeg calls `pix_fmt`, "le" at its end or not; `ValueError` if it is not one of ours."""
+        """The format with FFmpeg's name `pix_fmt`; "le" may be left out. Raises ValueError for other formats."""
         name = re.fullmatch(r"(?:(gray)|gbr(a?)p|yuv(a?)(420|422|444)p)(10|12|16)?(?:(?<=\d\d)le)?", pix_fmt)
         if name is None:
             raise ValueError(f"pix_fmt: got {pix_fmt!r}, expected e.g. yuv420p, yuv422p10, gray12 or gbrp")
@@ -104,17 +104,17 @@ class PlaneFormat:
 
     @property
     def pix_fmt(self) -> str:
-        """FFmpeg's name for it."""
-        deep = f"{self.depth}le" if self.depth > 8 else ""
+        """FFmpeg's name of the format."""
+        suffix = f"{self.depth}le" if self.depth > 8 else ""
         if self.kind == "gray":
-            return f"gray{deep}"
+            return f"gray{suffix}"
         alpha = "a" if self.alpha else ""
-        return f"gbr{alpha}p{deep}" if self.kind == "rgb" else f"yuv{alpha}{self.chroma}p{deep}"
+        return f"gbr{alpha}p{suffix}" if self.kind == "rgb" else f"yuv{alpha}{self.chroma}p{suffix}"
 
     @property
     def chroma(self) -> str:
-        """The subsampling as people write it, without colons: "420", "422" or "444"."""
-        return next(name for name, cell in _CHROMA.items() if cell == self.subsampling)
+        """The subsampling: "420", "422" or "444"."""
+        return next(name for name, factors in _CHROMA.items() if factors == self.subsampling)
 
     @property
     def peak(self) -> int:
@@ -123,35 +123,35 @@ class PlaneFormat:
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
-        """Of the planes."""
+        """The NumPy type of the planes."""
         return np.dtype(np.uint8) if self.depth == 8 else np.dtype(np.uint16)
 
     def shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
-        """(rows, columns) of every plane of a picture; odd sizes round chroma up."""
+        """(rows, columns) of every plane of a frame; the chroma of odd sizes is rounded up."""
         sx, sy = self.subsampling
         chroma = (-(-height // sy), -(-width // sx))
-        colors = ((height, width),) if self.kind == "gray" else ((height, width), chroma, chroma)
-        return (*colors, (height, width)) if self.alpha else colors
+        shapes = ((height, width),) if self.kind == "gray" else ((height, width), chroma, chroma)
+        return (*shapes, (height, width)) if self.alpha else shapes
 
 
 def every_format() -> Iterator[PlaneFormat]:
-    """All formats there are."""
+    """All valid plane formats."""
     for depth, alpha in product(_DEPTHS, (False, True)):
         if not alpha:
             yield PlaneFormat("gray", depth=depth)
-        for cell in _CHROMA.values():
-            if not alpha or (cell, depth) != ((2, 2), 12):
-                yield PlaneFormat("yuv", cell, depth, alpha)
+        for subsampling in _CHROMA.values():
+            if not alpha or (subsampling, depth) != ((2, 2), 12):
+                yield PlaneFormat("yuv", subsampling, depth, alpha)
         yield PlaneFormat("rgb", (1, 1), depth, alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
-    """One picture and the time it is shown.
+    """A frame: its planes, its time and its duration.
 
     Args:
-        planes: as `format` says, (rows, columns) arrays of its dtype; rows may be padded in memory, columns may not.
-        color: means nothing to the planes of an RGB picture, only to what is made of them.
+        planes: arrays of `format.shapes` and `format.dtype`; rows may be padded in memory, columns may not.
+        color: of an RGB frame, only the colour of its later conversion to YUV; its planes do not depend on it.
         pts: seconds on the clock of the file.
         duration: seconds until the next frame, > 0.
     """
@@ -180,11 +180,11 @@ class VideoFrame:
 
     @property
     def luma(self) -> NDArray[np.uint8]:
-        """(H, W) in 8 bits, to tell scenes apart by: the green of an RGB picture."""
-        first = self.planes[0]
+        """(H, W) in 8 bits, for comparing frames: the luma, or the green plane of an RGB frame."""
+        plane = self.planes[0]
         if self.format.depth == 8:
-            return first.astype(np.uint8, copy=False)
-        return (first >> (self.format.depth - 8)).astype(np.uint8)
+            return plane.astype(np.uint8, copy=False)
+        return (plane >> (self.format.depth - 8)).astype(np.uint8)
 
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height} {self.format.pix_fmt}"

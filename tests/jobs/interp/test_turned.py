@@ -107,7 +107,7 @@ def test_what_was_done_and_what_cannot_be_is_named(tmp_path):
     assert warnings(90, False, "o.gif") == ["the pictures are turned by 90 degrees, as players show them"]
     assert warnings(-90, True, "o.gif") == ["the pictures are turned by 270 degrees and mirrored, as players show them"]
     assert warnings(30, False, "o.gif") == [
-        "a GIF cannot be marked as turned by 30 degrees, and its pictures are not turned"
+        "a GIF cannot be marked as turned by 30 degrees, and its frames are not turned"
     ]
     assert warnings(0, False, "o.gif") == warnings(90, True, "o.mp4") == []
 

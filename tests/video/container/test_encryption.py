@@ -1,4 +1,4 @@
-"""Encrypted files say so."""
+"""Encrypted files are refused with an error that says so."""
 
 import av
 import pytest
@@ -19,7 +19,7 @@ def copied(clip, path, tags=None, **options):
     return path
 
 
-def test_an_mp4_file_with_an_encrypted_picture_is_named_as_one(tmp_path):
+def test_an_encrypted_mp4_file_is_refused(tmp_path):
     clip = make_clip(tmp_path / "a.mp4", 6)
     key = {"encryption_key": "76a6c65c5ea762046bd749a2e632ccbb", "encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}
     path = copied(clip, tmp_path / "b.mp4", encryption_scheme="cenc-aes-ctr", **key)
@@ -28,7 +28,7 @@ def test_an_mp4_file_with_an_encrypted_picture_is_named_as_one(tmp_path):
     assert probe(copied(clip, tmp_path / "c.mp4")).frame_count == 6
 
 
-def test_a_matroska_track_that_needs_a_key_is_named_as_one(tmp_path):
+def test_an_encrypted_matroska_file_is_refused(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 6)
     with pytest.raises(InputError, match="encrypted"):
         probe(copied(clip, tmp_path / "b.mkv", {"enc_key_id": "MTIz"}))

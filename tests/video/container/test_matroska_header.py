@@ -1,4 +1,4 @@
-"""The aspect ratio in the header of Matroska files, for codecs that do not say it themselves."""
+"""The aspect ratio in the header of Matroska files, for codecs that do not state it themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vfi_cli.video.read.probe import probe
 
 
 def titled(path: Path, title: str, **options) -> Path:
-    """A VP9 clip whose picture has a title."""
+    """A VP9 clip whose video track has a title."""
     plain = make_clip(
         path.with_name(f"plain{path.suffix}"), 10, codec="libvpx-vp9", options={"cpu-used": "8"}, **options
     )
@@ -32,22 +32,22 @@ def titled(path: Path, title: str, **options) -> Path:
 @pytest.mark.parametrize("sar", [Fraction(16, 11), Fraction(64, 45), Fraction(1, 2), Fraction(4001, 3001)])
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
 @pytest.mark.parametrize("title", ["", "Main", "é" * 60, "x" * 300])
-def test_the_aspect_is_written_and_the_title_is_what_it_was(tmp_path: Path, name: str, title: str, sar: Fraction):
+def test_insert_writes_the_aspect_ratio_and_restores_the_title(tmp_path: Path, name: str, title: str, sar: Fraction):
     path = titled(tmp_path / name, roomy(title, aspect(64, 48, sar)), audio="libopus")
-    times, sound, size = video_times(path), audio_packets(path), path.stat().st_size
+    times, audio, size = video_times(path), audio_packets(path), path.stat().st_size
     insert(path, aspect(64, 48, sar))
     info = probe(path)
     assert abs(info.sar - sar) <= sar / 64
     assert info.sar == sar or sar.denominator > 16
     assert info.tags.get("title", "") == title
-    assert (video_times(path), audio_packets(path), path.stat().st_size) == (times, sound, size)
+    assert (video_times(path), audio_packets(path), path.stat().st_size) == (times, audio, size)
 
 
-def test_the_checksum_of_the_tracks_is_renewed(tmp_path: Path):
+def test_insert_updates_the_checksum_of_the_tracks(tmp_path: Path):
     path = titled(tmp_path / "a.mkv", roomy("Main", elements := aspect(64, 48, Fraction(4, 3))))
     insert(path, elements)
     data = path.read_bytes()
-    named = data.index(b"\x16\x54\xae\x6b")  # in the list of what is where
+    named = data.index(b"\x16\x54\xae\x6b")  # in the SeekHead
     crc = data.index(b"\xbf\x84", data.index(b"\x16\x54\xae\x6b", named + 4)) + 2
     end = data.index(b"\x12\x54\xc3\x67", crc)  # the tags come next
     assert data[crc : crc + 4] == zlib.crc32(data[crc + 4 : end]).to_bytes(4, "little")
@@ -62,11 +62,11 @@ def test_the_checksum_of_the_tracks_is_renewed(tmp_path: Path):
         ((64, 48), Fraction(4001, 3001), (85, 48)),
     ],
 )
-def test_the_shape_is_exact_if_it_can_be(size, sar, expected):
+def test_the_display_size_is_exact_if_possible(size, sar, expected):
     assert display_size(*size, sar) == expected
 
 
-def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path):
+def test_a_file_without_room_for_the_elements_is_not_changed(tmp_path: Path):
     path = titled(tmp_path / "a.mkv", "")
     data = path.read_bytes()
     with pytest.raises(ValueError, match="name of the track"):

@@ -1,4 +1,4 @@
-"""Clocks that run back within one file are found by its fragments or clusters."""
+"""Clocks that run back within a file are found from its fragments or clusters."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def run(track, ticks):
 
 
 def fragment(*times):
-    """times: (track, ticks)."""
+    """A fragment; `times` are (track, ticks)."""
     return box(b"moof", box(b"mfhd") + b"".join(run(*time) for time in times)) + box(b"mdat", b"picture")
 
 
@@ -32,20 +32,20 @@ def written(folder, data):
 
 
 @pytest.mark.parametrize(("ticks", "expected"), [((0, 10, 20), False), ((0, 10, 5), True), ((7, 7), False)])
-def test_fragments_of_mp4_that_run_back_are_found(tmp_path, ticks, expected):
+def test_times_of_mp4_fragments_that_run_back_are_found(tmp_path, ticks, expected):
     data = box(b"ftyp") + box(b"moov") + b"".join(fragment((1, time)) for time in ticks)
     assert runs_back(written(tmp_path, data), MOVIE) is expected
 
 
 @pytest.mark.parametrize(("second", "expected"), [((1, 10), False), ((2, 999), True)])
-def test_each_track_of_mp4_has_its_own_times(tmp_path, second, expected):
+def test_the_times_of_mp4_tracks_are_independent(tmp_path, second, expected):
     data = box(b"ftyp") + box(b"moov") + fragment((1, 0), (2, 1000)) + fragment(second)
     assert runs_back(written(tmp_path, data), MOVIE) is expected
 
 
 @pytest.mark.parametrize("before", [b"", CHECKSUM])
 @pytest.mark.parametrize(("ticks", "expected"), [((0, 300, 600), False), ((0, 300, 299), True)])
-def test_clusters_of_matroska_that_run_back_are_found(tmp_path, ticks, expected, before):
+def test_times_of_matroska_clusters_that_run_back_are_found(tmp_path, ticks, expected, before):
     data = b"".join(cluster(time, before) for time in ticks)
     segment = SEGMENT + bytes([0x80 | len(data)]) + data
     assert runs_back(written(tmp_path, EBML + segment), MATROSKA) is expected

@@ -1,4 +1,4 @@
-"""A file that lacks its end is told from one whose last frame is long."""
+"""A truncated file is detected, and a long last frame is not taken for one."""
 
 from fractions import Fraction
 
@@ -11,12 +11,12 @@ from vfi_cli.video.read.decode import decode
 from vfi_cli.video.read.probe import probe
 
 
-def of(path):
+def is_clip_truncated(path):
     return is_truncated(path, probe(path).container)
 
 
-def lasting(clip, target, seconds):
-    """The clip with a last frame of `seconds`, as screen recorders write it where nothing changes any more."""
+def with_long_last_frame(clip, target, seconds):
+    """The clip with a last frame of `seconds`, as screen recorders write it if nothing changes any more."""
     with av.open(str(clip)) as source, av.open(str(target), "w") as sink:
         copy = sink.add_stream_from_template(source.streams.video[0])
         packets = [packet for packet in source.demux(video=0) if packet.size]
@@ -36,7 +36,7 @@ def test_a_whole_file_is_not_truncated_and_a_cut_one_is(tmp_path, container, fas
         assert is_truncated(truncated(clip, share, tmp_path / "b"), name) is True
 
 
-def test_a_stream_written_file_of_matroska_is_judged_by_its_elements(tmp_path):
+def test_a_matroska_file_without_sizes_is_checked_by_its_elements(tmp_path):
     clip = tmp_path / "live.mkv"
     plain = make_clip(tmp_path / "a.mkv", 20, options={"g": "1"})
     with av.open(str(plain)) as source, av.open(str(clip), "w", options={"live": "1"}) as sink:
@@ -45,18 +45,18 @@ def test_a_stream_written_file_of_matroska_is_judged_by_its_elements(tmp_path):
             if packet.size:
                 packet.stream = copy
                 sink.mux(packet)
-    assert of(clip) is False
+    assert is_clip_truncated(clip) is False
     assert is_truncated(truncated(clip, 0.8, tmp_path / "b.mkv"), "matroska,webm") is True
 
 
-def test_of_some_kinds_nobody_can_tell(tmp_path):
-    assert of(make_clip(tmp_path / "a.ts", 5, format="mpegts")) is None
+def test_some_formats_do_not_show_whether_they_are_truncated(tmp_path):
+    assert is_clip_truncated(make_clip(tmp_path / "a.ts", 5, format="mpegts")) is None
 
 
 @pytest.mark.parametrize("name", ["b.mp4", "b.mkv", "b.mov"])
-def test_a_long_last_frame_is_held_and_is_no_damage(tmp_path, name):
+def test_a_long_last_frame_is_held_and_not_counted_as_damage(tmp_path, name):
     clip = make_clip(tmp_path / "a.mp4", 10, options={"bf": "0"})
-    long = lasting(clip, tmp_path / "b.mp4", Fraction(4))
+    long = with_long_last_frame(clip, tmp_path / "b.mp4", Fraction(4))
     if not name.endswith("mp4"):
         remuxed = tmp_path / name
         with av.open(str(long)) as source, av.open(str(remuxed), "w") as sink:
@@ -69,17 +69,17 @@ def test_a_long_last_frame_is_held_and_is_no_damage(tmp_path, name):
     with decode(probe(long)) as decoder:
         frames = list(decoder)
     assert len(frames) == 10
-    lasted = frames[-1].pts + frames[-1].duration - frames[0].pts
-    assert abs(lasted - Fraction(49, 10)) <= Fraction(1, 500)
+    duration = frames[-1].pts + frames[-1].duration - frames[0].pts
+    assert abs(duration - Fraction(49, 10)) <= Fraction(1, 500)
     assert decoder.damaged == 0
 
 
 @pytest.mark.parametrize("tag", ["DURATION-eng", "DURATION"])
-def test_a_stale_tag_of_a_program_that_cut_the_file_is_not_believed(tmp_path, tag):
+def test_a_wrong_duration_tag_from_before_a_cut_is_ignored(tmp_path, tag):
     clip = make_clip(tmp_path / "a.mkv", 10, audio="ac3")
     data = clip.read_bytes()
     stale = tmp_path / "b.mkv"
-    if tag == "DURATION":  # the same number of digits: the structure stays whole
+    if tag == "DURATION":  # the same number of digits keeps the structure valid
         old = b"00:00:01.000000000"
         assert old in data
         stale.write_bytes(data.replace(old, b"01:30:00.000000000"))
@@ -98,8 +98,8 @@ def test_a_stale_tag_of_a_program_that_cut_the_file_is_not_believed(tmp_path, ta
     assert decoder.damaged == 0
 
 
-def test_a_tag_without_a_length_of_the_file_proves_nothing(tmp_path):
-    """A cut that was written as a stream keeps the tags of the whole film."""
+def test_a_duration_tag_of_a_file_without_duration_is_ignored(tmp_path):
+    """A part of a film that was written as a live stream keeps the tags of the whole film."""
     clip, stale = make_clip(tmp_path / "a.mkv", 10), tmp_path / "b.mkv"
     with av.open(str(clip)) as source, av.open(str(stale), "w", options={"live": "1"}) as sink:
         copy = sink.add_stream_from_template(source.streams.video[0])
@@ -114,7 +114,7 @@ def test_a_tag_without_a_length_of_the_file_proves_nothing(tmp_path):
 
 
 def test_the_last_frame_of_a_later_part_of_a_fragmented_file_is_not_held(tmp_path):
-    """A recording of a stream that was joined late: the header says when the stream ends, not how long the part is."""
+    """A recording that began in the middle of a stream: the header states the end of the stream, not the duration."""
     movflags = "frag_keyframe+empty_moov+default_base_moof+dash"
     clip = make_clip(tmp_path / "a.mp4", 30, options={"g": "10", "bf": "0"}, muxing={"movflags": movflags})
     data = clip.read_bytes()

@@ -1,4 +1,4 @@
-"""Files joined end to end: every part is read, and picture and sound keep one clock."""
+"""Joined files: every part is read, and video and audio get one clock."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -41,8 +41,8 @@ KINDS = {
 }
 
 
-def make(folder, name, count=3, sound=None, reordered=2):
-    """So many parts; their frames are numbered on. reordered: B-frames in sequence."""
+def make(folder, name, count=3, audio_seconds=None, reordered=2):
+    """Make `count` parts with consecutive frame numbers. `reordered`: number of B-frames in sequence."""
     kind = KINDS[name]
     return [
         make_clip(
@@ -52,7 +52,7 @@ def make(folder, name, count=3, sound=None, reordered=2):
             shown=range(n * FRAMES, (n + 1) * FRAMES),
             codec=kind.video,
             audio=kind.audio,
-            sound=sound,
+            sound=audio_seconds,
             options={"g": "5", "bf": str(reordered if kind.video in REORDERING else 0)},
             format=kind.format,
             muxing=kind.muxing,
@@ -75,7 +75,7 @@ SHOWN = list(range(3 * FRAMES))
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_picture_of_every_part_is_shown_at_its_pace(tmp_path, name):
+def test_every_frame_of_every_part_is_read_with_even_spacing(tmp_path, name):
     info = probe(joined(tmp_path, name, make(tmp_path, name)))
     with decode(info) as decoder:
         frames = list(decoder)
@@ -83,14 +83,14 @@ def test_every_picture_of_every_part_is_shown_at_its_pace(tmp_path, name):
     assert decoder.damaged == 0
     gaps = [right.pts - left.pts for left, right in pairwise(frames)]
     assert all(abs(gap - Fraction(1, RATE)) <= Fraction(1, 1000) for gap in gaps if gap not in (gaps[19], gaps[39]))
-    assert all(0 <= gaps[at] - Fraction(1, RATE) <= Fraction(1, RATE) for at in (19, 39))  # sound can be a frame longer
+    assert all(0 <= gaps[at] - Fraction(1, RATE) <= Fraction(1, RATE) for at in (19, 39))  # audio can be a frame longer
     assert abs(info.duration - (frames[-1].pts + frames[-1].duration - frames[0].pts)) <= Fraction(1, 1000)
     assert info.frame_count == len(frames)
     assert any(note.startswith("2 discontinuities") for note in info.notes)
 
 
-def sound_of(path):
-    """(seconds after the first picture, data) of the packets that are heard."""
+def audio_of(path):
+    """(seconds after the first frame, data) of the audio packets that are played."""
     begin = video_times(path)[0]
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(audio=0) if packet.size and not packet.is_discard]
@@ -98,27 +98,27 @@ def sound_of(path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("sound", [Fraction(6, 5), Fraction(1, 2)])
-def test_picture_and_sound_stay_together_in_every_part(tmp_path, name, sound):
-    if name.endswith("mxf") and sound < 1:
-        pytest.skip("FFmpeg's muxer ends with the sound")
-    parts = make(tmp_path, name, sound=sound)
+@pytest.mark.parametrize("audio_seconds", [Fraction(6, 5), Fraction(1, 2)])
+def test_video_and_audio_stay_in_sync_in_every_part(tmp_path, name, audio_seconds):
+    if name.endswith("mxf") and audio_seconds < 1:
+        pytest.skip("FFmpeg's muxer ends the file where the audio ends")
+    parts = make(tmp_path, name, audio_seconds=audio_seconds)
     out = copy(joined(tmp_path, name, parts), tmp_path / "o.mkv")
-    times, heard = video_times(out), audio_packets(out)
-    if name.endswith("mov"):  # AAC in MP4 begins with a packet that only starts the decoder up
-        del heard[0]
+    times, output_audio = video_times(out), audio_packets(out)
+    if name.endswith("mov"):  # the first AAC packet in MP4 only primes the decoder
+        del output_audio[0]
     assert len(times) == 3 * FRAMES
     for number, part in enumerate(parts):
-        own = sound_of(part)
-        kept, heard = heard[: len(own)], heard[len(own) :]
+        own = audio_of(part)
+        kept, output_audio = output_audio[: len(own)], output_audio[len(own) :]
         assert [data for _, data in kept] == [data for _, data in own]
         begin, rounding = times[number * FRAMES], KINDS[name].rounding
         assert all(abs(a - begin - b) <= rounding for (a, _), (b, _) in zip(kept, own, strict=True))
-    assert not heard
+    assert not output_audio
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_part_of_the_clip_is_found_in_the_joined_file(tmp_path, name):
+def test_seeking_in_a_joined_file_finds_the_frames(tmp_path, name):
     info = probe(joined(tmp_path, name, make(tmp_path, name)))
     begin = Fraction(2 * FRAMES + 7, RATE) - Fraction(1, 100)
     with decode(info, start=begin, stop=begin + Fraction(3, RATE)) as decoder:
@@ -147,9 +147,11 @@ def test_parts_may_differ_in_title_and_length(tmp_path, name, codec, audio):
     assert (info.frame_count, info.unread) == (55, ())
     out = copy(info.path, tmp_path / "o.mkv")
     with av.open(str(parts[1])) as source:
-        sound = [bytes(packet) for packet in source.demux(audio=0) if packet.size]
+        audio_data = [bytes(packet) for packet in source.demux(audio=0) if packet.size]
     kept = [data for _, data in audio_packets(out)]
-    assert kept[-len(sound) + 1 :] == sound[1:]  # the first one can be padding, which overlaps the part before
+    assert (
+        kept[-len(audio_data) + 1 :] == audio_data[1:]
+    )  # the first one can be padding, which overlaps the part before
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ogv"])
@@ -169,8 +171,8 @@ def test_a_part_with_other_streams_is_not_read_and_counts_as_damage(tmp_path, na
     assert decoder.damaged == 0
 
 
-def test_parts_whose_clock_goes_on_are_found_by_time_too(tmp_path):
-    """Fragments that each repeat the head of the file, as some downloaders store them."""
+def test_seeking_finds_frames_in_parts_with_one_continuous_clock(tmp_path):
+    """Fragments that each repeat the header of the file, as some downloaders store them."""
     muxing = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "avoid_negative_ts": "disabled"}
     clip = make_clip(tmp_path / "a.mp4", 30, options={"g": "5", "bf": "0"})
     parts = []
@@ -190,27 +192,28 @@ def test_parts_whose_clock_goes_on_are_found_by_time_too(tmp_path):
         assert numbers(decoder) == list(range(22, 30))
 
 
-def test_clusters_whose_times_run_back_are_read_on_one_clock(tmp_path):
-    """The second file without its header, as a writer that restarts its clock leaves it."""
-    parts = make(tmp_path, "live.mkv", count=2, sound=Fraction(6, 5), reordered=0)
+def test_matroska_clusters_whose_times_run_back_get_one_clock(tmp_path):
+    """The second file has no header, as if a writer had restarted its clock."""
+    parts = make(tmp_path, "live.mkv", count=2, audio_seconds=Fraction(6, 5), reordered=0)
     data = parts[1].read_bytes()
     whole = tmp_path / "whole.mkv"
     whole.write_bytes(parts[0].read_bytes() + data[data.index(b"\x1f\x43\xb6\x75") :])
     info = probe(whole)
     assert any(note.startswith("1 discontinuity") for note in info.notes)
     out = copy(whole, tmp_path / "o.mkv")
-    times, heard = video_times(out), audio_packets(out)
-    own = sound_of(parts[1])
+    times, output_audio = video_times(out), audio_packets(out)
+    own = audio_of(parts[1])
     assert len(times) == 2 * FRAMES
-    assert [data for _, data in heard] == [data for _, data in own] * 2
+    assert [data for _, data in output_audio] == [data for _, data in own] * 2
     assert all(
-        abs(a - times[FRAMES] - b) <= Fraction(1, 400) for (a, _), (b, _) in zip(heard[len(own) :], own, strict=True)
+        abs(a - times[FRAMES] - b) <= Fraction(1, 400)
+        for (a, _), (b, _) in zip(output_audio[len(own) :], own, strict=True)
     )
     with decode(info, start=times[FRAMES] - times[0] + Fraction(3, RATE), stop=info.duration) as decoder:
         assert numbers(decoder) == SHOWN[FRAMES + 3 : 2 * FRAMES]
 
 
-def test_chapters_of_later_parts_are_named_as_left_out(tmp_path):
+def test_a_note_tells_that_chapters_of_later_parts_are_left_out(tmp_path):
     first = make_clip(tmp_path / "first.mkv", FRAMES, rate=RATE)
     second = make_clip(tmp_path / "second.mkv", 2 * RATE, rate=RATE, chapters=[(0, 1, "one"), (1, 2, "two")])
     joined = tmp_path / "joined.mkv"

@@ -1,4 +1,4 @@
-"""The eight orientations of EXIF, in every kind of picture that can tell them."""
+"""The eight EXIF orientations are read from every image format that can store them."""
 
 import struct
 from fractions import Fraction
@@ -34,7 +34,7 @@ def exif(orientation, order="<"):
 
 
 def tagged(path, orientation, codes=QUARTERS, order="<"):
-    """A picture that states its orientation."""
+    """Write an image file that states its orientation."""
     data = exif(orientation, order)
     if path.suffix == ".jpg":
         half = np.full((codes.shape[0], codes.shape[1]), 128, np.uint8)
@@ -55,7 +55,7 @@ def tagged(path, orientation, codes=QUARTERS, order="<"):
         (at,) = struct.unpack_from("<I", whole, 4)
         (count,) = struct.unpack_from("<H", whole, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
-            if struct.unpack_from("<H", whole, entry)[0] == 0x0115:  # samples per pixel: one, if nothing is said
+            if struct.unpack_from("<H", whole, entry)[0] == 0x0115:  # samples per pixel: the default is one
                 struct.pack_into("<HHIHH", whole, entry, 0x0112, 3, 1, orientation, 0)
         path.write_bytes(whole)
     return path
@@ -69,14 +69,14 @@ def read(path):
 
 
 def displayed(info, plane):
-    """What a player makes of it: turned, then mirrored."""
+    """The plane as a player shows it: turned, then mirrored."""
     turned = np.rot90(plane, info.rotation // 90)
     return np.fliplr(turned) if info.mirrored else turned
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_is_shown_as_it_says(tmp_path, suffix, orientation):
+def test_the_orientation_of_an_image_is_read(tmp_path, suffix, orientation):
     info, (frame,) = read(tagged(tmp_path / f"a{suffix}", orientation))
     codes = displayed(info, frame.luma).astype(int)
     assert codes.shape == SHOWN[orientation](QUARTERS).shape
@@ -84,13 +84,13 @@ def test_a_picture_is_shown_as_it_says(tmp_path, suffix, orientation):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_both_orders_of_bytes_are_read(tmp_path, order):
+def test_both_byte_orders_are_read(tmp_path, order):
     data = tagged(tmp_path / "a.jpg", 6, order=order).read_bytes()
     assert read_turn(data, "mjpeg") == (-90, False)
 
 
 @pytest.mark.parametrize("length", range(0, 64, 3))
-def test_data_that_ends_early_means_upright(tmp_path, length):
+def test_truncated_data_is_read_without_an_error(tmp_path, length):
     for suffix, codec in ((".jpg", "mjpeg"), (".png", "png"), (".webp", "webp"), (".tif", "tiff")):
         data = tagged(tmp_path / f"a{suffix}", 6).read_bytes()
         assert read_turn(data[:length], codec) in ((0, False), (-90, False))
@@ -98,14 +98,14 @@ def test_data_that_ends_early_means_upright(tmp_path, length):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_means_upright(tmp_path, orientation):
+def test_an_invalid_orientation_means_upright(tmp_path, orientation):
     assert read(tagged(tmp_path / "a.jpg", orientation))[0].rotation == 0
 
 
 @pytest.mark.parametrize("first", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_pictures_that_are_turned_otherwise_are_turned_to_match_the_first(tmp_path, first, suffix):
-    """All show the same picture, each stored in a way of its own."""
+def test_images_with_another_orientation_are_turned_to_match_the_first(tmp_path, first, suffix):
+    """All files show the same image, each stored with another orientation."""
     undone = {**SHOWN, 6: SHOWN[8], 8: SHOWN[6]}
     order = [first, *(number for number in range(1, 9) if number != first)]
     for index, orientation in enumerate(order):
@@ -116,7 +116,7 @@ def test_pictures_that_are_turned_otherwise_are_turned_to_match_the_first(tmp_pa
         assert np.abs(displayed(info, frame.luma).astype(int) - QUARTERS).max() <= 3
 
 
-def test_a_picture_on_its_side_does_not_fit_among_upright_ones(tmp_path):
+def test_an_image_turned_by_90_degrees_does_not_match_the_size_of_the_first(tmp_path):
     tagged(tmp_path / "1.jpg", 1)
     tagged(tmp_path / "2.jpg", 6)
     with pytest.raises(InputError, match=r"size in 2\.jpg: 64x48 to 48x64"):

@@ -1,4 +1,4 @@
-"""What a picture says of itself is kept, or its loss is named."""
+"""The properties of a video are kept, or a note names the loss."""
 
 import io
 import struct
@@ -27,12 +27,12 @@ TAGS = {"Spherical": "true", "Stitched": "true", "StitchingSoftware": "x", "Proj
 
 
 def spherical(path, **options):
-    """A clip that is marked the way cameras do: Spherical Video V1, a box of XML at the end of the track."""
+    """A 360 degree clip that is marked as cameras do it: Spherical Video V1, a box of XML at the end of the track."""
     plain = make_clip(path.with_name("plain.mp4"), 4, **options).read_bytes()
     tags = "".join(f"<GSpherical:{key}>{value}</GSpherical:{key}>" for key, value in TAGS.items())
     xml = f'<?xml version="1.0"?><rdf:SphericalVideo {RDF} {SPHERICAL}>{tags}</rdf:SphericalVideo>'.encode()
     box = struct.pack(">I4s", 24 + len(xml), b"uuid") + bytes.fromhex("ffcc8263f8554a938814587a02521fdd") + xml
-    moov = plain.rindex(b"moov") - 4  # the last box, so that nothing moves
+    moov = plain.rindex(b"moov") - 4  # the last box, so no other data moves
     track = plain.index(b"trak", moov) - 4
     sizes = [struct.unpack(">I", plain[at : at + 4])[0] for at in (moov, track)]
     grown = [struct.pack(">I", size + len(box)) for size in sizes]
@@ -44,7 +44,7 @@ def spherical(path, **options):
 
 
 def stereo(path):
-    """A clip whose views are side by side, as its container says."""
+    """A stereo clip: its container says that the two views are side by side."""
     element = b"\x53\xb8\x81\x01"
     plain = make_clip(path.with_name("plain.mkv"), 4)
     with av.open(str(plain)) as source, av.open(str(path), "w") as sink:
@@ -59,7 +59,7 @@ def stereo(path):
 
 
 def written(clip, target, **options):
-    """Read and written by the rules of the product; what of it the rehearsal says is lost."""
+    """Read the clip and write it to `target` as the program does. Return the losses that the trial output predicts."""
     info = probe(clip)
     plan = plan_encode(info, target, fps=TEN, **options)
     missing = check_muxer(target, plan, None).lost
@@ -75,7 +75,7 @@ def written(clip, target, **options):
     [("o.mp4", "libx264"), ("o.mov", "libx265"), ("o.mkv", "libx264"), ("o.mkv", "ffv1"), ("o.webm", "libvpx-vp9")],
 )
 @pytest.mark.parametrize("sar", [None, Fraction(4, 3)])
-def test_360_degree_video_stays_marked(tmp_path, name, codec, sar):
+def test_the_mark_of_360_degree_video_is_kept(tmp_path, name, codec, sar):
     clip = spherical(tmp_path / "a.mp4", width=64, height=64, sar=sar)
     assert written(clip, tmp_path / name, codec=codec) == ()
     old, new = probe(clip), probe(tmp_path / name)
@@ -85,20 +85,20 @@ def test_360_degree_video_stays_marked(tmp_path, name, codec, sar):
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv", "o.mov"])
-def test_stereo_video_stays_marked(tmp_path, name):
+def test_the_mark_of_stereo_video_is_kept(tmp_path, name):
     assert written(stereo(tmp_path / "a.mkv"), tmp_path / name) == ()
     assert "STEREO3D" in probe(tmp_path / name).properties
 
 
-def test_stereo_that_only_the_codec_tells_is_named(tmp_path):
+def test_a_note_tells_the_loss_of_a_stereo_mark_in_the_codec(tmp_path):
     clip = make_clip(tmp_path / "a.mp4", 4, options={"x264-params": "frame-packing=3"})
     missing = written(clip, tmp_path / "o.mkv")
     assert missing == ("the mark of stereo 3D video is lost: players will not separate the views",)
 
 
-def test_a_mark_that_is_lost_is_named(tmp_path):
+def test_a_note_tells_the_loss_of_a_360_degree_mark(tmp_path):
     clip = spherical(tmp_path / "a.mp4", rotation=90)
-    missing = written(clip, tmp_path / "o.mkv")  # where a projection is a rotation too
+    missing = written(clip, tmp_path / "o.mkv")  # Matroska stores the rotation as a projection too
     assert "the mark of 360 degree video is lost: players will show it flat" in missing
     for name in ("o.gif", "o/%d.png", "-"):
         notes = plan_encode(probe(clip), tmp_path / name if name != "-" else pipe.PIPE, fps=TEN).notes
@@ -115,23 +115,23 @@ def test_a_plain_clip_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize("siting", ["left", "center", "topleft", "top"])
 @pytest.mark.parametrize("name, codec", [("o.mp4", "libx264"), ("o.mkv", "libx265"), ("o.webm", "libvpx-vp9")])
-def test_the_place_of_the_chroma_samples_is_kept(tmp_path, name, codec, siting):
+def test_the_chroma_sample_location_is_kept(tmp_path, name, codec, siting):
     size = {"width": 64, "height": 64}
     clip = make_clip(tmp_path / "a.mkv", 4, options={"chroma_sample_location": siting}, **size)
     assert written(clip, tmp_path / name, codec=codec) == ()
     assert probe(tmp_path / name).properties["chroma siting"] == siting
 
 
-def test_the_place_of_the_chroma_samples_is_named_where_nobody_writes_it(tmp_path):
+def test_a_note_tells_the_loss_of_the_chroma_sample_location(tmp_path):
     def missing(siting):
         clip = make_clip(tmp_path / "a.mkv", 4, options={"chroma_sample_location": siting})
         return written(clip, tmp_path / "o.mp4", codec="libvpx-vp9")
 
     assert missing("left") == ()
-    assert [sentence[:43] for sentence in missing("topleft")] == ["the place of the chroma samples, topleft, i"]
+    assert [sentence[:43] for sentence in missing("topleft")] == ["the location of the chroma samples, topleft"]
 
 
-def test_a_pipe_tells_the_aspect_and_the_place_of_the_chroma_samples(tmp_path):
+def test_a_pipe_states_the_aspect_ratio_and_the_chroma_sample_location(tmp_path):
     options = {"chroma_sample_location": "topleft"}
     info = probe(make_clip(tmp_path / "a.mkv", 2, sar=Fraction(64, 45), options=options))
     sink = io.BytesIO()
@@ -144,7 +144,7 @@ def test_a_pipe_tells_the_aspect_and_the_place_of_the_chroma_samples(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["%d.png", "%d.jpg", "%d.tif", "%d.exr"])
-def test_pictures_tell_their_aspect(tmp_path, name):
+def test_images_state_their_aspect_ratio(tmp_path, name):
     pix_fmt = "yuv420p" if name.endswith("jpg") else "bgr0"
     info = replace(probe(make_clip(tmp_path / "a.mkv", 1, codec="ffv1", pix_fmt=pix_fmt)), sar=Fraction(64, 45))
     plan = plan_encode(info, tmp_path / name, fps=TEN)
@@ -156,7 +156,7 @@ def test_pictures_tell_their_aspect(tmp_path, name):
         assert file.streams.video[0].sample_aspect_ratio == Fraction(64, 45)
 
 
-def test_png_pictures_tell_that_they_are_hdr_and_others_are_named(tmp_path):
+def test_png_images_state_hdr_and_a_note_tells_that_others_cannot(tmp_path):
     hdr = {"matrix": 9, "primaries": 9, "transfer": 16, "pix_fmt": "yuv420p10le", "codec": "ffv1"}
     info = probe(make_clip(tmp_path / "a.mkv", 1, **hdr))
     (tmp_path / "part").mkdir()
@@ -172,18 +172,18 @@ def test_png_pictures_tell_that_they_are_hdr_and_others_are_named(tmp_path):
     assert pale == [True, True, True, False, False]
 
 
-def test_losses_are_told_once_each_whatever_they_are():
+def test_every_loss_gets_one_sentence():
     wanted = {"DOVI_METADATA": "", "DOVI_RPU_BUFFER": "", "number 40": "", "aspect": "4/3", "matrix": "1"}
     kept = {"aspect": "400/301", "matrix": "9"}
     assert list(lost(wanted, kept)) == [
         "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
-        "a property of the picture is lost: number 40",
+        "a property of the video is lost: number 40",
         "the tag of the colour matrix is lost: players will guess it",
     ]
     assert list(lost(kept, kept)) == []
 
 
-def test_the_title_of_a_marked_picture_stays(tmp_path):
+def test_the_title_of_a_360_degree_video_is_kept(tmp_path):
     clip = spherical(tmp_path / "a.mp4")
     info = replace(probe(clip), tags={"title": "Main"})
     for name in ("o.mp4", "o.mkv"):

@@ -297,7 +297,7 @@ def test_captions_inside_the_picture_are_named(tmp_path):
     message = b"\x00\x00\x01\x06\x04" + bytes([len(caption)]) + caption + b"\x80"
     clip.write_bytes(data.replace(key, message + key, 1))
     plan = plan_encode(probe(clip), tmp_path / "b.mp4", fps=Fraction(10))
-    assert "the closed captions inside the picture are lost" in check_muxer(tmp_path / "b.mp4", plan, None).lost
+    assert "the closed captions in the video stream are lost" in check_muxer(tmp_path / "b.mp4", plan, None).lost
 
 
 def test_pictures_with_exif_are_read(tmp_path):

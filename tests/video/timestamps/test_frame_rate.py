@@ -1,4 +1,4 @@
-"""Times of frames, as files have them, and the grid they are meant to lie on."""
+"""The constant frame rate behind rounded, late or missing times is found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_snapping_finds_ntsc_rates_and_leaves_others_alone():
 
 @pytest.mark.parametrize("tick", [MS, FINE])
 @pytest.mark.parametrize("rate", [F(30), F(30000, 1001), F(24000, 1001), F(60), F(25, 2)])
-def test_a_frame_that_is_missing_or_late_leaves_the_rate_as_it_is(rate: F, tick: F):
+def test_a_missing_or_late_frame_does_not_change_the_rate(rate: F, tick: F):
     times = [k / rate for k in range(60)]
     late = times[20] + F(2, 5) / rate
     grid = find_grid(rounded([*times[:7], *times[8:20], late, *times[21:]], tick), tick)
@@ -46,20 +46,20 @@ def test_jitter_of_some_milliseconds_is_no_fault(rate: F):
     assert grid is not None and (grid.rate, grid.faults) == (rate, 0)
 
 
-def test_the_grid_under_a_pulldown_is_found():
+def test_the_grid_of_a_pulldown_is_found():
     times = [F(1001 * (5 * (k // 2) + 3 * (k % 2)), 60000) for k in range(60)]
     grid = find_grid(rounded(times, MS), MS)
     assert grid is not None and grid.rate == F(60000, 1001)
     assert grid.faults > grid.tolerated
 
 
-def test_a_recording_with_many_gaps_is_on_its_grid_but_not_even():
+def test_a_recording_with_many_gaps_has_a_grid_with_too_many_faults():
     times = [F(k, 30) for k in range(200) if k % 3 or 90 < k < 120]
     grid = find_grid(rounded(times, MS), MS)
     assert grid is not None and grid.rate == 30 and grid.faults > grid.tolerated
 
 
-def test_a_rate_that_drifts_is_on_no_grid():
+def test_a_drifting_rate_has_no_grid():
     times, time = [], F(0)
     for k in range(600):
         times.append(time)
@@ -67,12 +67,12 @@ def test_a_rate_that_drifts_is_on_no_grid():
     assert find_grid(times, FINE) is None
 
 
-def test_random_times_are_on_no_grid():
+def test_random_times_have_no_grid():
     rng = random.Random(3)
     for _ in range(50):
         times = sorted(F(rng.randrange(2000), 1000) for _ in range(40))
         assert find_grid(times, MS) is None
 
 
-def test_few_frames_prove_nothing():
+def test_few_frames_prove_no_grid():
     assert find_grid([F(k, 30) for k in range(8)], FINE) is None

@@ -1,4 +1,4 @@
-"""Clocks that jitter about a steady rate, and rates that vary."""
+"""Clocks that jitter about a constant rate are told from variable frame rates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rounded(times: list[float], tick: F) -> list[F]:
 
 
 def jittered(rate: F, jitter: float, count: int, missing: tuple[int, ...] = (), seed: int = 1) -> list[float]:
-    """Times from 1 s on, each off by up to `jitter` seconds, also the first."""
+    """Times from 1 s on. Each time, also the first, has an error of up to `jitter` seconds."""
     rng = random.Random(seed)
     times = [1 + k / float(rate) + rng.uniform(-jitter, jitter) for k in range(count)]
     return [time for k, time in enumerate(times) if k not in missing]
@@ -40,7 +40,7 @@ def jittered(rate: F, jitter: float, count: int, missing: tuple[int, ...] = (), 
     ("rate", "jitter"),
     [(F(24), 0.004), (F(24), 0.012), (F(30), 0.008), (F(30), 0.012), (F(60), 0.004)],
 )
-def test_a_jittering_clock_gets_its_steady_rate_back(rate: F, jitter: float, tick: F, missing: tuple[int, ...]):
+def test_the_constant_rate_of_a_jittering_clock_is_found(rate: F, jitter: float, tick: F, missing: tuple[int, ...]):
     times = rounded(jittered(rate, jitter, 150, missing), tick)
     assert find_grid(times, tick) is None
     grid = find_jittered(times)
@@ -58,7 +58,7 @@ def test_a_jittering_clock_gets_its_steady_rate_back(rate: F, jitter: float, tic
 
 
 @pytest.mark.parametrize("skipped", [1, 10, 40])
-def test_a_part_of_a_jittering_clip_is_as_even(skipped: int):
+def test_a_part_of_a_jittering_clip_is_evenly_spaced_too(skipped: int):
     times = rounded(jittered(F(30), 0.01, 150), MS)
     grid = find_jittered(times)
     assert grid is not None
@@ -67,13 +67,13 @@ def test_a_part_of_a_jittering_clip_is_as_even(skipped: int):
     assert {after - before for before, after in pairwise(placed)} == {F(1, 30)}
 
 
-def walk(rng: random.Random, spread: float) -> list[float]:
+def random_walk(rng: random.Random, spread: float) -> list[float]:
     return [*accumulate(max(0.004, rng.gauss(1 / 30, spread)) for _ in range(150))]
 
 
 VARIABLE: dict[str, Callable[[random.Random], list[float]]] = {
-    "gaps that vary by 1 ms": lambda rng: walk(rng, 0.001),
-    "gaps that vary by 4 ms": lambda rng: walk(rng, 0.004),
+    "gaps that vary by 1 ms": lambda rng: random_walk(rng, 0.001),
+    "gaps that vary by 4 ms": lambda rng: random_walk(rng, 0.004),
     "a camera in the dark": lambda rng: [*accumulate(rng.choice([1 / 30, 1 / 25]) for _ in range(150))],
     "a game": lambda rng: [*accumulate(rng.choice([0.028, 0.035, 0.042]) for _ in range(150))],
     "a rate that swings": lambda _: [*accumulate((1 + math.sin(k / 5) / 10) / 30 for k in range(150))],
@@ -83,13 +83,13 @@ VARIABLE: dict[str, Callable[[random.Random], list[float]]] = {
 
 
 @pytest.mark.parametrize("kind", VARIABLE)
-def test_a_rate_that_varies_is_left_alone(kind: str):
+def test_a_variable_frame_rate_is_not_changed(kind: str):
     for seed in range(10):
         times = rounded(VARIABLE[kind](random.Random(seed)), MS)
         assert find_jittered(times) is None
 
 
-def test_rates_that_are_alike_are_told_apart_by_many_frames():
+def test_many_frames_distinguish_similar_rates():
     for rate in (F(30000, 1001), F(30)):
         grid = find_jittered(rounded(jittered(rate, 0.01, 900), MS))
         assert grid is not None and grid.rate == rate

@@ -1,4 +1,4 @@
-"""Single packets that are not in order are left out or moved; the rest stays as it is."""
+"""Single packets that are out of order are left out or moved; the others are not changed."""
 
 import av
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tests.media import make_clip
 from vfi_cli.video.timestamps.packet_order import InOrder
 
-SOUND = 1
+AUDIO = 1
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +23,36 @@ def shift(packet, ticks):
     packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
 
 
-def test_packets_in_order_all_come_unchanged(clip):
-    order = InOrder({SOUND})
-    for index in (0, SOUND):
-        given = [(packet.dts, bytes(packet)) for packet in packets_of(clip, index)]
-        assert [(packet.dts, bytes(packet)) for packet in order.packets(packets_of(clip, index))] == given
+def test_packets_in_order_are_not_changed(clip):
+    order = InOrder({AUDIO})
+    for index in (0, AUDIO):
+        expected = [(packet.dts, bytes(packet)) for packet in packets_of(clip, index)]
+        assert [(packet.dts, bytes(packet)) for packet in order.packets(packets_of(clip, index))] == expected
     assert order.left_out == 0
 
 
 @pytest.mark.parametrize("ticks", [900_000, 200, -200, -900_000])
-def test_one_packet_of_sound_with_a_wrong_time_costs_no_other(clip, ticks):
-    packets, order = packets_of(clip, SOUND), InOrder({SOUND})
+def test_only_the_audio_packet_with_a_wrong_time_is_left_out(clip, ticks):
+    packets, order = packets_of(clip, AUDIO), InOrder({AUDIO})
     rest = [(packet.dts, bytes(packet)) for number, packet in enumerate(packets) if number != 9]
     shift(packets[9], ticks)
     assert [(packet.dts, bytes(packet)) for packet in order.packets(packets)] == rest
     assert order.left_out == 1
 
 
-def test_sound_of_the_same_time_stays_if_it_is_other_sound(clip):
-    packets, order = packets_of(clip, SOUND), InOrder({SOUND})
+def test_an_audio_packet_at_the_time_of_another_is_left_out_only_if_it_repeats_it(clip):
+    packets, order = packets_of(clip, AUDIO), InOrder({AUDIO})
     shift(packets[9], packets[8].dts - packets[9].dts)
     assert len(list(order.packets(packets))) == len(packets)
-    again = packets_of(clip, SOUND)
-    doubled = [*again[:9], packets_of(clip, SOUND)[8], *again[9:]]
-    assert len(list(InOrder({SOUND}).packets(doubled))) == len(again)
+    again = packets_of(clip, AUDIO)
+    doubled = [*again[:9], packets_of(clip, AUDIO)[8], *again[9:]]
+    assert len(list(InOrder({AUDIO}).packets(doubled))) == len(again)
 
 
-def test_other_packets_that_run_back_move_to_the_time_before(clip):
+def test_a_video_packet_that_runs_back_gets_the_time_of_the_packet_before(clip):
     packets = packets_of(clip, 0)
     ahead, before = packets[5].pts - packets[5].dts, packets[4].dts
     shift(packets[5], -1000)
-    moved = list(InOrder({SOUND}).packets(packets))
+    moved = list(InOrder({AUDIO}).packets(packets))
     assert len(moved) == len(packets)
     assert (moved[5].dts, moved[5].pts) == (before, before + ahead)

@@ -1,4 +1,4 @@
-"""Detects files that are marked as encrypted: nothing in them can be decoded without a key."""
+"""Detects encrypted files, which cannot be decoded without a key."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from av.video.stream import VideoStream
 
 from vfi_cli.errors import InputError
 
-_MATROSKA = "enc_key_id"  # ContentEncryption, which FFmpeg puts among the tags of the stream
-_ASF = "asf_protection_type"
+_MATROSKA_TAG = "enc_key_id"  # the tag in which FFmpeg returns ContentEncryption
+_ASF_TAG = "asf_protection_type"
 
 
 def is_encrypted(packet: Packet[VideoStream]) -> bool:
@@ -20,11 +20,11 @@ def is_encrypted(packet: Packet[VideoStream]) -> bool:
 
 
 def refuse_encrypted(container: InputContainer, stream: VideoStream, marked: bool, path: Path) -> None:
-    """Raises InputError if the picture is encrypted; `marked`: its packets are marked as encrypted."""
+    """Raise InputError if tags say that the video is encrypted, or if its packets are `marked`, see `is_encrypted`."""
     tags = {key.lower() for key in (*stream.metadata, *container.metadata)}
-    if marked or _MATROSKA in tags or _ASF in tags:
+    if marked or _MATROSKA_TAG in tags or _ASF_TAG in tags:
         raise InputError(
             "the video is encrypted and cannot be read without its key",
             path=path,
-            remedy="give a copy without copy protection",
+            remedy="use a copy without copy protection",
         )

@@ -1,7 +1,7 @@
-"""Marks of 360 degree video and stereo in a file.
+"""Reads the marks of 360 degree video and stereo video from a stream.
 
-PyAV can neither read nor set them. But FFmpeg's muxers write them for a copied stream. So the elements and boxes are
-taken from a copy and put into the output.
+PyAV can neither read nor set these marks, but FFmpeg's muxers write them when a stream is copied. So this module copies
+the stream into memory and takes the elements and boxes from that copy. The muxer of the output then inserts them.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _BOXES = (b"st3d", b"sv3d")
 _FREE = b"\0\0\0\x08free"
 _COLOUR, _HORIZONTAL, _VERTICAL = 0x55B0, 0x55B7, 0x55B8
 _SITING = {(1, 1): "topleft", (1, 2): "left", (2, 1): "top", (2, 2): "center"}
-_MUXING = {"movflags": "empty_moov", "strict": "unofficial"}  # the header first, with all boxes
+_MUXING = {"movflags": "empty_moov", "strict": "unofficial"}  # write the header first, with all boxes
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """`elements` of a Matroska file and `boxes` of an MP4 file, as bytes; empty if there are none."""
+    """The marks of a stream, as `elements` of Matroska and as `boxes` of MP4; empty if there are none."""
 
     elements: bytes = b""
     boxes: bytes = b""
 
 
 def read_marks(stream: VideoStream) -> Marks:
-    """The marks of a stream; empty if it is neither 360 degree video nor stereo."""
+    """Return the marks of a stream; empty if it is neither 360 degree video nor stereo video."""
     elements, all_boxes = _elements(stream), {}
     with suppress(av.FFmpegError, ValueError, OSError):
-        all_boxes = mp4_header.picture_boxes(_header(stream, "mp4", _MUXING))
+        all_boxes = mp4_header.video_boxes(_header(stream, "mp4", _MUXING))
     boxes = b"".join(all_boxes[name] for name in _BOXES if name in all_boxes)
     if boxes:
         boxes += _FREE  # `mp4_header.insert` needs more than 16 bytes
@@ -43,20 +43,20 @@ def read_marks(stream: VideoStream) -> Marks:
 
 
 def read_siting(stream: VideoStream) -> str:
-    """The place of chroma samples, by FFmpeg's name; empty if the file does not state it."""
+    """Return FFmpeg's name of the position of chroma samples; empty if the file does not state it."""
     colour = _elements(stream).get(_COLOUR)
-    places = matroska_header.numbers(colour) if colour else {}
-    return _SITING.get((places.get(_HORIZONTAL, 0), places.get(_VERTICAL, 0)), "")
+    values = matroska_header.numbers(colour) if colour else {}
+    return _SITING.get((values.get(_HORIZONTAL, 0), values.get(_VERTICAL, 0)), "")
 
 
 def _elements(stream: VideoStream) -> dict[int, bytes]:
     with suppress(av.FFmpegError, ValueError, OSError):
-        return matroska_header.picture_elements(_header(stream, "matroska", {}))
+        return matroska_header.video_elements(_header(stream, "matroska", {}))
     return {}
 
 
 def _header(stream: VideoStream, container: str, options: dict[str, str]) -> bytes:
-    """What the muxer writes before the first packet of a copy of `stream`."""
+    """Return what the muxer of `container` writes before the first packet of a copy of `stream`."""
     file = BytesIO()
     with av.open(file, "w", format=container, container_options=options) as copy:
         copy.add_stream_from_template(stream, opaque=True)

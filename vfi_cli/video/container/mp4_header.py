@@ -1,7 +1,8 @@
-"""Adds properties of the picture to the header of an MP4 file. PyAV cannot pass them to FFmpeg's muxer.
+"""Adds properties of the video to the header of a finished MP4 file. PyAV cannot pass them to FFmpeg's muxer.
 
-The boxes must go into a box that is already written. To make room, the name of the track is first written longer, and
-then shortened. So nothing behind it moves. ISO/IEC 14496-12 describes the format.
+The new boxes belong inside a box that is already written. To make room for them, the muxer first writes a track name
+that is too long, and `insert` then shortens it. So the data after the header keeps its place. ISO/IEC 14496-12
+describes the format.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from typing import BinaryIO
 from vfi_cli.video.container.structure import MOVIE, walk
 
 _Box = tuple[bytes, int, int]  # its name; where it begins; where the next one begins
-_HEAD = 8  # bytes before the content of a box: its size and its name
-_AROUND = (b"mdia", b"minf", b"stbl", b"stsd")
-_DESCRIPTIONS = 8  # bytes in stsd before the first description
-_PICTURE = 78  # bytes in a description of pictures before its boxes
+_HEAD = 8  # bytes of the header of a box: its size and its name
+_PARENTS = (b"mdia", b"minf", b"stbl", b"stsd")
+_DESCRIPTIONS = 8  # bytes in stsd, after its header, before the first description
+_VISUAL_ENTRY = 78  # bytes in a VisualSampleEntry, after its header, before its boxes
 
 
-def picture_boxes(head: bytes) -> dict[bytes, bytes]:
-    """The complete boxes that describe the picture of the first track, by name; `head`: start of the file."""
+def video_boxes(head: bytes) -> dict[bytes, bytes]:
+    """Return the boxes in the video description of the first track, by name; `head`: the start of the file."""
     moov = _find(head, 0, len(head), b"moov")
     track = _find(head, moov[1] + _HEAD, moov[2], b"trak")
     _, entry, end = _description(head, track)[-1]
-    return {name: head[at:after] for name, at, after in _boxes(head, entry + _HEAD + _PICTURE, end)}
+    return {name: head[at:after] for name, at, after in _boxes(head, entry + _HEAD + _VISUAL_ENTRY, end)}
 
 
 def roomy(title: str, boxes: bytes) -> str:
-    """A title for the picture that is long enough for `insert` to use its room. `insert` restores the title."""
+    """Return a track title that is long enough to make room for `boxes`. `insert` restores `title`."""
     return title + "." * len(boxes) if title else "." * (len(boxes) - 2 * _HEAD)
 
 
 def insert(path: Path, boxes: bytes) -> None:
-    """Put `boxes`, of more than 16 bytes, into the description of the picture in the closed file at `path`.
+    """Insert `boxes` (more than 16 bytes) into the video description of the first track of the closed file at `path`.
 
-    The first track is the picture, with a title made by `roomy`. Raises ValueError otherwise.
+    Raises ValueError if the first track is no video track with a title that `roomy` made.
     """
     with path.open("r+b") as file:
         at, end = _movie(file)
@@ -50,10 +51,10 @@ def _insert(moov: bytearray, boxes: bytes) -> None:
     track = _find(moov, _HEAD, len(moov), b"trak")
     _, at, end = _find(moov, track[1] + _HEAD, track[2], b"udta")
     _, name, after = _find(moov, at + _HEAD, end, b"name")
-    *_, (_, _, entry_end) = outer = _description(moov, track)
+    *_, (_, _, entry_end) = parents = _description(moov, track)
     if at < entry_end:
         raise ValueError("the name of the track is not where it was expected")
-    if after - name - _HEAD == len(boxes) - 2 * _HEAD:  # the file had no title: the whole box is removed
+    if after - name - _HEAD == len(boxes) - 2 * _HEAD:  # the track had no title: remove the whole udta box
         named = bytearray()
     else:
         named = moov[at : after - len(boxes)] + moov[after:end]
@@ -61,12 +62,12 @@ def _insert(moov: bytearray, boxes: bytes) -> None:
             _resize(named, box, -len(boxes))
     moov[at:end] = named
     moov[entry_end:entry_end] = boxes
-    for _, box, _ in outer:
+    for _, box, _ in parents:
         _resize(moov, box, len(boxes))
 
 
 def _movie(file: BinaryIO) -> tuple[int, int]:
-    """Where the moov box begins and ends."""
+    """Return the positions where the moov box begins and ends."""
     for box in walk(file, MOVIE):
         if box.head[4:_HEAD] == b"moov" and box.end is not None:
             return box.position, box.end
@@ -74,9 +75,9 @@ def _movie(file: BinaryIO) -> tuple[int, int]:
 
 
 def _description(data: bytes | bytearray, track: _Box) -> list[_Box]:
-    """The boxes in `track` around the description of the picture, then the description."""
+    """Return the boxes in `track` that contain the video description, then the description itself."""
     boxes = [track]
-    for name in _AROUND:
+    for name in _PARENTS:
         _, at, end = boxes[-1]
         boxes.append(_find(data, at + _HEAD, end, name))
     _, at, end = boxes[-1]
@@ -84,6 +85,7 @@ def _description(data: bytes | bytearray, track: _Box) -> list[_Box]:
 
 
 def _find(data: bytes | bytearray, begin: int, end: int, wanted: bytes) -> _Box:
+    """Return the first box with the name `wanted` between the bytes `begin` and `end`. Raises ValueError."""
     for box in _boxes(data, begin, end):
         if box[0] == wanted:
             return box
@@ -91,6 +93,7 @@ def _find(data: bytes | bytearray, begin: int, end: int, wanted: bytes) -> _Box:
 
 
 def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[_Box]:
+    """Yield the boxes between the bytes `begin` and `end`. Raises ValueError if the data is not MP4."""
     while begin + _HEAD <= end:
         size = int.from_bytes(data[begin : begin + 4], "big")
         if size < _HEAD:
@@ -100,4 +103,5 @@ def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[_Box]:
 
 
 def _resize(data: bytearray, at: int, by: int) -> None:
+    """Add `by` to the stated size of the box at the byte `at`."""
     data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + by).to_bytes(4, "big")

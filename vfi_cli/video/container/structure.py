@@ -1,4 +1,4 @@
-"""The structure of container files: their elements one after another, whatever is in them.
+"""Splits container files into their elements, without reading what the elements contain.
 
 An element is a box of MP4, an element of Matroska, a chunk of AVI, a page of Ogg, a tag of FLV, an object of ASF or a
 KLV packet of MXF.
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-MOVIE, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"  # demuxer names of FFmpeg
+MOVIE, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"  # FFmpeg's names of the demuxers
 HEAD = 282  # bytes; the longest header of an element: a page of Ogg with 255 segments
 
-_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675  # they have no size in files written as a stream
-_EBML_IDS = (  # of RFC 8794 and RFC 9559: at the top, in a Segment, in a Cluster
+_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675  # without a size if the file was written as a live stream
+_EBML_IDS = (  # RFC 8794, RFC 9559: IDs at the top level, in a Segment, in a Cluster
     *(0x1A45DFA3, 0x18538067, 0xEC, 0xBF),
     *(0x114D9B74, 0x1549A966, 0x1F43B675, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367),
     *(0xE7, 0x5854, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF),
 )
-_FLV_TAGS = (8, 9, 18)  # sound, picture, data
+_FLV_TAGS = (8, 9, 18)  # audio, video, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Element:
     """An element of a file.
 
     Args:
-        head: the first bytes of the element, up to HEAD.
-        position: of its first byte.
-        end: of its last byte, plus 1. Of a master element without a size, that of its header; None if the header is
-            incomplete or no header.
+        head: the first bytes of the element, at most HEAD.
+        position: byte position of the element.
+        end: byte position after the element, or after its header if the element has no size or `walk` goes inside.
+            None if there is no complete header.
     """
 
     head: bytes
@@ -40,22 +40,24 @@ class Element:
 
 
 def walk(
-    file: BinaryIO, container: str, begin: int = 0, over: int | None = None, *, inside: bool = False
+    file: BinaryIO, container: str, begin: int = 0, stop: int | None = None, *, inside: bool = False
 ) -> Iterator[Element]:
-    """The elements of `file` from byte `begin` up to byte `over`, or up to the end of the file.
+    """Yield the elements of `file` from byte `begin` up to byte `stop`, or up to the end of the file.
 
-    The last one can have no end, or end beyond that. The file may be moved between two elements.
+    The last element may have no end, or end after `stop`. The caller may read elsewhere in `file` between two elements.
 
     Args:
-        container: demuxer name of FFmpeg, one of those in `_LENGTHS`.
-        inside: give what is in a Segment of Matroska too, not only if it has no size.
+        file: a seekable file.
+        container: FFmpeg's name of the demuxer, one of those in `_LENGTHS`.
+        inside: whether to go into every Matroska Segment; otherwise only into a Segment without a size.
 
-    Raises OSError.
+    Raises:
+        OSError: if the file cannot be read.
     """
     length = _LENGTHS[container]
     if inside and length is _ebml:
         length = partial(_ebml, inside=True)
-    size = over if over is not None else file.seek(0, 2)
+    size = stop if stop is not None else file.seek(0, 2)
     position = begin
     while position < size:
         file.seek(position)
@@ -69,7 +71,7 @@ def walk(
 
 
 def _box(head: bytes, left: int) -> int | None:
-    """The length of a box of ISO/IEC 14496-12; `left`: bytes up to the end of the file."""
+    """Return the length of a box of ISO/IEC 14496-12; `left`: bytes from its start to the end of the file."""
     if len(head) < 8 or not head[4:8].isalnum():
         return None
     size = int.from_bytes(head[:4])
@@ -81,7 +83,7 @@ def _box(head: bytes, left: int) -> int | None:
 
 
 def _ebml(head: bytes, left: int, *, inside: bool = False) -> int | None:
-    """The length of an EBML element (RFC 8794); `inside`: of a Segment that of its header."""
+    """Return the length of an EBML element (RFC 8794); if `inside`, only the header of a Segment counts."""
     if not head or not head[0]:
         return None if len(head) < 2 else len(head) - len(head.lstrip(b"\0"))  # padding
     id_bytes = 9 - head[0].bit_length()
@@ -100,7 +102,7 @@ def _ebml(head: bytes, left: int, *, inside: bool = False) -> int | None:
 
 
 def _chunk(head: bytes, left: int) -> int | None:
-    """The length of a RIFF chunk."""
+    """Return the length of a RIFF chunk."""
     if len(head) < 8 or not head[:4].strip().isalnum():
         return None
     size = int.from_bytes(head[4:8], "little")
@@ -108,7 +110,7 @@ def _chunk(head: bytes, left: int) -> int | None:
 
 
 def _page(head: bytes, left: int) -> int | None:
-    """The length of a page of Ogg (RFC 3533)."""
+    """Return the length of an Ogg page (RFC 3533)."""
     segments = head[26] if len(head) > 26 else 0
     if not head.startswith(b"OggS") or len(head) < 27 + segments:
         return None
@@ -116,7 +118,7 @@ def _page(head: bytes, left: int) -> int | None:
 
 
 def _tag(head: bytes, left: int) -> int | None:
-    """The length of a tag of FLV, or of the header of the file, with the four bytes that follow each."""
+    """Return the length of an FLV tag, or of the FLV file header, with the four bytes that follow each of them."""
     if head.startswith(b"FLV") and len(head) >= 9:
         return int.from_bytes(head[5:9]) + 4
     if len(head) < 11 or head[0] & 0x1F not in _FLV_TAGS:
@@ -125,13 +127,13 @@ def _tag(head: bytes, left: int) -> int | None:
 
 
 def _object(head: bytes, left: int) -> int | None:
-    """The length of an object of ASF."""
+    """Return the length of an ASF object."""
     size = int.from_bytes(head[16:24], "little")
     return size if size >= 24 else None
 
 
 def _klv(head: bytes, left: int) -> int | None:
-    """The length of a KLV packet (SMPTE ST 336)."""
+    """Return the length of a KLV packet (SMPTE ST 336)."""
     if len(head) < 17 or not head.startswith(b"\x06\x0e\x2b\x34"):
         return None
     if head[16] < 0x80:

@@ -1,4 +1,4 @@
-"""Finds from its structure if a file lacks its end, after a broken download or recording."""
+"""Detects a file whose end is missing, for example after a broken download or recording, from its structure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from pathlib import Path
 
 from vfi_cli.video.container.structure import MATROSKA, MOVIE, walk
 
-_JUDGED = (MOVIE, MATROSKA, "avi")  # a cut in others is often between two elements, which are small
+_CHECKED_FORMATS = (
+    MOVIE,
+    MATROSKA,
+    "avi",
+)  # other formats have small elements, and a cut often lies between two of them
 
 
 def is_truncated(path: Path, container: str) -> bool | None:
-    """Whether the file at `path` lacks its end; None if this cannot be told from its format.
+    """Whether the end of the file at `path` is missing; None if its format does not show this.
 
-    container: demuxer name of FFmpeg. Raises OSError.
+    container: FFmpeg's name of the demuxer. Raises OSError if the file cannot be read.
     """
-    if container not in _JUDGED:
+    if container not in _CHECKED_FORMATS:
         return None
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Reads files that were joined end to end as one: each part by its own headers, one after the other."""
+"""Reads a file that was joined from several files: one part after another, each with its own headers."""
 
 from __future__ import annotations
 
@@ -20,34 +20,39 @@ from vfi_cli.video.container.parts import Part
 from vfi_cli.video.container.several_clocks import may_leap
 
 _XIPH = {"vorbis": (b"\1vorbis", 30, b"\5vorbis"), "theora": (b"\x80theora", 42, b"\x82theora")}
-"""How the first header begins and its length in bytes, and how the last begins; the comments are between them."""
+"""For each codec: the start of its first header, the length of that header in bytes, and the start of its last header.
+
+The comment header is between the two.
+"""
 
 _STREAMINFO = 34
-"""Bytes: sizes of blocks (4) and of frames (6); 28 bits for sample rate, channels and depth; length, checksum."""
+"""Length of FLAC's STREAMINFO in bytes.
+
+It holds block sizes (4 bytes), frame sizes (6), sample rate, channels and depth (28 bits), then length and checksum.
+"""
 
 
 class JoinedInput:
-    """A joined file, open for reading its packets like a container of PyAV.
+    """A joined file, open for demuxing like a container of PyAV.
 
     Args:
-        path: of the file.
-        parts: the files that it consists of.
-        first: the first part, open; it stays open as long as this is used.
-        options: for opening the other parts.
+        path: path of the joined file.
+        parts: the parts of the file.
+        first: the first part, open. The caller must keep it open as long as this object is used.
+        options: FFmpeg's options for opening the other parts.
 
     Attributes:
-        unread: parts that are not read: the first of them cannot be opened, or does not have the streams of the part
-            that is open.
-        chapters: number of chapters in the parts after the first.
-        Both are final after the last packet.
+        unread: parts that are not read, because the first of them cannot be opened or has other streams than `first`.
+            Final after the last packet.
+        chapters: number of chapters in the parts after the first. Final after the last packet.
     """
 
     def __init__(self, path: Path, parts: Sequence[Part], first: InputContainer, options: dict[str, str]) -> None:
         self.unread: tuple[Part, ...] = ()
         self.chapters = 0
         self._path, self._parts, self._first, self._options = path, parts, first, options
-        self._number = 0  # of the part to begin with
-        self._time: Fraction | None = None  # seconds on its own clock, where to begin
+        self._first_number = 0  # of the part that is read first
+        self._start_time: Fraction | None = None  # in seconds on the clock of that part; None: its beginning
 
     @property
     def streams(self) -> StreamContainer:
@@ -55,18 +60,20 @@ class JoinedInput:
         return self._first.streams
 
     def seek(self, position: int, time: Fraction | None) -> None:
-        """Begin at the key frame of `time`, on the clock of the part in which the byte `position` is; None: at the
-        first packet of that part."""
-        self._number = bisect_right(self._parts, position, key=lambda part: part.start) - 1
-        self._time = time
+        """Move to a key frame at or before `time`, in the part that contains the byte `position`.
+
+        time: seconds on the clock of that part; None: its first packet.
+        """
+        self._first_number = bisect_right(self._parts, position, key=lambda part: part.start) - 1
+        self._start_time = time
 
     def demux(self, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
-        """The packets of these streams of all parts.
+        """Yield the packets of `streams`, of all parts.
 
-        `opaque` is their byte position, or that of their part where its packets need not be in order of time.
+        `opaque` of a packet is its byte position if the clock can jump inside a part, else the position of its part.
         """
         wanted = [stream.index for stream in streams]
-        for number in range(self._number, len(self._parts)):
+        for number in range(self._first_number, len(self._parts)):
             part = self._parts[number]
             try:
                 container = open_part(self._path, part, self._options)
@@ -74,56 +81,56 @@ class JoinedInput:
                 self.unread = tuple(self._parts[number:])
                 break
             with container:
-                if number and not _match(self._first, container):
+                if number and not _same_setup(self._first, container):
                     self.unread = tuple(self._parts[number:])
                     break
-                if self._time is not None and number == self._number:
-                    container.seek(int(self._time * av.time_base))
+                if self._start_time is not None and number == self._first_number:
+                    container.seek(int(self._start_time * av.time_base))
                 for stream in container.streams:
                     if stream.index not in wanted:
                         stream.discard = Discard.all
                 self.chapters += len(container.chapters()) if number else 0
-                inside = may_leap(container)  # then the clock can leap inside the part too
+                jumps_inside = may_leap(container)
                 for packet in container.demux([container.streams[index] for index in wanted]):
                     if packet.size or packet.dts is not None:
-                        packet.opaque = part.start + ((packet.pos or 0) if inside else 0)
+                        packet.opaque = part.start + ((packet.pos or 0) if jumps_inside else 0)
                         yield packet
-        for stream in streams:  # tell the decoder that this is the end
+        for stream in streams:  # an empty packet flushes the decoder
             end: Packet[Any] = Packet()
             end.stream = stream
             yield end
 
 
 def position_of(packet: Packet[Any], unknown: int) -> int:
-    """The byte position of the packet in the whole file; `unknown` if it has none."""
-    if isinstance(packet.opaque, int):  # of a part, see `JoinedInput.demux`
+    """Return the byte position of the packet, for a joined file as in `JoinedInput.demux`; `unknown` if it has none."""
+    if isinstance(packet.opaque, int):  # set by `JoinedInput.demux`
         return packet.opaque
     return packet.pos if packet.pos is not None else unknown
 
 
 def open_part(path: Path, part: Part, options: dict[str, str]) -> InputContainer:
-    """Open a part of the file at `path` as a file of its own. Raises av.FFmpegError."""
+    """Open a part of the file at `path` as if it were a separate file. Raises av.FFmpegError."""
     url = f"subfile,,start,{part.start},end,{part.end},,:{os.path.abspath(path)}"  # noqa: PTH100 (as in open_input)
     return av.open(url, "r", options={**options, "protocol_whitelist": "subfile,file"}, metadata_errors="replace")
 
 
-def _match(first: InputContainer, other: InputContainer) -> bool:
-    """Whether a decoder or an output that was set up for `first` can continue with `other`."""
+def _same_setup(first: InputContainer, other: InputContainer) -> bool:
+    """Whether decoders and outputs that were set up for `first` can continue with `other`."""
     return [_setup(stream) for stream in first.streams] == [_setup(stream) for stream in other.streams]
 
 
 def _setup(stream: Stream) -> tuple[Any, ...]:
-    """What decoders and outputs are set up with."""
+    """Return what the setup of a decoder or an output depends on."""
     context = stream.codec_context
     if context is None:
         return stream.type, stream.time_base
     size = (stream.codec_context.width, stream.codec_context.height) if isinstance(stream, VideoStream) else ()
     name = context.codec.canonical_name
-    return stream.type, stream.time_base, name, _without_labels(name, context.extradata), *size
+    return stream.type, stream.time_base, name, _decoder_extradata(name, context.extradata), *size
 
 
-def _without_labels(codec: str, extradata: bytes | None) -> bytes | None:
-    """What a decoder must know before the first packet; not the title, the length and the checksum of the file."""
+def _decoder_extradata(codec: str, extradata: bytes | None) -> bytes | None:
+    """Return the extradata without titles, lengths and checksums, which may differ between parts."""
     if extradata is None:
         return None
     if codec == "flac" and len(extradata) == _STREAMINFO:

@@ -1,4 +1,4 @@
-"""Opens video files: only local files, only containers that hold their own streams."""
+"""Opens video files for demuxing: only local files, and only containers that need no other file."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ _DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,ivf,mxf,dv,gif,apng,yuv4mpegpipe,"
     "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
-_JPEG = b"\xff\xd8\xff"  # the first bytes of a picture
+_JPEG = b"\xff\xd8\xff"  # the first bytes of a JPEG image
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
 
 
 @contextmanager
 def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
-    """The file at `path`, taken literally whatever its name, open for demuxing; of joined files the first.
+    """Open the file at `path` for demuxing; of a joined file, only the first part.
 
-    reach: bytes from which FFmpeg learns about the streams, see `late_streams.options`.
+    Args:
+        path: taken literally: a file whose name looks like a URL or an option is still a file.
+        reach: number of bytes from which FFmpeg learns about the streams, see `late_streams.options`.
 
-    Raises InputError for what cannot be read or is no single media file.
+    Raises:
+        InputError: if the file cannot be read, or is not a single media file.
     """
     try:
         if not path.is_file():
@@ -41,30 +44,30 @@ def open_input(path: Path, reach: int = 0) -> Iterator[InputContainer]:
             raise InputError("the file is empty", path=path)
         options = {**_OPTIONS, **late_streams.options(reach)}
         # An absolute path cannot be mistaken for a URL or an option.
-        place = os.path.abspath(path)  # noqa: PTH100
-        container = av.open(place, "r", _format(path), options=options, metadata_errors="replace")
+        absolute = os.path.abspath(path)  # noqa: PTH100
+        container = av.open(absolute, "r", _format(path), options=options, metadata_errors="replace")
         parts = find_parts(path, container.format.name)
         if len(parts) > 1:
             container.close()
             container = open_part(path, parts[0], options)
     except av.ArgumentError as error:
         raise InputError(
-            "this container format is not read",
+            "this container format is not supported",
             path=path,
-            remedy="playlists, pipes and image lists are not videos",
+            remedy="give a video file, not a playlist or an image list",
         ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"not a readable video file: {_reason(error)}", path=path, remedy="is it complete?") from error
     with container:
         if reach:
-            container.seek(0, unsupported_byte_offset=True)  # what FFmpeg has read is gone
+            container.seek(0, unsupported_byte_offset=True)  # go back to the start: FFmpeg has not kept what it read
         yield container
 
 
 def _format(path: Path) -> str | None:
-    """The demuxer for the file at `path` where FFmpeg chooses a wrong one; else None.
+    """Return the demuxer for the file at `path` if FFmpeg would choose a wrong one; else None.
 
-    FFmpeg takes a stream of JPEG pictures for a single picture.
+    FFmpeg would read a stream of JPEG images as a single image.
     """
     with path.open("rb") as file:
         return "mjpeg" if file.read(len(_JPEG)) == _JPEG else None
@@ -72,7 +75,7 @@ def _format(path: Path) -> str | None:
 
 @contextmanager
 def open_whole(path: Path, reach: int = 0) -> Iterator[InputContainer | JoinedInput]:
-    """The file at `path`, see `open_input`, with all files that are joined in it."""
+    """Open the file at `path` like `open_input`, but with all parts of a joined file."""
     with open_input(path, reach) as container:
         parts = find_parts(path, container.format.name)
         yield JoinedInput(path, parts, container, _OPTIONS) if len(parts) > 1 else container

@@ -1,3 +1,3 @@
-"""Image files: headers, orientation, decoding."""
+"""Reads image files: headers, orientation, decoding."""
 
 __all__ = ["animated", "exif", "exr", "image_file", "image_header"]

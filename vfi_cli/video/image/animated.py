@@ -1,4 +1,4 @@
-"""Finds picture files that hold an animation, from a few bytes of the header."""
+"""Detects image files that contain an animation, from a few bytes of their headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def is_animation(path: Path) -> bool:
     """Whether the file at `path` is an animated PNG, WebP or AVIF; False if it cannot be read.
 
-    An APNG of one frame is a still picture. Only call it for a regular file: reading another kind of file could block.
+    An APNG with one frame is a still image. `path` must be a regular file: reading another kind of file could block.
     """
     try:
         with path.open("rb") as file:
@@ -25,7 +25,7 @@ def is_animation(path: Path) -> bool:
 
 
 def _png_frames(path: Path) -> int:
-    """The number of frames in the chunk acTL, which comes before the picture; 1 without this chunk."""
+    """Return the number of frames in the chunk acTL, which comes before the image data; 1 without this chunk."""
     with path.open("rb") as file:
         file.seek(len(_PNG))
         while len(chunk := file.read(12)) == 12:
@@ -34,5 +34,5 @@ def _png_frames(path: Path) -> int:
                 return int.from_bytes(chunk[8:12])
             if name == b"IDAT":
                 break
-            file.seek(size, 1)  # the data and its check sum, less the 4 bytes that were read
+            file.seek(size, 1)  # skip the rest of the chunk: its data and checksum, less the 4 bytes that were read
     return 1

@@ -1,6 +1,6 @@
-"""The orientation of a picture file, by a tag of EXIF 2.32, as (rotation, mirrored) of `clip.ClipInfo`.
+"""Reads the orientation of an image file from its EXIF data (EXIF 2.32), as (rotation, mirrored) of `clip.ClipInfo`.
 
-PyAV 18.1 shows no side data of a frame that has EXIF data, so the tag is read from the bytes of the file.
+PyAV 18.1 returns no side data for a frame with EXIF data. So this module reads the tag from the bytes of the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 Turn = tuple[int, bool]
-"""Degrees by which a player turns the picture counter-clockwise; whether it then mirrors it left to right."""
+"""Degrees by which a player turns the image counter-clockwise; whether it then mirrors the image left to right."""
 
 UPRIGHT: Turn = (0, False)
 
@@ -29,7 +29,7 @@ _SHORT = 3
 
 
 class Bytes(Protocol):
-    """bytes, or a file that is mapped into memory."""
+    """The type of `bytes` and of a file that is mapped into memory."""
 
     def __getitem__(self, key: slice, /) -> bytes: ...
 
@@ -37,13 +37,13 @@ class Bytes(Protocol):
 
 
 def read_turn(data: Bytes, codec: str) -> Turn:
-    """How to turn the picture in `data`, which FFmpeg decodes with `codec`; upright if it has no tag."""
-    exif = next(_EXIF[codec](data), b"") if codec in _EXIF else b""
+    """Return the orientation of the image in `data`, which FFmpeg decodes with `codec`; UPRIGHT if it has no tag."""
+    exif = next(_EXIF_FINDERS[codec](data), b"") if codec in _EXIF_FINDERS else b""
     return _TURNS.get(_orientation(exif), UPRIGHT)
 
 
 def _orientation(exif: Bytes) -> int:
-    """The tag in the first directory of EXIF data, which is a TIFF structure; 0 if it is missing."""
+    """Return the orientation tag of EXIF data, from the first directory of its TIFF structure; 0 if it is missing."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[0:4])
     if order is None:
         return 0
@@ -59,8 +59,8 @@ def _orientation(exif: Bytes) -> int:
     return 0
 
 
-def _of_jpeg(data: Bytes) -> Iterator[bytes]:
-    """From the segments APP1 before the picture."""
+def _exif_in_jpeg(data: Bytes) -> Iterator[bytes]:
+    """Yield the EXIF data of JPEG: in APP1 segments before the image data."""
     at = 2
     while data[at : at + 1] == b"\xff":
         marker, size = data[at + 1 : at + 2], int.from_bytes(data[at + 2 : at + 4])
@@ -71,8 +71,8 @@ def _of_jpeg(data: Bytes) -> Iterator[bytes]:
         at += 2 + size
 
 
-def _of_png(data: Bytes) -> Iterator[bytes]:
-    """From the chunk eXIf, before or after the picture."""
+def _exif_in_png(data: Bytes) -> Iterator[bytes]:
+    """Yield the EXIF data of PNG: in the chunk eXIf, before or after the image data."""
     at = 8
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4])
@@ -81,8 +81,8 @@ def _of_png(data: Bytes) -> Iterator[bytes]:
         at += 12 + size
 
 
-def _of_webp(data: Bytes) -> Iterator[bytes]:
-    """From the chunk EXIF, after the picture."""
+def _exif_in_webp(data: Bytes) -> Iterator[bytes]:
+    """Yield the EXIF data of WebP: in the chunk EXIF, after the image data."""
     at = 12
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
@@ -91,8 +91,9 @@ def _of_webp(data: Bytes) -> Iterator[bytes]:
         at += 8 + size + size % 2
 
 
-def _of_tiff(data: Bytes) -> Iterator[Bytes]:
+def _exif_in_tiff(data: Bytes) -> Iterator[Bytes]:
+    """Yield the EXIF data of TIFF: the file itself, which has the same structure."""
     yield data
 
 
-_EXIF = {"mjpeg": _of_jpeg, "png": _of_png, "webp": _of_webp, "tiff": _of_tiff}
+_EXIF_FINDERS = {"mjpeg": _exif_in_jpeg, "png": _exif_in_png, "webp": _exif_in_webp, "tiff": _exif_in_tiff}

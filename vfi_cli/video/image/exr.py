@@ -1,7 +1,7 @@
-"""EXR pictures: linear light without bounds, in floats.
+"""Converts EXR images, which hold linear light as unbounded floats, to sRGB codes. Detects truncated EXR files.
 
-What is computed with, and what other formats hold, are sRGB codes from black to white. So values outside of 0 to 1 are
-clipped, and the others go through the sRGB curve into 16 bits, which keeps what a half float can tell apart.
+The interpolation and the other formats use sRGB codes from black to white. So values outside of 0 to 1 are clipped. The
+sRGB curve maps the other values to 16 bits, which are enough to keep different half floats different.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 _WHITE = 65_535
 _CODES = {"gbrpf": "gbrp16le", "gbrapf": "gbrap16le", "grayf": "gray16le"}
 _FLOATS = {"32le": np.float32, "16le": np.float16}
-_TILED, _DEEP, _PARTS = 0x200, 0x800, 0x1000  # flags beside the version
+_TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000  # flags in the version field
 
 
-def to_codes(picture: av.VideoFrame) -> tuple[av.VideoFrame, bool]:
-    """Linear floats as sRGB codes, and whether any had to be clipped; opacity stays linear, integers what they are."""
-    kind, depth = picture.format.name[:-4], picture.format.name[-4:]
+def to_codes(image: av.VideoFrame) -> tuple[av.VideoFrame, bool]:
+    """Return the image with sRGB codes instead of linear floats, and whether any value was clipped.
+
+    Opacity stays linear. An image of integers is returned as it is.
+    """
+    kind, depth = image.format.name[:-4], image.format.name[-4:]
     if kind not in _CODES:
-        return picture, False
-    frame = av.VideoFrame(picture.width, picture.height, _CODES[kind])
+        return image, False
+    frame = av.VideoFrame(image.width, image.height, _CODES[kind])
     clipped = False
-    for index, (source, target) in enumerate(zip(picture.planes, frame.planes, strict=True)):
+    for index, (source, target) in enumerate(zip(image.planes, frame.planes, strict=True)):
         rows = np.frombuffer(memoryview(source), _FLOATS[depth]).reshape(source.height, -1)
         values = np.nan_to_num(rows[:, : source.width].astype(np.float32), nan=0.0)
         clipped |= bool((values < 0).any() or (values > 1).any())
@@ -36,7 +39,7 @@ def to_codes(picture: av.VideoFrame) -> tuple[av.VideoFrame, bool]:
 
 
 def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """IEC 61966-2-1: light in [0, 1] to what is stored of it, in [0, 1]."""
+    """Return sRGB values in [0, 1] for linear light in [0, 1] (IEC 61966-2-1)."""
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
@@ -45,15 +48,17 @@ def to_linear(srgb: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def ends_early(data: bytes) -> bool:
-    """Whether the end of a file is missing, which FFmpeg paints over; never of deep pictures or several in one file.
+def is_truncated(data: bytes) -> bool:
+    """Whether the end of the file is missing, which FFmpeg hides. False for deep images and for several in one file.
 
-    https://openexr.com/en/latest/OpenEXRFileLayout.html: attributes of a name, a type, a size and as many bytes, up to
-    an empty name; the places of all chunks; the chunks, each of its coordinates, a size and as many bytes.
+    https://openexr.com/en/latest/OpenEXRFileLayout.html describes the layout of a file:
+    1. attributes, each with a name, a type, a size and as many bytes; an empty name ends the list;
+    2. the offsets of all chunks;
+    3. the chunks, each with its coordinates, a size and as many bytes.
     """
     try:
         (flags,) = struct.unpack_from("<I", data, 4)
-        if flags & (_DEEP | _PARTS):
+        if flags & (_DEEP | _MULTIPART):
             return False
         at = 8
         while data[at]:
@@ -63,8 +68,8 @@ def ends_early(data: bytes) -> bool:
         at += 1
         first, last = len(data), 0
         while at < first:
-            (place,) = struct.unpack_from("<Q", data, at)
-            first, last, at = min(first, place), max(last, place), at + 8
+            (offset,) = struct.unpack_from("<Q", data, at)
+            first, last, at = min(first, offset), max(last, offset), at + 8
         coordinates = 16 if flags & _TILED else 4
         (length,) = struct.unpack_from("<I", data, last + coordinates)
         return bool(last + coordinates + 4 + length > len(data))

@@ -1,6 +1,6 @@
-"""One picture file, read: PNG, JPEG, TIFF, EXR or WebP.
+"""Reads one image file: PNG, JPEG, TIFF, EXR or WebP.
 
-FFmpeg's decoders are given the whole file as one packet.
+FFmpeg's decoder gets the whole file as one packet.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ DECODERS = {
     ".exr": "exr",
     ".webp": "webp",
 }
-MAX_BYTES = 16 * MAX_PIXELS  # of a file: four floats a pixel, uncompressed
+MAX_BYTES = 16 * MAX_PIXELS  # the largest file: four uncompressed floats per pixel
 
-# Without these, damage is painted over.
+# Without these options, the decoders hide damage.
 _STRICT = {"png": {"err_detect": "crccheck"}, "mjpeg": {"err_detect": "explode"}}
 LIMITS = {codec: {**PICTURE_LIMIT, **_STRICT.get(codec, {})} for codec in DECODERS.values()}
-"""Options of the decoders."""
+"""Options of the decoders, by codec."""
 
-_BEGINNINGS = {
+_SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png",
     b"\xff\xd8\xff": "mjpeg",
     b"II*\0": "tiff",
@@ -47,10 +47,14 @@ _BEGINNINGS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """What a file holds.
+    """A decoded image file.
 
-    codec: FFmpeg's name. turn: how a player turns it, see `exif`; `frame` is not turned. damaged: a part is missing.
-    clipped: some values are out of the range that `frame` can hold.
+    Args:
+        frame: the image, not turned.
+        codec: FFmpeg's name.
+        turn: orientation, see `exif`.
+        damaged: whether a part of the image is missing.
+        clipped: whether some values were outside the range that `frame` can hold.
     """
 
     frame: av.VideoFrame
@@ -61,48 +65,51 @@ class Picture:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is that of a picture file."""
+    """Whether `path` has the suffix of an image file."""
     return path.suffix.lower() in DECODERS
 
 
 def read_picture(path: Path) -> Picture | None:
-    """The picture in the file at `path`; None if nothing of it can be decoded.
+    """Return the image in the file at `path`; None if nothing of it can be decoded.
 
     Raises:
-        InputError: there is no such file, or it cannot be opened.
-        LimitError: the picture is larger than a video may be.
+        InputError: if there is no such file, or it cannot be opened.
+        LimitError: if the image is larger than the limits for frames.
     """
-    data = _bytes(path)
-    codec = kind_of(data, path)
+    data = _read_bytes(path)
+    codec = find_decoder(data, path)
     frame = decode_picture(data, codec, path, LIMITS[codec])
-    damaged = frame is None or (codec == "exr" and exr.ends_early(data))
-    if frame is None and codec == "mjpeg":  # as far as it goes
+    damaged = frame is None or (codec == "exr" and exr.is_truncated(data))
+    if frame is None and codec == "mjpeg":  # decode the part before the damage
         frame = decode_picture(data, codec, path)
     if frame is None:
         return None
     check_size(frame.width, frame.height, path)
-    coded, clipped = exr.to_codes(frame) if codec == "exr" else (frame, False)
-    if coded.format.name == "pal8" and sees_through(data):
-        coded = coded.reformat(format="rgba")
-    return Picture(coded, codec, read_turn(data, codec), damaged or frame.is_corrupt, clipped)
+    converted, clipped = exr.to_codes(frame) if codec == "exr" else (frame, False)
+    if converted.format.name == "pal8" and has_transparent_palette(data):
+        converted = converted.reformat(format="rgba")
+    return Picture(converted, codec, read_turn(data, codec), damaged or frame.is_corrupt, clipped)
 
 
-def kind_of(data: bytes, path: Path) -> str:
-    """The decoder for the file at `path`, chosen by its first bytes `data`: the suffix can be wrong."""
-    kinds = (codec for beginning, codec in _BEGINNINGS.items() if data.startswith(beginning))
-    return next(kinds, DECODERS[path.suffix.lower()])
+def find_decoder(data: bytes, path: Path) -> str:
+    """Return the decoder for the file at `path`, from its first bytes `data`, because the suffix can be wrong."""
+    decoders = (codec for signature, codec in _SIGNATURES.items() if data.startswith(signature))
+    return next(decoders, DECODERS[path.suffix.lower()])
 
 
-def sees_through(data: Bytes) -> bool:
-    """Whether a PNG with a palette has transparent colours."""
-    chunks = data[: 64 * 1024]
-    return b"tRNS" in chunks[: chunks.find(b"IDAT")]
+def has_transparent_palette(data: Bytes) -> bool:
+    """Whether the palette of a PNG file has transparent colours."""
+    start = data[: 64 * 1024]
+    return b"tRNS" in start[: start.find(b"IDAT")]
 
 
 def decode_picture(
     data: bytes, codec: str, path: Path, options: Mapping[str, str] = PICTURE_LIMIT
 ) -> av.VideoFrame | None:
-    """The picture in `data`, the bytes of the file at `path`; None if it cannot be decoded. Raises LimitError."""
+    """Return the image in `data`, the bytes of the file at `path`; None if it cannot be decoded.
+
+    Raises LimitError if the image is too large.
+    """
     if not data:
         return None
     decoder = av.CodecContext.create(codec, "r")
@@ -111,9 +118,9 @@ def decode_picture(
     decoder.thread_type, decoder.thread_count = "SLICE", available_cpus()
     try:
         frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
-    except av.ArgumentError as error:  # so it is only for the size
+    except av.ArgumentError as error:  # FFmpeg raises this only if the image is too large
         raise LimitError(
-            f"the picture is larger than {MAX_PIXELS} pixels", path=path, remedy="scale the pictures down first"
+            f"the image is larger than {MAX_PIXELS} pixels", path=path, remedy="scale the images down first"
         ) from error
     except av.FFmpegError:
         return None
@@ -122,7 +129,8 @@ def decode_picture(
     return frame
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
+    """Return the content of the file at `path`. Raises InputError, or LimitError if it is larger than MAX_BYTES."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""Reads the headers of picture files, without decoding the pictures."""
+"""Reads the headers of image files, without decoding the images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av
 from av.video.format import VideoFormat
 
 from vfi_cli.video.image.exif import Turn, read_turn
-from vfi_cli.video.image.image_file import LIMITS, kind_of, sees_through
+from vfi_cli.video.image.image_file import LIMITS, find_decoder, has_transparent_palette
 from vfi_cli.video.properties.pixels import nearest_format
 from vfi_cli.video.types import PlaneFormat
 
@@ -20,7 +20,13 @@ _HEAD = 64 * 1024  # bytes; enough for the header of nearly every file except TI
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a picture file. `stored`: the format from `image_file.read_picture`, except for floats of EXR."""
+    """The header of an image file.
+
+    Args:
+        width, height: pixels.
+        stored: pixel format that `image_file.read_picture` returns; for EXR with floats, the format before conversion.
+        turn: orientation, see `exif`.
+    """
 
     width: int
     height: int
@@ -29,25 +35,26 @@ class Header:
 
     @property
     def format(self) -> PlaneFormat:
+        """The plane format of the decoded image."""
         return nearest_format(VideoFormat(self.stored))
 
 
 def read_header(path: Path) -> Header | None:
-    """The header of the file at `path`; None if it cannot be read."""
+    """Return the header of the file at `path`; None if it cannot be read."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            codec = kind_of(data[:_HEAD], path)
-            decoder = _decoded(data[:_HEAD], codec) or _decoded(data[:], codec)
+            codec = find_decoder(data[:_HEAD], path)
+            decoder = _read_with_decoder(data[:_HEAD], codec) or _read_with_decoder(data[:], codec)
             if decoder is None or decoder.pix_fmt is None:
                 return None
-            stored = "rgba" if decoder.pix_fmt == "pal8" and sees_through(data) else decoder.pix_fmt
+            stored = "rgba" if decoder.pix_fmt == "pal8" and has_transparent_palette(data) else decoder.pix_fmt
             return Header(decoder.width, decoder.height, stored, read_turn(data, codec))
     except (OSError, ValueError):  # mmap does not take an empty file
         return None
 
 
-def _decoded(data: bytes, codec: str) -> av.VideoCodecContext | None:
-    """A decoder that has read the header in `data`; None if it did not find one."""
+def _read_with_decoder(data: bytes, codec: str) -> av.VideoCodecContext | None:
+    """Return a decoder that has read the header in `data`; None if it found no header."""
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.options = dict(LIMITS[codec])

@@ -1,3 +1,3 @@
-"""Properties of a video stream: pixel format, colour, side data, and what an output loses of them."""
+"""Properties of a video stream: pixel format, colour, side data, and which of them an output loses."""
 
 __all__ = ["pixels", "preserved"]

@@ -1,4 +1,4 @@
-"""What the codes of a file mean, and the planes that they are read into."""
+"""Reads the pixel format, the colour and the orientation of a stream, and chooses the plane format for its frames."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from vfi_cli.video.types import MATRIX_CODES, RGB_MATRIX, UNSPECIFIED, ColorSpec
 _MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}  # ITU-T H.273, table 4
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _WIDE_GAMUT = 9  # the primaries of BT.2020, ITU-T H.273, table 2
-# In WebM alpha is a second video beside the first, which FFmpeg's own decoders do not look at.
-_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# WebM stores alpha as a second video beside the first; FFmpeg's own decoders ignore it.
+_WEBM_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def nearest_format(stored: VideoFormat) -> PlaneFormat:
-    """The planar format that holds what `stored` holds, with as little as that takes; 16 bits stand for more."""
-    bits = 8 if stored.has_palette else max(part.bits for part in stored.components)
+    """Return the smallest planar format that holds all of `stored`, except that more than 16 bits become 16 bits."""
+    bits = 8 if stored.has_palette else max(component.bits for component in stored.components)
     depth = next((depth for depth in (8, 10, 12) if bits <= depth), 16)
-    alpha = any(part.is_alpha for part in stored.components)
+    alpha = any(component.is_alpha for component in stored.components)
     if stored.is_rgb or stored.has_palette or stored.name.startswith("xyz"):
         return PlaneFormat("rgb", (1, 1), depth, alpha)
     if is_gray(stored):
         return PlaneFormat("yuv", (2, 2), depth, alpha) if alpha else PlaneFormat("gray", (1, 1), depth)
-    narrow, low = stored.chroma_width(4) < 4, stored.chroma_height(4) < 4
-    cell = (2, 2) if narrow and low else (2, 1) if narrow else (1, 1)
-    return PlaneFormat("yuv", cell, 16 if alpha and (cell, depth) == ((2, 2), 12) else depth, alpha)
+    fewer_columns, fewer_rows = stored.chroma_width(4) < 4, stored.chroma_height(4) < 4
+    subsampling = (2, 2) if fewer_columns and fewer_rows else (2, 1) if fewer_columns else (1, 1)
+    return PlaneFormat("yuv", subsampling, 16 if alpha and (subsampling, depth) == ((2, 2), 12) else depth, alpha)
 
 
 def is_gray(stored: VideoFormat) -> bool:
-    """Luma alone, or luma and alpha."""
+    """Whether the format has only luma, or luma and alpha."""
     return not stored.is_rgb and not stored.has_palette and sum(not c.is_alpha for c in stored.components) == 1
 
 
 def stored_format(stream: VideoStream) -> VideoFormat | None:
-    """What `decode` will be given, alpha that is hidden in WebM included; None if nobody can tell."""
+    """Return the pixel format that the decoder will return, with the alpha of WebM; None if it is unknown."""
     format = stream.codec_context.format
-    if format is not None and format.name == "yuv420p" and hides_alpha(stream) and alpha_decoder(stream.codec.name):
+    if format is not None and format.name == "yuv420p" and has_webm_alpha(stream) and alpha_decoder(stream.codec.name):
         return VideoFormat("yuva420p", format.width, format.height)
     return format
 
 
-def hides_alpha(stream: VideoStream) -> bool:
-    """WebM says that there is alpha beside the video."""
+def has_webm_alpha(stream: VideoStream) -> bool:
+    """Whether the tags of the stream say that it is WebM with alpha."""
     return any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
 
 
 def alpha_decoder(codec: str) -> str | None:
-    """The decoder that sees the alpha of WebM in such video, if it is to be had."""
-    name = _ALPHA_DECODERS.get(codec)
+    """Return the decoder that returns WebM alpha for `codec`; None if there is none in this build of FFmpeg."""
+    name = _WEBM_ALPHA_DECODERS.get(codec)
     if name is not None:
         try:
             av.Codec(name, "r")
@@ -72,39 +72,49 @@ def alpha_decoder(codec: str) -> str | None:
 def read_color(
     context: VideoCodecContext | av.VideoFrame, stored: VideoFormat, notes: list[str], path: Path
 ) -> ColorSpec:
-    """The colours of a stream or picture; what had to be assumed is added to `notes`. Raises InputError."""
-    tagged = context.colorspace
-    wide = context.color_primaries == _WIDE_GAMUT
-    usual: Matrix = "bt2020" if wide else "bt709" if context.height >= 720 else "bt601"
-    if nearest_format(stored).kind == "rgb":  # we choose what RGB becomes, so there is nothing to guess
-        return ColorSpec(usual, False, context.color_primaries, context.color_trc)
+    """Return the colour of a stream or frame.
+
+    Args:
+        context: the decoder of the stream, or the frame.
+        stored: its pixel format.
+        notes: a note is added to this list if the matrix is guessed, except for gray.
+        path: for the error message.
+
+    Raises:
+        InputError: if the colour matrix is not supported.
+    """
+    tag_code = context.colorspace
+    wide_gamut = context.color_primaries == _WIDE_GAMUT
+    likely: Matrix = "bt2020" if wide_gamut else "bt709" if context.height >= 720 else "bt601"
+    if nearest_format(stored).kind == "rgb":  # the output decides the matrix, so it is not guessed
+        return ColorSpec(likely, False, context.color_primaries, context.color_trc)
     full = context.color_range == _FULL_RANGE or stored.name.startswith("yuvj")
     if is_gray(stored) and context.color_range == 0:
-        full = True  # as everywhere in FFmpeg
-    if tagged in _MATRICES:
-        matrix = _MATRICES[tagged]
-        tag = 0 if tagged == MATRIX_CODES[matrix] else tagged
+        full = True  # FFmpeg also takes untagged gray as full range
+    if tag_code in _MATRICES:
+        matrix = _MATRICES[tag_code]
+        tag = 0 if tag_code == MATRIX_CODES[matrix] else tag_code
         return ColorSpec(matrix, full, context.color_primaries, context.color_trc, tag=tag)
-    if tagged not in (UNSPECIFIED, RGB_MATRIX):
+    if tag_code not in (UNSPECIFIED, RGB_MATRIX):
         raise InputError(
-            f"colour matrix {tagged} of ITU-T H.273 is not supported", path=path, remedy="convert to BT.709 first"
+            f"colour matrix {tag_code} of ITU-T H.273 is not supported", path=path, remedy="convert to BT.709 first"
         )
     if not is_gray(stored):
-        reason = "primaries" if wide else "picture size"
-        notes.append(f"no colour matrix is tagged: {usual} is assumed from the {reason}")
-    return ColorSpec(usual, full, context.color_primaries, context.color_trc, guessed=True)
+        reason = "primaries" if wide_gamut else "frame size"
+        notes.append(f"no colour matrix is tagged: {likely} is assumed from the {reason}")
+    return ColorSpec(likely, full, context.color_primaries, context.color_trc, guessed=True)
 
 
 def read_hdr(first: av.VideoFrame | None) -> StaticHdr | None:
-    """The HDR10 metadata beside the first frame of a clip."""
-    beside = read_side_data(first)
+    """Return the HDR10 metadata in the side data of the first frame of a clip; None if there is none."""
+    side_data = read_side_data(first)
     return StaticHdr.parse(
-        find(beside, SideData.MASTERING_DISPLAY_METADATA), find(beside, SideData.CONTENT_LIGHT_LEVEL)
+        find(side_data, SideData.MASTERING_DISPLAY_METADATA), find(side_data, SideData.CONTENT_LIGHT_LEVEL)
     )
 
 
 def read_turn(frame: av.VideoFrame | None) -> tuple[int, bool]:
-    """How a player shows a frame: turned by so many degrees counter-clockwise, then mirrored left to right or not."""
+    """Return (degrees, mirrored): a player turns a frame counter-clockwise, and then mirrors it left to right."""
     matrix = find(read_side_data(frame), SideData.DISPLAYMATRIX)
     if matrix is None:
         return 0, False
@@ -114,9 +124,9 @@ def read_turn(frame: av.VideoFrame | None) -> tuple[int, bool]:
 
 
 def lost_by_format(stream: VideoStream, stored: VideoFormat) -> Iterator[str]:
-    """What of the picture is lost before anything is computed."""
-    bits = max(part.bits for part in stored.components)
+    """Yield notes about what is lost because `decode` cannot represent the pixel format."""
+    bits = max(component.bits for component in stored.components)
     if bits > 16:
-        yield f"{bits}-bit samples are reduced to 16 bits, 0 to 1"
-    if hides_alpha(stream) and not any(part.is_alpha for part in stored.components):
+        yield f"{bits}-bit samples are reduced to 16 bits in the range 0 to 1"
+    if has_webm_alpha(stream) and not any(component.is_alpha for component in stored.components):
         yield "transparency is dropped: its decoder is missing"

@@ -1,6 +1,6 @@
-"""Properties of the picture beside size, time and codec, and the sentences that name their loss.
+"""Properties of a video other than size, times and codec, and notes about the properties that an output loses.
 
-Properties are read in the same way from the source and from a trial of the output. So no list is needed of what each
+The program reads the properties of the source and of a trial output in the same way. So it needs no list of what each
 encoder and container keeps.
 """
 
@@ -20,29 +20,29 @@ from vfi_cli.video.properties.side_data import read_side_data
 from vfi_cli.video.types import RGB_MATRIX, UNSPECIFIED, PlaneFormat
 
 Properties = Mapping[str, str]
-"""Values by name. A property that is not stated, or has its default value, is left out."""
+"""Values by name, without properties that are not stated or have their default value."""
 
 ASPECT, TURN, SITING = "aspect", "turn", "chroma siting"
 MATRIX, PRIMARIES, TRANSFER = "matrix", "primaries", "transfer"
 
-# These belong to the coding, not to the picture: every encoder writes its own.
-_OF_THE_CODING = ("PANSCAN", "GOP_TIMECODE", "MOTION_VECTORS", "VIDEO_ENC_PARAMS", "DISPLAYMATRIX")
-_ENCODERS = (b"x264", b"x265")  # they write their settings beside the first picture
-_EXACT = ("SPHERICAL", "ICC_PROFILE")  # others are only checked for presence: their units differ
+# These describe the encoded stream, not the video: every encoder writes its own.
+_CODEC_SPECIFIC = ("PANSCAN", "GOP_TIMECODE", "MOTION_VECTORS", "VIDEO_ENC_PARAMS", "DISPLAYMATRIX")
+_ENCODER_NAMES = (b"x264", b"x265")  # they write their settings as user data of the first frame
+_COMPARED_BY_CONTENT = ("SPHERICAL", "ICC_PROFILE")  # of other side data only the presence counts: units differ
 
-_ASSUMED = {SITING: "left"}  # the value if none is stated
+_DEFAULTS = {SITING: "left"}  # the value that players assume if none is stated
 
 _LOST = {
-    ASPECT: "the aspect ratio of the samples, {}, is lost: players will show the picture squeezed or stretched",
-    TURN: "the mark that the picture is turned or mirrored is lost: players will show it as it is stored",
-    SITING: "the place of the chroma samples, {}, is lost: players will show colours up to half a sample off",
+    ASPECT: "the aspect ratio of the samples, {}, is lost: players will show the video squeezed or stretched",
+    TURN: "the mark that the video is turned or mirrored is lost: players will show it as it is stored",
+    SITING: "the location of the chroma samples, {}, is lost: players will show colours up to half a sample off",
     MATRIX: "the tag of the colour matrix is lost: players will guess it",
     PRIMARIES: "the tag of the colour primaries is lost: players will take them for those of BT.709",
     TRANSFER: "the tag of the transfer function is lost: players will take it for that of BT.709",
     "SPHERICAL": "the mark of 360 degree video is lost: players will show it flat",
     "STEREO3D": "the mark of stereo 3D video is lost: players will not separate the views",
     "VIEW_ID": "only the first view of the video is kept",
-    "A53_CC": "the closed captions inside the picture are lost",
+    "A53_CC": "the closed captions in the video stream are lost",
     "DYNAMIC_HDR_PLUS": "the metadata of HDR10+, which changes from frame to frame, is dropped",
     "DOVI_METADATA": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
     "DOVI_RPU_BUFFER": "the metadata of Dolby Vision, which changes from frame to frame, is dropped",
@@ -51,11 +51,11 @@ _LOST = {
     "CONTENT_LIGHT_LEVEL": "the light levels of HDR are dropped",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient light intended for HDR is lost",
     "ICC_PROFILE": "the ICC colour profile is lost",
-    "S12M_TIMECODE": "the timecodes of the single frames (SMPTE ST 12) are lost",
-    "AFD": "the active format description, which names the important part of the picture, is lost",
-    "SEI_UNREGISTERED": "the user data inside the picture (SEI) is lost",
+    "S12M_TIMECODE": "the timecode of each frame (SMPTE ST 12) is lost",
+    "AFD": "the active format description, which marks the important area of the frame, is lost",
+    "SEI_UNREGISTERED": "the user data in the video stream (SEI) is lost",
     "FILM_GRAIN_PARAMS": "the parameters of film grain are lost",
-    "EXIF": "the EXIF data of the pictures is lost",
+    "EXIF": "the EXIF data of the images is lost",
 }
 
 _KEPT_BY_X265 = {
@@ -65,12 +65,12 @@ _KEPT_BY_X265 = {
 
 
 def read_properties(stream: VideoStream | None, first: av.VideoFrame | None) -> Properties:
-    """The properties of a stream whose first picture is `first`, or of a single picture."""
+    """Return the properties of a stream and of its `first` frame; of a single image if `stream` is None."""
     found: dict[str, str] = {}
     for name, content in read_side_data(first):
-        settings = name == "SEI_UNREGISTERED" and any(encoder in content for encoder in _ENCODERS)
-        if name not in _OF_THE_CODING and not settings:
-            found[name] = hashlib.sha256(content).hexdigest() if name in _EXACT else ""
+        is_encoder_settings = name == "SEI_UNREGISTERED" and any(encoder in content for encoder in _ENCODER_NAMES)
+        if name not in _CODEC_SPECIFIC and not is_encoder_settings:
+            found[name] = hashlib.sha256(content).hexdigest() if name in _COMPARED_BY_CONTENT else ""
     rotation, mirrored = read_turn(first)
     if rotation or mirrored:
         found[TURN] = f"{rotation % 360}{' mirrored' if mirrored else ''}"
@@ -88,31 +88,31 @@ def read_properties(stream: VideoStream | None, first: av.VideoFrame | None) -> 
 
 
 def expected(info: ClipInfo, format: PlaneFormat) -> Properties:
-    """The properties that an output of `info` should have, without those that `format` does not need."""
-    useless = set()
+    """Return the properties that an output of `info` should have, without those that `format` does not need."""
+    unneeded = set()
     if format.kind != info.format.kind:
-        useless.add(MATRIX)
+        unneeded.add(MATRIX)
     if (format.subsampling, info.format.subsampling) != ((2, 2), (2, 2)):
-        useless.add(SITING)
-    return {name: value for name, value in info.properties.items() if name not in useless}
+        unneeded.add(SITING)
+    return {name: value for name, value in info.properties.items() if name not in unneeded}
 
 
 def lost(wanted: Properties, kept: Properties, *, x265: bool = False) -> Iterator[str]:
-    """A sentence for each of the `wanted` properties that is not `kept`.
+    """Return one sentence for each of the `wanted` properties that is not in `kept`, or has another value there.
 
-    x265: the container holds H.265: a sentence then says if libx265 keeps the property.
+    x265: whether the container can hold H.265; then the sentence also tells if libx265 keeps the property.
     """
     sentences: dict[str, None] = {}
     for name, value in wanted.items():
-        got = kept.get(name, _ASSUMED.get(name))
+        got = kept.get(name, _DEFAULTS.get(name))
         if got is None or not _same(name, value, got):
-            words = _LOST.get(name, f"a property of the picture is lost: {name.lower().replace('_', ' ')}")
+            sentence = _LOST.get(name, f"a property of the video is lost: {name.lower().replace('_', ' ')}")
             hint = _KEPT_BY_X265.get(name, "") if x265 else ""
-            sentences[words.format(value.replace("/", ":")) + hint] = None
+            sentences[sentence.format(value.replace("/", ":")) + hint] = None
     return iter(sentences)
 
 
 def _same(name: str, value: str, kept: str) -> bool:
-    if name == ASPECT:  # some containers round it
+    if name == ASPECT:  # some containers round the aspect ratio
         return abs(Fraction(kept) / Fraction(value) - 1) < Fraction(1, 50)
     return value == kept

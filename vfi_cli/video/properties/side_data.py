@@ -1,4 +1,4 @@
-"""Side data that a decoder returns with a picture."""
+"""Reads the side data that a decoder returns with a frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNKNOWN = {28: "LCEVC", 29: "VIEW_ID", 30: "3D_REFERENCE_DISPLAYS", 31: "EXIF"}
 
 
 def read_side_data(frame: av.VideoFrame | None) -> list[tuple[str, bytes]]:
-    """(FFmpeg's name, content) of all side data of `frame`; empty content if PyAV does not know the kind."""
+    """Return (FFmpeg's name, content) of all side data of `frame`; empty content if PyAV does not know the kind."""
     found: list[tuple[str, bytes]] = []
     while frame is not None:
         try:
@@ -29,16 +29,17 @@ def read_side_data(frame: av.VideoFrame | None) -> list[tuple[str, bytes]]:
 
 
 def _without(frame: av.VideoFrame, kind: int) -> av.VideoFrame:
+    """Return a copy of `frame` without the side data of a kind, which is FFmpeg's number."""
     graph = Graph()
     entry = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
     graph.link_nodes(entry, graph.add("sidedata", f"mode=delete:type={kind}"), graph.add("buffersink"))
     graph.configure()
     graph.push(frame)
-    rest = graph.pull()
-    assert isinstance(rest, av.VideoFrame)
-    return rest
+    result = graph.pull()
+    assert isinstance(result, av.VideoFrame)
+    return result
 
 
 def find(data: list[tuple[str, bytes]], kind: SideData) -> bytes | None:
-    """The content of the first side data of a kind."""
+    """Return the content of the first side data of a kind; None if there is none."""
     return next((content for name, content in data if name == kind.name), None)

@@ -1,3 +1,3 @@
-"""Timestamps of packets and frames: discontinuities, jitter, order, frame rate."""
+"""Timestamps of packets and frames: discontinuities, jitter, packet order, frame rate."""
 
 __all__ = ["discontinuities", "frame_rate", "jitter", "offsets", "packet_order"]

@@ -1,9 +1,9 @@
-"""Finds a constant rate under clocks that jitter by many milliseconds: webcams, screen recorders, video calls.
+"""Finds the constant rate of clips whose clock jitters by many milliseconds: webcams, screen recorders, video calls.
 
-    meant     |     |     |     |     |     |
-    stamped   |       |  |      |    |       |      each time is off by itself; the errors do not add up
+    intended  |     |     |     |     |     |
+    stamped   |       |  |      |    |       |      the errors are independent and do not add up
 
-A rate that truly varies looks different: each gap has its own length, so the times drift away from every grid.
+A truly variable frame rate looks different: each gap has its own length, so the times drift away from every grid.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from itertools import pairwise
 from vfi_cli.timing.timeline import PROVED_JITTER
 from vfi_cli.video.timestamps.frame_rate import Grid, rates_of, tolerated_faults
 
-_FEWEST = 96  # times that prove a rate
-_START = 8  # times that place the first one
-_GAIN = 16  # each time moves the expected place of the next ones by 1/16 of its error
-_VARIANCES = 9  # of the measured rate; a usual rate that differs by no more fits
+_MIN_TIMES = 96  # fewer times do not prove a rate
+_START_TIMES = 8  # number of times that determine the expected time of the first one
+_GAIN = 16  # each time moves the expected times after it by 1/16 of its error
+_VARIANCES = 9  # a usual rate fits if it is at most this many variances from the measured rate
 
 
 def find_jittered(times: Sequence[Fraction]) -> Grid | None:
-    """The grid of increasing `times`, in seconds, if they jitter about one by up to `PROVED_JITTER` intervals."""
-    if len(times) < _FEWEST:
+    """Return the grid about which increasing `times` (seconds) jitter by up to `PROVED_JITTER` intervals, or None."""
+    if len(times) < _MIN_TIMES:
         return None
     tolerated = tolerated_faults(len(times) - 1)
     micros = [round(time * 1_000_000) for time in times]
@@ -33,46 +33,46 @@ def find_jittered(times: Sequence[Fraction]) -> Grid | None:
         return None
     missing = numbers[-1] + 1 - len(times)
     *usual, measured = rates_of(numbers, times)
-    least = _squares(_errors(numbers, times, measured))
-    # Few frames fit 30 and 29.97 frames per second alike. Clocks that jitter are those of computers: whole rates.
+    least_squares = _squares(_errors(numbers, times, measured))
+    # A short clip fits 30 and 29.97 frames per second alike. Clocks that jitter are those of computers: whole rates.
     for rate in (*sorted(usual, key=lambda rate: rate.denominator), measured):
         errors = _errors(numbers, times, rate)
-        if rate <= 0 or _squares(errors) > least * (1 + Fraction(_VARIANCES, len(times))):
+        if rate <= 0 or _squares(errors) > least_squares * (1 + Fraction(_VARIANCES, len(times))):
             continue
         steps = [after - before for before, after in pairwise(errors)]
         faults = missing + sum(abs(error) * rate > PROVED_JITTER for error in errors)
-        if faults <= tolerated and _squares(errors) <= _squares(steps):  # else the errors add up
+        if faults <= tolerated and _squares(errors) <= _squares(steps):  # otherwise the errors add up
             return Grid(rate, faults, tolerated, times[0] - errors[0])
         return None
     return None
 
 
 def _numbers(times: Sequence[int], missing: int) -> list[int]:
-    """The number of the grid point of each time; empty if the times do not fit a grid.
+    """Return the number of the grid point of each time; empty if the times do not fit a grid.
 
-    times: in microseconds. missing: how many grid points have no time.
+    times: in microseconds. missing: number of grid points without a time.
     """
     last = len(times) - 1 + missing
     step = (times[-1] - times[0]) // last
-    place = sum(time - number * step for number, time in enumerate(times[:_START])) // _START
+    expected = sum(time - number * step for number, time in enumerate(times[:_START_TIMES])) // _START_TIMES
     numbers: list[int] = []
     number = 0
     for time in times:
-        ahead = (2 * (time - place) + step) // (2 * step)  # rounded
-        number += ahead
+        steps = (2 * (time - expected) + step) // (2 * step)  # rounded
+        number += steps
         if numbers and number <= numbers[-1]:
             return []
-        place += ahead * step
+        expected += steps * step
         numbers.append(number)
-        place += (time - place) // _GAIN
+        expected += (time - expected) // _GAIN
     return numbers if numbers[0] == 0 and number == last else []
 
 
 def _errors(numbers: Sequence[int], times: Sequence[Fraction], rate: Fraction) -> list[Fraction]:
-    """How late each time is, in seconds; their mean is 0."""
-    late = [time - number / rate for number, time in zip(numbers, times, strict=True)]
-    mean = sum(late, Fraction(0)) / len(late)
-    return [one - mean for one in late]
+    """Return by how much each time is late, in seconds; the mean is 0."""
+    delays = [time - number / rate for number, time in zip(numbers, times, strict=True)]
+    mean = sum(delays, Fraction(0)) / len(delays)
+    return [delay - mean for delay in delays]
 
 
 def _squares(values: Sequence[Fraction]) -> Fraction:

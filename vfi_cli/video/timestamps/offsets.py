@@ -1,4 +1,4 @@
-"""Offsets that make one clock of the clocks of a file, and the correction of its packets. See `discontinuities`."""
+"""Offsets that turn the clocks of a file into one clock, and their use on packets. See `discontinuities`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from vfi_cli.video.timestamps.watch import Event
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From the byte `position` on, packets move by `offset` seconds; those at `until` or later are then dropped.
+    """The offset of the packets of a stream from a byte position on.
 
-    leap: the packets of a sparse stream may lie before `position` already, see `Event.is_passed`.
+    Args:
+        position: byte position of the first packet that has this offset.
+        offset: seconds to add to the times of the packets.
+        until: seconds on the corrected clock; packets with decoding times at or after it are dropped.
+        leap: the discontinuity, for a sparse stream: its packets may be stored before `position`, see `Event.precedes`.
     """
 
     position: int
@@ -32,14 +36,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """The offsets that make the clocks of a file one clock.
+    """The offsets that turn the clocks of a file into one clock.
 
     Args:
-        count: discontinuities.
-        changes: the changes of each video and audio stream, by its index, in order of position.
+        count: number of discontinuities.
+        changes: the changes of each video and audio stream, by stream index, in order of position.
         others: the changes of all other streams.
-        entries: (seconds on the corrected clock, byte position, seconds on the clock of the file) of key frames; none
-            if the file has one clock, or cannot be read from any byte.
+        entries: (seconds on the corrected clock, byte position, seconds on the clock of the file) of key frames. Empty
+            if the file is not joined and has one clock, or if reading cannot start at a byte position.
     """
 
     count: int = 0
@@ -49,26 +53,26 @@ class Offsets:
 
     @property
     def seekable(self) -> bool:
-        """Whether times can be found without reading the file from its start."""
+        """Whether the reader can go to a time without reading the file from its start."""
         return not self.count or bool(self.entries)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for the user."""
+        """Notes for the user about discontinuities."""
         if not self.count:
             return ()
         leaps = "1 discontinuity" if self.count == 1 else f"{self.count} discontinuities"
-        return (f"{leaps} in the timestamps: the parts are shown one after the other, with their sound",)
+        return (f"{leaps} in the timestamps: the parts are shown one after the other, with their audio",)
 
     def seek(self, container: InputContainer | JoinedInput, time: Fraction, stream: Stream | None = None) -> None:
         """Move `container` to a key frame that is shown at or before `time`, in seconds on the corrected clock.
 
-        stream: whose key frame, in a file of one clock; None: FFmpeg chooses.
+        stream: the stream whose key frame is meant, in a file with one clock; None: FFmpeg chooses.
         """
-        earlier = [(position, stated) for shown, position, stated in self.entries if shown <= time]
-        position, stated = earlier[-1] if earlier else (0, None)
+        earlier = [(position, file_time) for time_shown, position, file_time in self.entries if time_shown <= time]
+        position, file_time = earlier[-1] if earlier else (0, None)
         if isinstance(container, JoinedInput):
-            container.seek(position, stated)
+            container.seek(position, file_time)
         elif self.entries:
             container.seek(position, unsupported_byte_offset=True)
         elif stream is not None:
@@ -79,27 +83,27 @@ class Offsets:
 
 
 class Corrector:
-    """Corrects the packets of one reader of the file.
+    """Moves the packets of a file to the corrected clock. Each reader of the file needs its own corrector.
 
     Attributes:
-        dropped: number of packets of sound that overlapped the next part.
+        dropped: number of audio packets that were dropped because they overlapped the next part.
     """
 
     def __init__(self, offsets: Offsets) -> None:
         self._offsets = offsets
-        self._positions: dict[int, int] = {}  # of the last packet with a position, per stream
+        self._positions: dict[int, int] = {}  # byte position of the last packet, by stream index
         self.dropped = 0
 
     def correct(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
-        """The packets, in the order of the file, without those that are dropped."""
+        """Yield the packets, in the order of the file, without those that are dropped."""
         for packet in packets:
-            if not self._offsets.count or self._moved(packet):
+            if not self._offsets.count or self._correct(packet):
                 yield packet
             else:
                 self.dropped += 1
 
-    def _moved(self, packet: Packet[Stream]) -> bool:
-        """Move the packet to the corrected clock; False if it is past the end of its part."""
+    def _correct(self, packet: Packet[Stream]) -> bool:
+        """Move the packet to the corrected clock. Return False if it is past the end of its part."""
         if packet.pts is None and packet.dts is None:
             return True
         index = packet.stream_index
@@ -118,10 +122,10 @@ class Corrector:
 
 
 def change_at(changes: tuple[Change, ...], position: int, time: Fraction | None = None) -> Change | None:
-    """The change for a packet at the byte `position`, shown at `time` on the clock of the file."""
+    """Return the change for a packet at the byte `position`, with `time` on the clock of the file."""
     number = bisect_right(changes, position, key=lambda change: change.position) - 1
     following = changes[number + 1] if number + 1 < len(changes) else None
-    if following and following.leap and time is not None and following.leap.is_passed(position, time):
+    if following and following.leap and time is not None and following.leap.precedes(position, time):
         return following
     return changes[number] if number >= 0 else None
 

@@ -1,4 +1,4 @@
-"""Repairs the order of packets where single ones are out of order. Leaps of the clock were corrected before."""
+"""Repairs the order of packets if single packets are out of order. `Corrector` has corrected discontinuities before."""
 
 from __future__ import annotations
 
@@ -9,59 +9,60 @@ from av.packet import Packet
 
 
 class InOrder:
-    """Leaves out sound that comes a second time or has a wrong time. Moves other packets to the time of the last one.
+    """Leaves out audio packets that are repeated or have a wrong time. Moves other packets to the time of the last one.
 
-    Packets with equal times can differ: Matroska counts milliseconds, and a packet of TrueHD is shorter.
+    Packets with equal times may still differ: Matroska rounds times to ms, and TrueHD packets are shorter than that.
 
     Args:
-        sounds: indexes of the streams that are sound.
+        audio_streams: indexes of the audio streams.
 
     Attributes:
-        left_out: packets of sound so far.
+        left_out: number of audio packets that were left out so far.
     """
 
-    def __init__(self, sounds: Collection[int]) -> None:
-        self._sounds = sounds
-        self._lasts: dict[int, tuple[int, int]] = {}  # ticks and content of the last packet that was given
-        self._next: dict[int, Packet[Any]] = {}  # the packet after that, if it is sound
+    def __init__(self, audio_streams: Collection[int]) -> None:
+        self._audio_streams = audio_streams
+        # By stream index: ticks and hash of the last packet that was yielded; the audio packet after it.
+        self._last_yielded: dict[int, tuple[int, int]] = {}
+        self._waiting: dict[int, Packet[Any]] = {}
         self.left_out = 0
 
     def packets(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
-        """The packets in the order of the file. All must have a decoding time."""
+        """Yield the packets in the order of the file. All must have a decoding time."""
         for packet in packets:
             index = packet.stream_index
-            if index not in self._sounds:
-                yield self._moved(packet)
+            if index not in self._audio_streams:
+                yield self._move_forward(packet)
                 continue
-            waiting, self._next[index] = self._next.get(index), packet
+            waiting, self._waiting[index] = self._waiting.get(index), packet
             if waiting is None:
                 continue
-            last = self._lasts.get(index, (_time(waiting), 0))[0]
-            if last <= _time(packet) < _time(waiting):  # the time of the one in between is wrong: too late
+            last = self._last_yielded.get(index, (_time(waiting), 0))[0]
+            if last <= _time(packet) < _time(waiting):  # the waiting packet has a wrong time: too late
                 self.left_out += 1
             else:
-                yield from self._given(waiting)
-        for waiting in self._next.values():
-            yield from self._given(waiting)
+                yield from self._filtered(waiting)
+        for waiting in self._waiting.values():
+            yield from self._filtered(waiting)
 
-    def _moved(self, packet: Packet[Any]) -> Packet[Any]:
-        """The packet, not earlier than the one before it."""
+    def _move_forward(self, packet: Packet[Any]) -> Packet[Any]:
+        """Move the packet to the time of the packet before it, if it is earlier, and return it."""
         time = _time(packet)
-        last = max(time, self._lasts.get(packet.stream_index, (time, 0))[0])
+        last = max(time, self._last_yielded.get(packet.stream_index, (time, 0))[0])
         if packet.pts is not None:
             packet.pts += last - time
         packet.dts = last
-        self._lasts[packet.stream_index] = last, 0
+        self._last_yielded[packet.stream_index] = last, 0
         return packet
 
-    def _given(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
-        """The packet, unless it is earlier than the one before it or repeats it."""
+    def _filtered(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        """Yield the packet, unless it is earlier than the packet before it or repeats that packet."""
         time, content = _time(packet), hash(bytes(packet))
-        last = self._lasts.get(packet.stream_index)
+        last = self._last_yielded.get(packet.stream_index)
         if last is not None and (time < last[0] or (time, content) == last):
             self.left_out += 1
         else:
-            self._lasts[packet.stream_index] = time, content
+            self._last_yielded[packet.stream_index] = time, content
             yield packet
 
 

@@ -1,4 +1,7 @@
-"""Follows the times of one stream, packet by packet, and notes where they do not follow each other."""
+"""Finds the discontinuities and gaps in the timestamps of one stream, packet by packet.
+
+A discontinuity is called leap in names: the clock leaps back or ahead.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,25 @@ from av.stream import Stream
 from vfi_cli.video.demux.joined_input import position_of
 
 LEAP = 10
-"""Seconds: a longer gap is a leap of the clock, unless sound goes on across it. FFmpeg uses the same limit."""
+"""Seconds: a longer gap is a discontinuity, unless the audio continues during it. FFmpeg uses the same limit."""
 
 ROUNDING = Fraction(1, 500)
-"""Seconds by which packets may overlap because their times are rounded."""
+"""Seconds by which packets may overlap, because containers round times."""
 
-_REORDERED = 32
-"""The frame that is shown first after a leap is among so many packets."""
+_REORDERED_PACKETS = 32
+"""The first shown frame after a discontinuity is among this many packets, which are in decoding order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A place where the times of a stream do not follow each other.
+    """A discontinuity or a gap in the timestamps of a stream.
 
     Args:
-        before: byte position of the last packet in order; `position`: of the first one out of order.
-        end: when the packets before it end, in seconds on the clock of the file; `start`: when those after it begin.
-        leap: the clock runs back, or ahead by more than LEAP; else the event is a gap.
+        before: byte position of the last packet before the event.
+        position: byte position of the first packet after the event.
+        end: time at which the packets before the event end, in seconds on the clock of the file.
+        start: time at which the packets after the event begin, in seconds on the clock of the file.
+        leap: whether the event is a discontinuity: the clock runs back, or ahead by more than LEAP. Else it is a gap.
     """
 
     before: int
@@ -39,26 +44,38 @@ class Event:
 
     @property
     def step(self) -> Fraction:
+        """Seconds from `end` to `start`; negative if the clock runs back."""
         return self.start - self.end
 
-    def is_passed(self, position: int, time: Fraction) -> bool:
-        """Whether a packet of another stream, near the event, comes after it by its `time` in seconds."""
+    def precedes(self, position: int, time: Fraction) -> bool:
+        """Whether the `time` (seconds) of a nearby packet of another stream, at byte `position`, is after the event."""
         return position > self.before and abs(time - self.start) < abs(time - self.end)
 
 
-class _Item(NamedTuple):
-    """What is known of a packet. In ticks: its decoding time, its time, its duration. Then its byte position."""
+class _PacketTimes(NamedTuple):
+    """The times of a packet in ticks, and its byte position."""
 
-    time: int
-    shown: int
-    span: int
+    dts: int
+    pts: int
+    duration: int
     position: int
 
 
 class Watch:
-    """Follows the times of one stream.
+    """Follows the timestamps of one stream and notes its events.
 
-    gaps: note gaps too, not only leaps.
+    Args:
+        stream: the stream that the packets belong to.
+        gaps: whether to note gaps too, not only discontinuities.
+
+    Attributes:
+        index: index of the stream.
+        base: seconds per tick.
+        events: the events so far.
+        count: number of accepted packets so far; a single packet with a wrong time is not accepted.
+        first, position: byte positions of the first and of the last accepted packet.
+        start: presentation time at which the first packet starts, in ticks.
+        end: presentation time at which the packets since the last discontinuity end, in ticks.
     """
 
     def __init__(self, stream: Stream, *, gaps: bool) -> None:
@@ -67,54 +84,57 @@ class Watch:
         self.events: list[Event] = []
         self.count = 0
         self.first = self.position = 0
-        self.start = 0  # ticks
-        self.end = 0  # ticks
+        self.start = 0
+        self.end = 0
         self._gaps = gaps
-        self._last: int | None = None  # ticks
-        self._span = 0  # of the last packet, in ticks
-        self._step = 0  # the shortest from packet to packet, in ticks: ASF states no durations
-        self._suspect: _Item | None = None  # may be the first after a leap
+        self._last_dts: int | None = None  # in ticks
+        self._last_duration = 0  # in ticks
+        self._shortest_step = 0  # from packet to packet, in ticks; stands for durations, which ASF does not state
+        self._pending: _PacketTimes | None = None  # may be the first packet after a discontinuity
         self._leap = round(LEAP / self.base)
-        self._since = 0  # packets since the last leap
+        self._packets_since_leap = 0
 
     def feed(self, packet: Packet[Stream]) -> None:
-        """Take the next packet of the stream; it must have a decoding time."""
+        """Add the next packet of the stream. It must have a decoding time."""
         assert packet.dts is not None
         position = position_of(packet, self.position)
-        shown = packet.pts if packet.pts is not None else packet.dts
-        item = _Item(packet.dts, shown, packet.duration or self._step, position)
-        if self._suspect is not None:
-            suspect, self._suspect = self._suspect, None
-            # A single packet with a wrong time is no leap. After a leap, the next packet follows the suspect.
-            assert self._last is not None
-            from_suspect = abs(item.time - suspect.time - suspect.span)
-            from_last = abs(item.time - self._last - 2 * self._span)
-            if from_suspect < from_last:
-                self._accept(suspect, leap=True)
-        if self._is_off(item):
-            self._suspect = item
+        pts = packet.pts if packet.pts is not None else packet.dts
+        times = _PacketTimes(packet.dts, pts, packet.duration or self._shortest_step, position)
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            # One packet with a wrong time is no discontinuity. After a discontinuity, the next one follows `pending`.
+            assert self._last_dts is not None
+            from_pending = abs(times.dts - pending.dts - pending.duration)
+            from_last = abs(times.dts - self._last_dts - 2 * self._last_duration)
+            if from_pending < from_last:
+                self._accept(pending, leap=True)
+        if self._is_out_of_order(times):
+            self._pending = times
         else:
-            self._accept(item, leap=False)
+            self._accept(times, leap=False)
 
-    def _is_off(self, item: _Item) -> bool:
-        return self._last is not None and not self._last <= item.time <= self._last + self._span + self._leap
+    def _is_out_of_order(self, times: _PacketTimes) -> bool:
+        return (
+            self._last_dts is not None
+            and not self._last_dts <= times.dts <= self._last_dts + self._last_duration + self._leap
+        )
 
-    def _accept(self, item: _Item, *, leap: bool) -> None:
-        time, shown, span, position = item
-        if self._last is None:
-            self.first, self.start = position, shown
+    def _accept(self, times: _PacketTimes, *, leap: bool) -> None:
+        dts, pts, duration, position = times
+        if self._last_dts is None:
+            self.first, self.start = position, pts
         else:
-            step = time - self._last - self._span
-            if leap or (self._gaps and abs(step) > self._span + ROUNDING / self.base):
-                self.events.append(Event(self.position, position, self.end * self.base, shown * self.base, leap))
-            if self._last < time <= self._last + (self._step or self._leap):
-                self._step = time - self._last
+            step = dts - self._last_dts - self._last_duration
+            if leap or (self._gaps and abs(step) > self._last_duration + ROUNDING / self.base):
+                self.events.append(Event(self.position, position, self.end * self.base, pts * self.base, leap))
+            if self._last_dts < dts <= self._last_dts + (self._shortest_step or self._leap):
+                self._shortest_step = dts - self._last_dts
             if leap:
-                self.end, self._since = shown, 0
-            elif self.events and self.events[-1].leap and self._since < _REORDERED:
-                started = min(self.events[-1].start, shown * self.base)
+                self.end, self._packets_since_leap = pts, 0
+            elif self.events and self.events[-1].leap and self._packets_since_leap < _REORDERED_PACKETS:
+                started = min(self.events[-1].start, pts * self.base)
                 self.events[-1] = replace(self.events[-1], start=started)
-        self._last, self._span, self.position = time, span, position
-        self.end = max(self.end, shown + span) if self.count else shown + span
+        self._last_dts, self._last_duration, self.position = dts, duration, position
+        self.end = max(self.end, pts + duration) if self.count else pts + duration
         self.count += 1
-        self._since += 1
+        self._packets_since_leap += 1
