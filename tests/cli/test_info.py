@@ -35,7 +35,7 @@ def test_info_tells_what_becomes_of_every_stream(monkeypatch, capsys, tmp_path: 
 def test_info_of_sound_that_mp4_refuses_says_what_to_do(monkeypatch, capsys, tmp_path: Path):
     clip = make_clip(tmp_path / "in.mkv", 5, audio="pcm_s16le")
     _, out, _ = run(monkeypatch, capsys, "info", str(clip))
-    assert "audio #1 (pcm_s16le), left out of the output: hardly any player finds pcm_s16le in mp4\n" in out
+    assert "audio #1 (pcm_s16le), left out of the output: few players can play pcm_s16le in mp4\n" in out
     assert "output    none, unless vfi interp is given -an" in out
     assert "-an (or write a .mkv or .mov file, or convert it with -c:a aac)" in out
     assert json.loads(run(monkeypatch, capsys, "info", str(clip), "--json")[1])["output"] is None

@@ -17,7 +17,7 @@ def test_sound_that_the_container_refuses_is_an_error_before_the_first_frame(vfi
     clip = make_clip(tmp_path / "in.mkv", audio=audio)
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["out_of_memory=0"])
-    assert done.code == 4 and "the sound cannot be copied" in done.err and "-an" in done.err
+    assert done.code == 4 and "the audio cannot be copied" in done.err and "-an" in done.err
 
 
 @case(29)
@@ -26,7 +26,7 @@ def test_sound_that_nobody_knows_is_an_error_before_the_first_frame(vfi, tmp_pat
     clip.write_bytes(clip.read_bytes().replace(b"A_PCM/INT/LIT", b"A_NEW/INT/LIT"))
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / "out.mkv", faults=["out_of_memory=0"])
-    assert done.code == 3 and "codec of the sound is unknown" in done.err and "-an" in done.err
+    assert done.code == 3 and "codec of the audio is unknown" in done.err and "-an" in done.err
     assert vfi("interp", clip, "-o", tmp_path / "out.mkv", "-an").code == 0
 
 

@@ -1,4 +1,4 @@
-"""The output file: nothing is touched before it is complete, and only one run makes it."""
+"""The output file: an existing file is unchanged until the new one is complete, and only one run can make it."""
 
 import os
 
@@ -14,7 +14,7 @@ def commit(path, data=b"new", **options):
         target.commit()
 
 
-def test_commit_puts_the_file_in_place_and_leaves_no_part(tmp_path):
+def test_commit_moves_the_file_to_its_path_and_leaves_nothing_else(tmp_path):
     commit(tmp_path / "o.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
     assert (tmp_path / "o.mp4").read_bytes() == b"new"
@@ -27,7 +27,7 @@ def test_without_commit_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_is_kept_unless_asked(tmp_path):
+def test_an_existing_file_is_replaced_only_on_request(tmp_path):
     old = tmp_path / "o.mp4"
     old.write_bytes(b"old")
     with pytest.raises(OutputError, match="-y replaces it"):
@@ -46,8 +46,8 @@ def test_an_existing_file_survives_a_run_that_fails(tmp_path):
     assert old.read_bytes() == b"old"
 
 
-def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
-    with pytest.raises(OutputError, match="appeared"), OutputFile(tmp_path / "o.mp4") as target:
+def test_a_file_created_during_the_run_is_not_replaced(tmp_path):
+    with pytest.raises(OutputError, match="created by another program"), OutputFile(tmp_path / "o.mp4") as target:
         target.temp_path.write_bytes(b"ours")
         (tmp_path / "o.mp4").write_bytes(b"theirs")
         target.commit()
@@ -55,16 +55,16 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_file_system_without_hard_links_works_too(tmp_path, monkeypatch):
+def test_commit_works_without_hard_links(tmp_path, monkeypatch):
     def refuse(*_):
-        raise PermissionError(1, "no hard links here")
+        raise PermissionError(1, "no hard links")
 
     monkeypatch.setattr(os, "link", refuse)
     commit(tmp_path / "o.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
 
 
-def test_of_two_runs_exactly_one_wins(tmp_path):
+def test_only_one_of_two_runs_can_make_an_output(tmp_path):
     with OutputFile(tmp_path / "o.mp4") as first:
         with pytest.raises(OutputError, match="in use by another run"):
             OutputFile(tmp_path / "o.mp4")
@@ -74,7 +74,7 @@ def test_of_two_runs_exactly_one_wins(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_the_input_is_never_the_output(tmp_path, overwrite):
+def test_the_source_is_never_overwritten(tmp_path, overwrite):
     source = tmp_path / "in.mp4"
     source.write_bytes(b"source")
     (tmp_path / "hard.mp4").hardlink_to(source)
@@ -86,7 +86,7 @@ def test_the_input_is_never_the_output(tmp_path, overwrite):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_links_folders_and_pipes_are_no_place_for_a_file(tmp_path):
+def test_links_folders_and_pipes_are_refused(tmp_path):
     (tmp_path / "real.mp4").write_bytes(b"old")
     (tmp_path / "soft.mp4").symlink_to(tmp_path / "real.mp4")
     (tmp_path / "dangling.mp4").symlink_to(tmp_path / "none.mp4")
@@ -99,23 +99,23 @@ def test_links_folders_and_pipes_are_no_place_for_a_file(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_missing_folder_or_one_that_is_a_file_is_refused(tmp_path):
+def test_a_path_in_a_missing_folder_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for folder in ("none", "file"):
         with pytest.raises(OutputError, match="folder does not exist"):
             OutputFile(tmp_path / folder / "o.mp4")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every folder")
 def test_a_read_only_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="cannot be created"):
         OutputFile(tmp_path / "o.mp4")
 
 
-def test_the_longest_name_has_room_for_its_part(tmp_path):
+def test_the_longest_possible_name_can_be_written(tmp_path):
     commit(tmp_path / ("x" * 251 + ".mp4"))
-    commit(tmp_path / ("é" * 125 + "a.mp4"))  # a character of two bytes is cut in half
+    commit(tmp_path / ("é" * 125 + "a.mp4"))  # a cut at the length limit would divide a character of two bytes
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(OutputError):
         OutputFile(tmp_path / ("x" * 252 + ".mp4"))

@@ -1,4 +1,4 @@
-"""Sound that is converted: every sample in its place."""
+"""Converted audio: every sample keeps its time."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def convert(source: Path, target: Path, name: str, bit_rate: int | None = None, 
     return streams
 
 
-def sound_of(path: Path) -> tuple[str, int, str]:
-    """(codec, rate, layout) of the first track."""
+def audio_format(path: Path) -> tuple[str, int, str]:
+    """(codec, sample rate, layout) of the first audio stream."""
     with av.open(str(path)) as source:
         stream = source.streams.audio[0]
         return stream.codec_context.codec.canonical_name, stream.rate, stream.layout.name
@@ -48,7 +48,7 @@ TARGETS = [("o.mp4", "aac"), ("o.mkv", "flac"), ("o.mov", "pcm_s16le"), ("o.mp4"
 
 @pytest.mark.parametrize(("source", "codec"), [("a.mov", "pcm_s16le"), ("a.mp4", "aac"), ("a.mkv", "libmp3lame")])
 @pytest.mark.parametrize(("target", "name"), TARGETS)
-def test_a_beep_stays_where_it_is_whatever_the_codecs_put_before_it(tmp_path, source, codec, target, name):
+def test_a_beep_keeps_its_time_although_codecs_add_samples_before_it(tmp_path, source, codec, target, name):
     clip = make_beeps(tmp_path / source, codec)
     convert(clip, tmp_path / target, name)
     beeps, end, _ = heard(tmp_path / target)
@@ -57,7 +57,7 @@ def test_a_beep_stays_where_it_is_whatever_the_codecs_put_before_it(tmp_path, so
 
 
 @pytest.mark.parametrize(("target", "name"), TARGETS)
-def test_a_part_has_its_sound_to_the_sample(tmp_path, target, name):
+def test_a_trimmed_output_has_exactly_its_own_samples(tmp_path, target, name):
     clip = make_beeps(tmp_path / "a.mov", "pcm_s16le")
     convert(clip, tmp_path / target, name, start=Fraction(1), stop=Fraction(7, 5))
     beeps, end, samples = heard(tmp_path / target)
@@ -67,7 +67,7 @@ def test_a_part_has_its_sound_to_the_sample(tmp_path, target, name):
         assert samples == 19_200
 
 
-def test_lossless_sound_is_the_same_samples(tmp_path):
+def test_a_lossless_codec_keeps_every_sample(tmp_path):
     clip = make_beeps(tmp_path / "a.avi", "adpcm_ms", rate=44_100, layout="stereo")
     convert(clip, tmp_path / "o.mkv", "flac")
     signals = []
@@ -79,18 +79,18 @@ def test_lossless_sound_is_the_same_samples(tmp_path):
                 b"".join(bytes(part.planes[0])[: part.samples * 4] for f in frames for part in to_s16.resample(f))
             )
     assert signals[0] == signals[1]
-    assert sound_of(tmp_path / "o.mkv") == ("flac", 44_100, "stereo")
+    assert audio_format(tmp_path / "o.mkv") == ("flac", 44_100, "stereo")
 
 
-def test_a_gap_in_the_clock_becomes_silence(tmp_path):
+def test_a_gap_in_the_timestamps_becomes_silence(tmp_path):
     clip = make_beeps(tmp_path / "a.mkv", "ac3", (0.25, 0.75), seconds=1.5, pause=(16, 0.3))  # from 0.512 s on
     convert(clip, tmp_path / "o.mov", "pcm_s16le")
     beeps, end, samples = heard(tmp_path / "o.mov")
-    assert beeps == pytest.approx([0.25, 1.05], abs=0.0015)  # Matroska counts milliseconds
+    assert beeps == pytest.approx([0.25, 1.05], abs=0.0015)  # Matroska rounds times to milliseconds
     assert end == pytest.approx(1.8, abs=0.04) and samples == pytest.approx(48_000 * end, abs=400)
 
 
-def test_every_track_is_converted_with_its_language(tmp_path):
+def test_every_audio_stream_is_converted(tmp_path):
     clip = make_beeps(tmp_path / "a.mov", "pcm_s16le", tracks=2)
     convert(clip, tmp_path / "o.mp4", "aac")
     assert heard(tmp_path / "o.mp4", 0)[0] == pytest.approx([0.25, 1.25], abs=0.001)
@@ -100,21 +100,21 @@ def test_every_track_is_converted_with_its_language(tmp_path):
 @pytest.mark.parametrize(
     ("name", "rate", "layout", "expected"),
     [
-        ("libopus", 44_100, "stereo", ("opus", 48_000, "stereo")),  # which knows five rates
-        ("libmp3lame", 48_000, "5.1", ("mp3", 48_000, "stereo")),  # and MP3 two channels
+        ("libopus", 44_100, "stereo", ("opus", 48_000, "stereo")),  # Opus has five sample rates
+        ("libmp3lame", 48_000, "5.1", ("mp3", 48_000, "stereo")),  # MP3 has two channels
         ("aac", 44_100, "5.1", ("aac", 44_100, "5.1")),
         ("ac3", 22_050, "mono", ("ac3", 32_000, "mono")),
         ("opus", 48_000, "mono", ("opus", 48_000, "mono")),
     ],
 )
-def test_rate_and_channels_are_kept_or_become_the_nearest(tmp_path, name, rate, layout, expected):
+def test_sample_rate_and_channels_are_kept_or_become_the_nearest(tmp_path, name, rate, layout, expected):
     clip = make_beeps(tmp_path / "a.mkv", "pcm_s16le", rate=rate, layout=layout)
     convert(clip, tmp_path / "o.mkv", name)
-    assert sound_of(tmp_path / "o.mkv") == expected
+    assert audio_format(tmp_path / "o.mkv") == expected
     assert heard(tmp_path / "o.mkv")[0] == pytest.approx([0.25, 1.25], abs=0.002)
 
 
-def test_the_bit_rate_is_that_of_the_user(tmp_path):
+def test_the_requested_bit_rate_is_used(tmp_path):
     clip, sizes = make_clip(tmp_path / "a.mkv", 20, audio="flac"), []
     for bit_rate in (64_000, 256_000):
         convert(clip, tmp_path / "o.mp4", "aac", bit_rate)
@@ -124,7 +124,7 @@ def test_the_bit_rate_is_that_of_the_user(tmp_path):
     assert sizes[1] > 1.5 * sizes[0]
 
 
-def test_damaged_packets_are_counted_and_the_rest_stays_in_its_place(tmp_path):
+def test_damaged_packets_are_counted_and_the_others_keep_their_times(tmp_path):
     clip = make_beeps(tmp_path / "a.mkv", "flac", (0.25, 1.25))
     broken = tmp_path / "broken.mkv"
     with av.open(str(clip)) as source, av.open(str(broken), "w") as sink:
@@ -144,37 +144,37 @@ def test_damaged_packets_are_counted_and_the_rest_stays_in_its_place(tmp_path):
     assert heard(tmp_path / "o.mov")[0] == pytest.approx([0.25, 1.25], abs=0.0015)
 
 
-def test_a_container_that_does_not_hold_the_result_is_named_before_the_work(tmp_path):
+def test_an_audio_codec_that_the_container_or_encoder_refuses_is_an_error_before_the_work(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
     plan = plan_streams(clip, WEBM, wanted=("audio",), sound=SoundCodec("aac"))
     with pytest.raises(OutputError, match="webm does not hold aac") as caught:
         refuse_silence(plan, clip, tmp_path / "o.webm", SoundCodec("aac"))
     assert "-c:a libopus" in caught.value.remedy and ".mkv" in caught.value.remedy
     plan = plan_streams(clip, MP4, wanted=("audio",), sound=SoundCodec("libopus", 1))
-    with pytest.raises(OutputError, match="libopus refuses sound of 48000 Hz and 1 channels at 1 bits"):
+    with pytest.raises(OutputError, match="libopus refuses audio of 48000 Hz and 1 channels at 1 bits"):
         refuse_silence(plan, clip, tmp_path / "o.mp4", SoundCodec("libopus", 1))
 
 
-def test_slow_motion_stays_silent(tmp_path):
+def test_slow_motion_has_no_converted_audio(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
     plan = plan_streams(clip, MP4, wanted=("audio",), stretch=2, sound=SoundCodec("aac"))
-    assert [out.reason for out in plan.left_out] == ["slow motion is silent"]
+    assert [out.reason for out in plan.left_out] == ["slow motion has no audio"]
 
 
 @pytest.mark.parametrize(
     ("name", "bit_rate", "message"),
     [
         ("nonsense", None, "there is no encoder 'nonsense'"),
-        ("libx264", None, "'libx264' is no audio encoder"),
-        ("aac", 0, "-b:a 0 is no bit rate"),
+        ("libx264", None, "'libx264' is not an audio encoder"),
+        ("aac", 0, "-b:a 0 is not a bit rate"),
         ("flac", 192_000, "flac is lossless"),
     ],
 )
-def test_nonsense_is_refused_at_once(name, bit_rate, message):
+def test_a_wrong_codec_or_bit_rate_is_an_error(name, bit_rate, message):
     with pytest.raises(UsageError, match=message):
         SoundCodec(name, bit_rate)
 
 
-def test_sound_is_not_converted_and_left_out():
+def test_converting_and_dropping_the_audio_exclude_each_other():
     with pytest.raises(UsageError, match="-an exclude each other"):
         InterpJob(source=Path("a.mp4"), audio=False, sound=SoundCodec("aac"))

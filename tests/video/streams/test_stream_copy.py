@@ -1,4 +1,4 @@
-"""Everything beside the picture: the same packets, in step with it."""
+"""Copied streams: they keep their packets, in step with the video."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -34,22 +34,22 @@ def copy(source, target, stretch=1, **trim):
 
 
 def lag(path):
-    """From the first picture to the first packet of sound, in seconds."""
+    """Time from the first frame to the first audio packet, in seconds."""
     return audio_packets(path)[0][0] - video_times(path)[0]
 
 
 @pytest.mark.parametrize("source", ["a.mp4", "a.mkv", "a.ts"])
 @pytest.mark.parametrize("target", ["o.mp4", "o.mov", "o.mkv"])
 @pytest.mark.parametrize("codec", ["aac", "ac3"])
-def test_packets_are_the_same_and_sound_stays_with_the_picture(tmp_path, source, target, codec):
+def test_copied_packets_are_unchanged_and_audio_stays_in_step_with_the_video(tmp_path, source, target, codec):
     clip = make_clip(tmp_path / source, 30, audio=codec)
     out = copy(clip, tmp_path / target)
-    if not (source.endswith("ts") and codec == "aac"):  # there, packets lose their ADTS headers
+    if not (source.endswith("ts") and codec == "aac"):  # packets from MPEG-TS lose their ADTS headers
         assert [data for _, data in audio_packets(out)] == [data for _, data in audio_packets(clip)]
     assert abs(lag(out) - lag(clip)) <= Fraction(1, 500)
 
 
-def test_every_track_is_copied_with_its_language_and_default_flag(tmp_path):
+def test_every_audio_stream_is_copied_with_its_language_and_default_flag(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 10, audio="aac", audio_tracks=2)
     named = tmp_path / "named.mkv"
     with av.open(str(clip)) as source, av.open(str(named), "w") as sink:
@@ -68,7 +68,7 @@ def test_every_track_is_copied_with_its_language_and_default_flag(tmp_path):
     assert flags == [False, True]
 
 
-def test_sound_that_starts_before_the_picture_keeps_its_lead(tmp_path):
+def test_audio_that_starts_before_the_video_still_does_so(tmp_path):
     times = [Fraction(1, 2) + Fraction(n, 10) for n in range(20)]
     silent = make_clip(tmp_path / "v.mkv", times=times, time_base=Fraction(1, 1000), options={"bf": "0"})
     tone = make_clip(tmp_path / "t.mkv", 25, audio="ac3")
@@ -86,12 +86,12 @@ def test_sound_that_starts_before_the_picture_keeps_its_lead(tmp_path):
     assert abs(lag(out) + Fraction(1, 2)) < Fraction(1, 100)
 
 
-def test_trim_takes_the_sound_of_the_part_that_is_shown(tmp_path):
+def test_a_trimmed_output_has_the_audio_of_its_part(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 60, audio="ac3", options={"g": "10"})
     out = copy(clip, tmp_path / "o.mp4", start=Fraction(2), stop=Fraction(4))
     whole, part = audio_packets(clip), audio_packets(out)
-    picture = video_times(out)
-    assert (picture[0], len(picture)) == (0, 20)
+    frames = video_times(out)
+    assert (frames[0], len(frames)) == (0, 20)
     offset = [data for _, data in whole].index(part[0][1])
     assert [data for _, data in part] == [data for _, data in whole[offset : offset + len(part)]]
     for (old, _), (new, _) in zip(whole[offset:], part, strict=False):
@@ -100,26 +100,26 @@ def test_trim_takes_the_sound_of_the_part_that_is_shown(tmp_path):
     assert Fraction(39, 20) < part[-1][0] + Fraction(32, 1000) < Fraction(41, 20)
 
 
-def test_the_sound_of_several_edits_stays_with_the_picture(tmp_path):
-    """At the second edit, the file gives packets for the decoder again, with times before the start."""
+def test_the_audio_of_several_edits_stays_in_step_with_the_video(tmp_path):
+    """At the second edit, the demuxer returns preroll packets for the decoder again, with times before the start."""
     clip = make_clip(tmp_path / "a.mp4", 30, audio="aac", options={"g": "10", "bf": "0"})
     cut = with_edits(clip, tmp_path / "b.mp4", [(0, 1), (2, 1)])
     with av.open(str(cut)) as container:
-        heard = [
+        played = [
             (packet.pts * packet.time_base, bytes(packet))
             for packet in container.demux(audio=0)
             if packet.size and not packet.is_discard
         ]
-    assert len(heard) in range(92, 97)  # of 1024 samples at 48 kHz
+    assert len(played) in range(92, 97)  # packets of 1024 samples at 48 kHz
     out = copy(cut, tmp_path / "o.mp4")
     assert len(video_times(out)) == 20
-    copied = audio_packets(out)[-len(heard) :]
-    assert [data for _, data in copied] == [data for _, data in heard]
-    assert all(abs(new - old) < Fraction(1, 1000) for (new, _), (old, _) in zip(copied, heard, strict=True))
-    assert len(audio_packets(out)) <= len(heard) + 1
+    copied = audio_packets(out)[-len(played) :]
+    assert [data for _, data in copied] == [data for _, data in played]
+    assert all(abs(new - old) < Fraction(1, 1000) for (new, _), (old, _) in zip(copied, played, strict=True))
+    assert len(audio_packets(out)) <= len(played) + 1
 
 
-def test_sound_after_the_part_that_is_shown_is_not_read(tmp_path):
+def test_audio_after_the_trimmed_part_is_not_read(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 200, audio="ac3", audio_tracks=2)
     info, target = probe(clip), tmp_path / "o.mkv"
     audio = StreamCopy(info, plan_streams(info, MKV, wanted=KINDS), origin=Fraction(0), stop=Fraction(2))
@@ -132,7 +132,7 @@ def test_sound_after_the_part_that_is_shown_is_not_read(tmp_path):
     audio.close()
 
 
-def test_sound_is_interleaved_with_the_picture(tmp_path):
+def test_audio_is_interleaved_with_the_video(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 100, audio="aac", options={"g": "10"})
     out = copy(clip, tmp_path / "o.mkv")
     with av.open(str(out)) as container:
@@ -141,14 +141,14 @@ def test_sound_is_interleaved_with_the_picture(tmp_path):
     assert 0.3 < half.count("audio") / kinds.count("audio") < 0.7
 
 
-def test_uncompressed_sound_is_kept_in_mov(tmp_path):
+def test_uncompressed_audio_is_kept_in_mov(tmp_path):
     clip = make_clip(tmp_path / "a.avi", 10, audio="pcm_s16le")
     assert audio_packets(copy(clip, tmp_path / "o.mov"))
 
 
 @pytest.mark.parametrize("target", ["o.mkv", "o.mp4", "o.mov"])
-def test_packets_of_one_time_all_come_along(tmp_path, target):
-    """Matroska counts milliseconds, and a packet of TrueHD lasts 5/6 of one."""
+def test_packets_with_equal_times_are_all_copied(tmp_path, target):
+    """Matroska rounds times to milliseconds, and a packet of TrueHD lasts 5/6 ms."""
     clip = make_clip(tmp_path / "a.mkv", 10, audio="ac3")
     short = tmp_path / "b.mkv"
     with av.open(str(clip)) as source, av.open(str(short), "w") as sink:
@@ -170,7 +170,7 @@ def test_packets_of_one_time_all_come_along(tmp_path, target):
     assert max(gaps) <= Fraction(1, 500)
 
 
-def test_a_packet_that_is_there_twice_comes_along_once(tmp_path):
+def test_a_repeated_packet_is_copied_once(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 10, audio="ac3")
     twice = tmp_path / "b.mkv"
     with av.open(str(clip)) as source, av.open(str(twice), "w") as sink:
@@ -188,7 +188,7 @@ def test_a_packet_that_is_there_twice_comes_along_once(tmp_path):
     assert [data for _, data in audio_packets(out)] == [data for _, data in audio_packets(clip)]
 
 
-def test_sound_whose_clock_jumps_back_is_carried_on(tmp_path):
+def test_audio_continues_after_its_timestamps_jump_back(tmp_path):
     first = make_clip(tmp_path / "a.ts", 20, audio="ac3", format="mpegts")
     joined = tmp_path / "joined.ts"
     joined.write_bytes(first.read_bytes() * 2)
@@ -202,8 +202,8 @@ def rich(tmp_path_factory):
     return make_rich(tmp_path_factory.mktemp("rich") / "rich.mkv")
 
 
-def files_of(path):
-    """What is attached: names and contents, and the pictures of covers."""
+def attached_files(path):
+    """Content by name of all attached files; a cover has the name "cover"."""
     with av.open(str(path)) as container:
         files = {stream.name: stream.data for stream in container.streams if stream.type == "attachment"}
         covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
@@ -212,8 +212,8 @@ def files_of(path):
     return files
 
 
-def since_the_first_picture(path):
-    """Lines, in milliseconds. Matroska moves everything where sound has a lead, for it knows no negative times."""
+def lines_since_first_frame(path):
+    """Lines with times in ms after the first frame. Matroska has no negative times: early audio shifts all streams."""
     first = float(video_times(path)[0])
     return [(round(1000 * (start - first)), round(1000 * (end - first)), text) for start, end, text in lines_of(path)]
 
@@ -222,13 +222,13 @@ def chapters_of(path):
     return [(float(chapter.start), float(chapter.end), chapter.metadata["title"]) for chapter in probe(path).chapters]
 
 
-def test_matroska_to_matroska_keeps_everything(rich, tmp_path):
+def test_matroska_to_matroska_keeps_all_streams_chapters_and_tags(rich, tmp_path):
     out = copy(rich, tmp_path / "o.mkv")
     assert seen(out) == seen(rich)
     for track in (0, 1):
         assert [data for _, data in audio_packets(out, track)] == [data for _, data in audio_packets(rich, track)]
         assert lines_of(out, track) == lines_of(rich, track)
-    assert files_of(out) == files_of(rich) == {"font.ttf": FONT, "cover": COVER}
+    assert attached_files(out) == attached_files(rich) == {"font.ttf": FONT, "cover": COVER}
     assert chapters_of(out) == [(start, end, title) for start, end, title in CHAPTERS]
     old, new = probe(rich), probe(out)
     assert (new.sar, new.rotation, new.timecode) == (old.sar, old.rotation, "01:00:00:05")
@@ -236,35 +236,35 @@ def test_matroska_to_matroska_keeps_everything(rich, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mov"])
-def test_matroska_to_mp4_turns_text_into_text(rich, tmp_path, name):
+def test_matroska_to_mp4_converts_the_text_subtitles(rich, tmp_path, name):
     out = copy(rich, tmp_path / name)
     kept = seen(out)
     assert [codec for kind, codec, *_ in kept if kind != "data"][:5] == ["h264", "aac", "ac3", "mov_text", "mov_text"]
     assert [language for _, _, language, *_ in kept][:4] == ["jpn", "eng", "fra", "eng"]
-    assert kept[4][2] == ("deu" if name == "o.mp4" else "ger")  # as QuickTime calls it
+    assert kept[4][2] == ("deu" if name == "o.mp4" else "ger")  # QuickTime's code for German
     assert [title for *_, title, _ in kept][:3] == ["Picture", "English", "Commentaire"]
     assert [line for _, _, line in lines_of(out)] == ["one", "two", "two\nthree", "three", "four"]
     assert chapters_of(out) == [(start, end, title) for start, end, title in CHAPTERS]
     new = probe(out)
     assert (new.sar, new.rotation) == (Fraction(16, 11), 90)
-    assert new.timecode == "01:00:00:5"  # at ten frames a second, MP4 counts them with one digit
+    assert new.timecode == "01:00:00:5"  # at ten frames a second, MP4 writes frame numbers with one digit
     if name == "o.mp4":
-        assert files_of(out) == {"cover": COVER}
+        assert attached_files(out) == {"cover": COVER}
         assert kept[4][4] == {"default", "forced"}
 
 
-def test_mp4_to_matroska_and_back_loses_nothing(rich, tmp_path):
+def test_mp4_to_matroska_and_back_keeps_everything(rich, tmp_path):
     first = copy(rich, tmp_path / "a.mp4")
     second = copy(first, tmp_path / "b.mkv")
     third = copy(second, tmp_path / "c.mp4")
     assert seen(third) == seen(first)
-    assert since_the_first_picture(third) == since_the_first_picture(first)
-    assert files_of(third) == files_of(first) == files_of(second)
+    assert lines_since_first_frame(third) == lines_since_first_frame(first)
+    assert attached_files(third) == attached_files(first) == attached_files(second)
     assert chapters_of(third) == chapters_of(first)
     assert probe(third).timecode == probe(first).timecode != ""
 
 
-def test_text_goes_to_webm(rich, tmp_path):
+def test_webm_gets_the_text_subtitles(rich, tmp_path):
     info = probe(rich)
     plan = plan_encode(info, tmp_path / "o.webm", fps=Fraction(10), sound=False)
     kept = plan_streams(info, WEBM, wanted=("subtitle",))
@@ -282,7 +282,7 @@ def test_text_goes_to_webm(rich, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["o.mkv", "o.mp4"])
-def test_trim_moves_the_text_with_the_picture_and_cuts_the_lines_at_its_ends(rich, tmp_path, name):
+def test_trimming_shifts_text_with_the_video_and_cuts_the_lines_at_both_ends(rich, tmp_path, name):
     lines = lines_of(copy(rich, tmp_path / name, start=Fraction(1, 2), stop=Fraction(9, 4)))
     assert (lines[0][:2], lines[0][2]) == ((0.0, 0.5), "one")
     assert lines[1][0] == pytest.approx(0.7) and "two" in lines[1][2]
@@ -291,7 +291,7 @@ def test_trim_moves_the_text_with_the_picture_and_cuts_the_lines_at_its_ends(ric
     assert probe(tmp_path / name).timecode.startswith("01:00:01:0")
 
 
-def test_a_line_from_long_before_the_part_is_still_on_screen(tmp_path):
+def test_a_line_that_began_long_before_the_trimmed_part_is_still_shown(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 30, rate=1, audio="aac", options={"g": "1"})
     path = tmp_path / "long.mkv"
     with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
@@ -320,14 +320,14 @@ def test_slow_motion_stretches_the_text_and_the_chapters(rich, tmp_path, name):
     assert probe(out).audio == ()
 
 
-def test_a_track_of_text_without_a_line_in_the_part_stays_a_track(rich, tmp_path):
+def test_a_subtitle_stream_without_a_line_in_the_trimmed_part_is_kept(rich, tmp_path):
     for name in ("o.mkv", "o.mp4"):
         out = copy(rich, tmp_path / name, start=Fraction(3), stop=Fraction(7, 2))
         assert [kind for kind, *_ in seen(out)].count("subtitle") == 2
         assert lines_of(out) == []
 
 
-def test_sound_that_is_over_before_the_part_begins_is_no_error(tmp_path):
+def test_audio_that_ends_before_the_trimmed_part_is_no_error(tmp_path):
     silent = make_clip(tmp_path / "v.mkv", 50, options={"g": "10", "bf": "0"})
     tone = make_clip(tmp_path / "t.mkv", 10, audio="ac3")
     both = tmp_path / "both.mkv"
@@ -342,7 +342,7 @@ def test_sound_that_is_over_before_the_part_begins_is_no_error(tmp_path):
         assert len(video_times(copy(both, tmp_path / name, start=Fraction(3)))) == 20
 
 
-def test_lines_of_one_moment_all_stay(tmp_path):
+def test_lines_with_equal_times_are_all_copied(tmp_path):
     clip, path = make_clip(tmp_path / "a.mkv", 20), tmp_path / "b.mkv"
     with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
         video = sink.add_stream_from_template(source.streams.video[0], opaque=True)
@@ -361,7 +361,7 @@ def test_lines_of_one_moment_all_stay(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["o.mkv", "o.mp4"])
-def test_sound_that_an_edit_list_cuts_away_is_not_heard(tmp_path, name):
+def test_audio_that_an_edit_list_cuts_off_is_not_copied(tmp_path, name):
     clip, cut = make_clip(tmp_path / "a.mp4", 30, audio="ac3", options={"g": "30", "bf": "0"}), tmp_path / "cut.mp4"
     late = Fraction(13, 10)
     with (

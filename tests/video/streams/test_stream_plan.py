@@ -1,4 +1,4 @@
-"""What a container takes is known before anything is written to it."""
+"""Which streams a container takes is known before the output is written."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def rich(tmp_path_factory) -> ClipInfo:
 
 
 def outcomes(plan: StreamPlan) -> dict[int, str]:
-    """What becomes of each stream, by its index."""
+    """The outcome for each stream, by its index: "left out", "copied" or a text codec."""
     kept = {stream.info.index: stream.codec or "copied" for stream in plan.kept}
     return kept | {stream.info.index: "left out" for stream in plan.left_out}
 
 
 @pytest.mark.parametrize(
-    "output, sound, text, font, cover",
+    "output, audio, text, font, cover",
     [
         (MKV, "copied", "copied", "copied", "copied"),
         (MP4, "copied", "mov_text", "left out", "copied"),
@@ -43,71 +43,71 @@ def outcomes(plan: StreamPlan) -> dict[int, str]:
         (GIF, "left out", "left out", "left out", "left out"),
     ],
 )
-def test_each_container_takes_what_it_can(rich: ClipInfo, output, sound, text, font, cover):
+def test_each_container_gets_all_streams_that_it_can_hold(rich: ClipInfo, output, audio, text, font, cover):
     plan = plan_streams(rich, output, wanted=KINDS)
-    assert outcomes(plan) == {1: sound, 2: sound, 3: text, 4: text, 5: font, 6: cover}
+    assert outcomes(plan) == {1: audio, 2: audio, 3: text, 4: text, 5: font, 6: cover}
 
 
-def test_only_what_is_wanted_is_looked_at(rich: ClipInfo):
+def test_only_streams_of_the_wanted_kinds_are_planned(rich: ClipInfo):
     plan = plan_streams(rich, MP4, wanted=("audio",))
     assert outcomes(plan) == {1: "copied", 2: "copied"} and list(plan.warnings()) == []
 
 
-def test_every_loss_is_told_with_its_reason(rich: ClipInfo):
+def test_every_loss_has_a_warning_with_its_reason(rich: ClipInfo):
     warnings = list(plan_streams(rich, MP4, wanted=KINDS).warnings())
     assert warnings == [
         "attachment #5 (font.ttf) is left out of the output: mp4 does not hold attached files",
-        "subtitle #4 (ass, deu, default, forced) becomes mov_text: how and where its lines are drawn is lost",
+        "subtitle #4 (ass, deu, default, forced) becomes mov_text: the style and position of its lines are lost",
     ]
 
 
-def test_flags_that_the_container_does_not_know_are_told(rich: ClipInfo):
+def test_flags_that_the_container_cannot_hold_have_a_warning(rich: ClipInfo):
     warnings = list(plan_streams(rich, MOV, wanted=("audio", "subtitle")).warnings())
     assert "audio #2 (ac3, fra, Commentaire, comment) is no longer marked as comment" in warnings
     assert "subtitle #4 (ass, deu, default, forced) is no longer marked as forced" in warnings
 
 
-def test_slow_motion_is_silent_and_keeps_the_text(rich: ClipInfo):
+def test_slow_motion_drops_the_audio_and_keeps_the_text(rich: ClipInfo):
     plan = plan_streams(rich, MKV, wanted=KINDS, stretch=2)
     assert outcomes(plan) == {1: "left out", 2: "left out"} | dict.fromkeys((3, 4, 5, 6), "copied")
-    assert {stream.reason for stream in plan.left_out} == {"slow motion is silent"}
+    assert {stream.reason for stream in plan.left_out} == {"slow motion has no audio"}
 
 
 @pytest.mark.parametrize("codec, outcome", [("hdmv_pgs_subtitle", "copied"), ("dvd_subtitle", "left out")])
-def test_pictures_with_times_of_their_own_are_not_slowed_down(rich: ClipInfo, codec: str, outcome: str):
+def test_slow_motion_drops_image_subtitles_whose_packets_contain_times(rich: ClipInfo, codec: str, outcome: str):
     others = (*rich.others[:2], replace(rich.others[2], codec=codec), *rich.others[3:])
     assert outcomes(plan_streams(replace(rich, others=others), MKV, wanted=KINDS, stretch=2))[3] == outcome
 
 
-def test_sound_that_the_container_refuses_is_an_error_but_not_where_there_is_never_sound(rich: ClipInfo):
-    with pytest.raises(OutputError, match=r"o\.webm: the sound cannot be copied: webm does not hold aac .*-an"):
+def test_audio_that_the_container_refuses_is_an_error_unless_no_audio_is_expected(rich: ClipInfo):
+    with pytest.raises(OutputError, match=r"o\.webm: the audio cannot be copied: webm does not hold aac .*-an"):
         refuse_silence(plan_streams(rich, WEBM, wanted=KINDS), rich, Path("o.webm"))
     refuse_silence(plan_streams(rich, GIF, wanted=KINDS), rich, Path("o.gif"))
     refuse_silence(plan_streams(rich, WEBM, wanted=KINDS, stretch=2), rich, Path("o.webm"))
     refuse_silence(plan_streams(rich, WEBM, wanted=("subtitle",)), rich, Path("o.webm"))
 
 
-def test_one_track_of_sound_is_enough(rich: ClipInfo):
+def test_one_kept_audio_stream_is_enough(rich: ClipInfo):
     others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
     clip = replace(rich, others=others)
     plan = plan_streams(clip, MP4, wanted=("audio",))
     refuse_silence(plan, clip, Path("o.mp4"))
-    assert list(plan.warnings()) == [f"{others[0]} is left out of the output: hardly any player finds pcm_s16le in mp4"]
+    assert list(plan.warnings()) == [f"{others[0]} is left out of the output: few players can play pcm_s16le in mp4"]
 
 
 @pytest.mark.parametrize("source", ["in.avi", "in.mov", "in.mkv"])
-def test_uncompressed_sound_is_refused_in_mp4(tmp_path: Path, source: str):
+def test_uncompressed_audio_is_refused_in_mp4(tmp_path: Path, source: str):
     clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
-    with pytest.raises(OutputError, match=r"hardly any player finds pcm_s16le in mp4 .*\.mov file, .*-c:a aac"):
+    with pytest.raises(OutputError, match=r"few players can play pcm_s16le in mp4 .*\.mov file, .*-c:a aac"):
         refuse_silence(plan_streams(clip, MP4, wanted=KINDS), clip, Path("o.mp4"))
     assert outcomes(plan_streams(clip, MOV, wanted=KINDS)) == {1: "copied"}
 
 
-def test_sound_is_tried_not_looked_up(tmp_path: Path):
-    """QuickTime has a name for Opus, but its muxer refuses the header."""
+def test_the_muxer_is_tried_and_no_list_of_codecs_is_trusted(tmp_path: Path):
+    """QuickTime has a codec tag for Opus, but its muxer refuses to write the header."""
     clip = probe(make_clip(tmp_path / "in.mkv", 10, audio="libopus"))
-    verdicts = {one.muxer: outcomes(plan_streams(clip, one, wanted=KINDS))[1] for one in (MOV, MP4, WEBM)}
-    assert verdicts == {"mov": "left out", "mp4": "copied", "webm": "copied"}
+    found = {output.muxer: outcomes(plan_streams(clip, output, wanted=KINDS))[1] for output in (MOV, MP4, WEBM)}
+    assert found == {"mov": "left out", "mp4": "copied", "webm": "copied"}
 
 
 def with_data(path: Path, codec: str) -> ClipInfo:
@@ -128,7 +128,7 @@ def with_data(path: Path, codec: str) -> ClipInfo:
     return probe(path)
 
 
-def test_data_goes_where_it_came_from_and_is_named_where_it_cannot_go(tmp_path: Path):
+def test_a_data_stream_is_copied_or_has_a_warning(tmp_path: Path):
     telemetry = with_data(tmp_path / "camera.mp4", "bin_data")
     assert outcomes(plan_streams(telemetry, MP4, wanted=KINDS)) == {1: "copied"}
     assert "matroska does not hold bin_data" in next(plan_streams(telemetry, MKV, wanted=KINDS).warnings())
@@ -136,7 +136,7 @@ def test_data_goes_where_it_came_from_and_is_named_where_it_cannot_go(tmp_path: 
     assert "data #1 (klv) is left out" in next(plan_streams(klv, MP4, wanted=KINDS).warnings())
 
 
-def test_a_second_picture_is_named(tmp_path: Path):
+def test_a_second_video_stream_has_a_warning(tmp_path: Path):
     clip, path = make_clip(tmp_path / "a.mkv", 5), tmp_path / "two.mkv"
     with av.open(str(clip)) as source, av.open(str(path), "w") as sink:
         copies = [sink.add_stream_from_template(source.streams.video[0], opaque=True) for _ in range(2)]
@@ -150,29 +150,29 @@ def test_a_second_picture_is_named(tmp_path: Path):
     assert isinstance(second, LeftOut) and "--video-stream 1" in second.reason
 
 
-def test_a_file_that_has_changed_is_no_bug(rich: ClipInfo, tmp_path: Path):
+def test_a_file_that_changed_after_the_probe_is_an_input_error(rich: ClipInfo, tmp_path: Path):
     changed = replace(rich, path=make_clip(tmp_path / "other.mkv", 3))
     with pytest.raises(InputError, match="changed"):
         plan_streams(changed, MP4, wanted=KINDS)
 
 
-def test_sound_that_a_muxer_refuses_is_not_damaged(tmp_path: Path):
-    """QuickTime refuses the packets of this codec, and not its header."""
+def test_audio_that_the_muxer_refuses_does_not_count_as_damaged(tmp_path: Path):
+    """QuickTime accepts the header of this codec, but refuses its packets."""
     clip = probe(make_clip(tmp_path / "a.avi", 10, audio="adpcm_ima_wav"))
     (left_out,) = plan_streams(clip, MOV, wanted=("audio",)).left_out
     assert (left_out.refused, left_out.damaged) == (True, False)
 
 
-def test_sound_of_unknown_rate_is_not_taken_for_silence(tmp_path: Path):
+def test_audio_of_unknown_sample_rate_counts_as_refused(tmp_path: Path):
     clip, broken = make_clip(tmp_path / "a.mkv", 90, audio="ac3"), tmp_path / "broken.ts"
     with av.open(str(clip)) as source, av.open(str(broken), "w") as sink:
         copies = [sink.add_stream_from_template(stream) for stream in source.streams]
         for packet in source.demux():
             if packet.size:
-                heard = packet.stream.type == "audio"
-                placed = av.Packet(bytes(packet.size)) if heard else packet
-                placed.time_base, placed.pts, placed.dts = packet.time_base, packet.pts, packet.dts
-                placed.stream = copies[packet.stream_index]
-                sink.mux(placed)
+                is_audio = packet.stream.type == "audio"
+                written = av.Packet(bytes(packet.size)) if is_audio else packet
+                written.time_base, written.pts, written.dts = packet.time_base, packet.pts, packet.dts
+                written.stream = copies[packet.stream_index]
+                sink.mux(written)
     plan = plan_streams(probe(broken), MP4, wanted=("audio",), sound=SoundCodec("aac"))
-    assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not tell its sample rate")]
+    assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not state its sample rate")]

@@ -1,4 +1,4 @@
-"""Tags, flags and timecodes of the output."""
+"""Tags and timecodes of the output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.media import make_clip
 from vfi_cli.video.clip import ClipInfo, StreamInfo
 from vfi_cli.video.formats import MKV, MOV, MP4, OutputFormat
 from vfi_cli.video.read.probe import probe
-from vfi_cli.video.streams.tags import OutputTags, fresh_tags, moved_timecode, plan_tags
+from vfi_cli.video.streams.tags import OutputTags, kept_tags, output_timecode, plan_tags
 
 NTSC = Fraction(30000, 1001)
 
@@ -44,34 +44,34 @@ def tags(clip: ClipInfo, output: OutputFormat = MP4, **changes) -> OutputTags:
         ("", 24, 24, 0, ""),
     ],
 )
-def test_a_timecode_names_the_first_frame_at_the_new_rate(timecode, rate, out_rate, skipped, expected):
-    assert moved_timecode(timecode, Fraction(rate), Fraction(out_rate), Fraction(skipped)) == expected
+def test_the_timecode_is_that_of_the_first_output_frame_at_the_new_rate(timecode, rate, out_rate, skipped, expected):
+    assert output_timecode(timecode, Fraction(rate), Fraction(out_rate), Fraction(skipped)) == expected
 
 
-def test_dropped_numbers_are_the_ones_of_the_clock():
-    """A whole day of 29.97 frames per second, never a dropped number, and hardly any drift."""
+def test_drop_frame_timecodes_follow_the_clock():
+    """Over a whole day at 29.97 frames per second, no skipped number appears and the drift stays small."""
     for minute in range(0, 24 * 60, 7):
         skipped = Fraction(minute * 60)
         hours, minutes, seconds, frames = (
-            moved_timecode("00:00:00;00", NTSC, NTSC, skipped).replace(";", ":").split(":")
+            output_timecode("00:00:00;00", NTSC, NTSC, skipped).replace(";", ":").split(":")
         )
         assert not (int(seconds) == 0 and int(frames) < 2 and int(minutes) % 10)
         shown = (int(hours) * 60 + int(minutes)) * 60 + int(seconds) + Fraction(int(frames), 30)
-        assert abs(shown - skipped) < Fraction(1, 6)  # 2.6 frames a day are left over
+        assert abs(shown - skipped) < Fraction(1, 6)  # drop frame drifts by 2.6 frames a day
 
 
-def test_tags_about_the_old_file_are_not_carried_over_and_titles_keep_their_meaning():
+def test_tags_about_the_source_file_are_dropped_and_a_name_becomes_the_title():
     tags = {"ENCODER": "x", "DURATION-eng": "1", "BPS": "9", "major_brand": "isom", "timecode": "0", "name": "Main"}
-    assert fresh_tags({**tags, "artist": "Somebody"}) == {"artist": "Somebody", "title": "Main"}
+    assert kept_tags({**tags, "artist": "Somebody"}) == {"artist": "Somebody", "title": "Main"}
 
 
-def test_tags_without_a_place_in_mp4_are_named(clip: ClipInfo):
+def test_tags_that_mp4_cannot_hold_have_a_note(clip: ClipInfo):
     planned = tags(clip, metadata={"TITLE": "T", "custom": "x"})
     assert planned.metadata == {"TITLE": "T"} and "custom" in planned.notes[0]
     assert tags(clip, MKV, metadata={"custom": "x"}).notes == ()
 
 
-def test_the_tags_of_telephones_have_a_place_unless_there_is_a_cover(clip: ClipInfo):
+def test_mp4_keeps_the_tags_of_phones_unless_there_is_a_cover(clip: ClipInfo):
     phone = {"com.apple.quicktime.make": "Apple", "custom": "x"}
     planned = tags(clip, metadata=phone)
     assert planned.free_tags and planned.metadata == phone and planned.notes == ()

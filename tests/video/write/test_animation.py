@@ -1,4 +1,4 @@
-"""Animated GIF and WebP: all frames, at their times, in their colours, for ever."""
+"""Animated GIF and WebP: frames, times and colours are kept, and the animation loops forever."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -35,7 +35,7 @@ def clip(tmp_path):
     return make_clip(tmp_path / "a.mkv", 12, codec="ffv1", pix_fmt="bgr0", rate=20)
 
 
-def test_gif_keeps_frames_times_and_few_colours(tmp_path, clip):
+def test_gif_keeps_frames_times_and_colours(tmp_path, clip):
     animate(clip, tmp_path / "a.gif")
     with av.open(str(tmp_path / "a.gif")) as gif, av.open(str(clip)) as source:
         pairs = list(zip(gif.decode(video=0), source.decode(video=0), strict=True))
@@ -54,7 +54,7 @@ def test_webp_keeps_frames_times_and_loops(tmp_path, clip):
     assert set(np.ravel(animation.durations)) == {50}
 
 
-def test_centiseconds_are_rounded_without_drift_and_the_user_is_told(tmp_path):
+def test_gif_times_are_rounded_without_drift_and_with_a_note(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 30, codec="ffv1", pix_fmt="bgr0", rate=30)
     plan = animate(clip, tmp_path / "a.gif")
     assert any("rounded to 1/100 s" in note for note in plan.notes)
@@ -64,13 +64,13 @@ def test_centiseconds_are_rounded_without_drift_and_the_user_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "fps"), [("a.gif", Fraction(60)), ("a.webp", Fraction(2000))])
-def test_rates_that_no_player_shows_are_refused(tmp_path, clip, name, fps):
+def test_rates_that_players_cannot_show_are_refused(tmp_path, clip, name, fps):
     with pytest.raises(UsageError, match="at most"):
         plan_encode(probe(clip), tmp_path / name, fps=fps)
 
 
-def woven(source, target, spans, shown=None, multiple=1):
-    """Write numbered frames that last so many milliseconds each, as an output with `multiple` times the frames."""
+def write_numbered(source, target, spans, shown=None, multiple=1):
+    """Write numbered frames that last `spans` milliseconds each, divided into `multiple` different frames each."""
     times = [Fraction(sum(spans[:index]), 1000) for index in range(len(spans))]
     clip = make_clip(source, len(spans), codec="ffv1", pix_fmt="bgr0", times=times, time_base=TICK, shown=shown)
     info = probe(clip)
@@ -79,7 +79,7 @@ def woven(source, target, spans, shown=None, multiple=1):
         for frame, time, span in zip(decoder, times, spans, strict=True):
             part = Fraction(span, 1000 * multiple)
             for step in range(multiple):
-                # Each is another picture, as generated frames are.
+                # Generated frames differ from each other, so these must.
                 planes = tuple(np.where(plane == BLACK, step, plane).astype(plane.dtype) for plane in frame.planes)
                 writer.write(replace(frame, planes=planes, pts=time + step * part, duration=part))
     writer.verify()
@@ -87,7 +87,7 @@ def woven(source, target, spans, shown=None, multiple=1):
 
 
 def delays(path):
-    """Of the frames of a file, in milliseconds."""
+    """The durations of the frames of a file, in milliseconds."""
     source = open_source(path)
     with source.decode(source.probe()) as decoder:
         return [frame.duration * 1000 for frame in decoder]
@@ -95,39 +95,39 @@ def delays(path):
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 @pytest.mark.parametrize("spans", [[100, 100, 50, 1000], [200, 30, 20, 70], [1000, 20, 500, 40]])
-def test_every_frame_keeps_a_delay_of_its_own(tmp_path, suffix, spans):
-    plan = woven(tmp_path / "a.mkv", tmp_path / f"a{suffix}", spans)
+def test_every_frame_keeps_its_own_delay(tmp_path, suffix, spans):
+    plan = write_numbered(tmp_path / "a.mkv", tmp_path / f"a{suffix}", spans)
     assert delays(tmp_path / f"a{suffix}") == spans
     assert not any("rounded" in note for note in plan.notes) or suffix == ".gif"
 
 
-def test_delays_are_halved_and_rounded_without_drift(tmp_path):
-    plan = woven(tmp_path / "a.mkv", tmp_path / "a.gif", [100, 50, 50, 50, 50, 1000], multiple=2)
+def test_halved_delays_are_rounded_without_drift(tmp_path):
+    plan = write_numbered(tmp_path / "a.mkv", tmp_path / "a.gif", [100, 50, 50, 50, 50, 1000], multiple=2)
     assert delays(tmp_path / "a.gif") == [50, 50, 30, 20, 30, 20, 30, 20, 30, 20, 500, 500]
     assert any("rounded to 1/100 s" in note for note in plan.notes)
 
 
-def test_no_frame_of_a_gif_is_too_short_to_be_shown_and_times_stay(tmp_path):
-    woven(tmp_path / "a.mkv", tmp_path / "a.gif", [20, 20, 30, 100, 20], multiple=2)
+def test_a_gif_drops_frames_that_are_too_short_and_keeps_the_times_of_others(tmp_path):
+    write_numbered(tmp_path / "a.mkv", tmp_path / "a.gif", [20, 20, 30, 100, 20], multiple=2)
     assert delays(tmp_path / "a.gif") == [20, 20, 30, 50, 50, 20]
 
 
-def test_a_pause_of_equal_frames_is_one_frame_of_a_gif(tmp_path):
-    woven(tmp_path / "a.mkv", tmp_path / "a.gif", [50] * 8, shown=[1, 1, 1, 2, 3, 3, 3, 3])
+def test_consecutive_equal_frames_become_one_gif_frame(tmp_path):
+    write_numbered(tmp_path / "a.mkv", tmp_path / "a.gif", [50] * 8, shown=[1, 1, 1, 2, 3, 3, 3, 3])
     assert delays(tmp_path / "a.gif") == [150, 50, 200]
     with av.open(str(tmp_path / "a.gif")) as gif:
         assert [number_of(frame.to_ndarray(format="gray")) for frame in gif.decode(video=0)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
-def test_frames_that_are_all_alike_become_a_picture(tmp_path, name):
-    woven(tmp_path / "a.mkv", tmp_path / name, [50] * 4, shown=[7] * 4)
+def test_equal_frames_become_a_still_image(tmp_path, name):
+    write_numbered(tmp_path / "a.mkv", tmp_path / name, [50] * 4, shown=[7] * 4)
     (frame,) = cv2.imreadmulti(str(tmp_path / name))[1]
     assert number_of(frame[..., 1]) == 7
 
 
 @pytest.mark.parametrize("name", ["%d.png", "-"])
-def test_uneven_times_need_a_rate_where_there_are_none(tmp_path, name):
+def test_outputs_without_times_need_a_rate_for_uneven_sources(tmp_path, name):
     times = [Fraction(k, 10) for k in (0, 1, 2, 5, 8)]
     clip = make_clip(tmp_path / "a.mkv", 5, codec="ffv1", times=times, time_base=TICK)
     target = tmp_path / name if name != "-" else PIPE

@@ -1,4 +1,4 @@
-"""Encode: what goes in comes out, at the same times and in the same colours, or nothing does."""
+"""Encoded files hold the frames that were written, with their times and colours; else there is an error."""
 
 import resource
 import signal
@@ -38,11 +38,11 @@ def numbered(number, plan, pts, duration):
     return VideoFrame(deep, plan.format, plan.color, Fraction(pts), Fraction(duration))
 
 
-@pytest.fixture(autouse=True, params=["at once", "in pieces"])
-def way(request, monkeypatch):
-    """Every promise holds for a file that is written at once, and for one that is joined from pieces."""
-    if request.param == "in pieces":
-        monkeypatch.setitem(globals(), "encode", encode_in_pieces)
+@pytest.fixture(autouse=True, params=["at once", "in segments"])
+def write_mode(request, monkeypatch):
+    """Every test runs for a file that is written at once, and for one that is joined from segments."""
+    if request.param == "in segments":
+        monkeypatch.setitem(globals(), "encode", encode_in_segments)
 
 
 def encode(path, plan, frames):
@@ -53,7 +53,7 @@ def encode(path, plan, frames):
     return path
 
 
-def encode_in_pieces(path, plan, frames):
+def encode_in_segments(path, plan, frames):
     extradata = check_muxer(path, plan, None).extradata
     writer = SegmentWriter(path.parent, plan, extradata, length=7, kept={}, closed=lambda segment: None)
     with writer:
@@ -76,7 +76,7 @@ def read(path):
 @pytest.mark.parametrize("fps", [Fraction(1, 1000), Fraction("29.1234567"), Fraction(2**31 - 1, 2**22 - 1)])
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
 @pytest.mark.parametrize("start", [None, Fraction(1, 10)])
-def test_any_rate_that_can_be_asked_for_can_be_written(clip, tmp_path, fps, name, start):
+def test_every_valid_rate_can_be_written(clip, tmp_path, fps, name, start):
     plan = plan_encode(clip, tmp_path / name, fps=fps, start=start)
     assert len(video_times(encode_numbers(tmp_path / name, plan, 3))) == 3
 
@@ -88,7 +88,7 @@ def test_each_container_keeps_every_frame_in_order(clip, tmp_path, name):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_x265_writes_clips_that_are_shorter_than_its_delay(clip, tmp_path, frames):
+def test_x265_writes_clips_shorter_than_its_delay(clip, tmp_path, frames):
     plan = plan_encode(replace(clip, height=64), tmp_path / "o.mp4", fps=Fraction(10), codec="libx265")
     for _ in range(10):
         path = encode_numbers(tmp_path / "o.mp4", plan, frames)
@@ -100,7 +100,7 @@ def test_x265_writes_clips_that_are_shorter_than_its_delay(clip, tmp_path, frame
     [("libx264", "o.mp4"), ("libx265", "o.mp4"), ("libsvtav1", "o.mp4"), ("libvpx-vp9", "o.webm"),
      ("ffv1", "o.mkv"), ("prores_ks", "o.mov")],
 )  # fmt: skip
-def test_each_codec_takes_its_defaults(clip, tmp_path, codec, name):
+def test_each_encoder_works_with_its_defaults(clip, tmp_path, codec, name):
     info = replace(clip, height=64)
     path = encode_numbers(tmp_path / name, plan_encode(info, tmp_path / name, fps=Fraction(30), codec=codec), 10)
     assert [number_of(frame.luma) for frame in read(path)] == list(range(10))
@@ -128,7 +128,7 @@ def test_a_variable_rate_keeps_its_times_and_the_duration_of_its_last_frame(clip
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
-def test_a_slide_show_passes_its_check(clip, tmp_path, name):
+def test_a_slide_show_passes_verification(clip, tmp_path, name):
     times = [Fraction(n) for n in (0, 30, 31, 61, 62, 63, 93, 123)]
     plan = plan_encode(clip, tmp_path / name, multiple=2)
     gaps = [b - a for a, b in pairwise([*times, Fraction(153)])]
@@ -139,7 +139,7 @@ def test_a_slide_show_passes_its_check(clip, tmp_path, name):
         assert probe(path).duration == 153
 
 
-def test_slots_a_tick_apart_never_share_one_wherever_the_clip_starts(clip, tmp_path):
+def test_slots_one_tick_apart_never_get_the_same_tick(clip, tmp_path):
     for start in (Fraction(1, 120), Fraction(1, 240), Fraction(7, 180), Fraction(0)):
         late = replace(clip, start=start, origin=Fraction(0), average_rate=Fraction(24))
         plan = replace(plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(60)), time_base=Fraction(1, 60))
@@ -147,7 +147,7 @@ def test_slots_a_tick_apart_never_share_one_wherever_the_clip_starts(clip, tmp_p
         assert [b - a for a, b in pairwise(ticks)] == [1] * 19
 
 
-def test_every_time_between_two_frames_is_a_tick(clip):
+def test_every_time_between_two_frames_is_a_whole_tick(clip):
     for base, rate in ((Fraction(1, 1000), Fraction(24)), (Fraction(1, 90000), Fraction(30000, 1001))):
         info = replace(clip, time_base=base, average_rate=rate)
         plan = plan_encode(info, clip.path, multiple=5)
@@ -155,7 +155,7 @@ def test_every_time_between_two_frames_is_a_tick(clip):
             assert (time / plan.time_base).denominator == 1
 
 
-def test_a_picture_that_starts_late_starts_late_in_the_output(clip, tmp_path):
+def test_a_late_start_of_the_video_is_kept(clip, tmp_path):
     info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
     plan = plan_encode(info, tmp_path / "o.mp4", fps=Fraction(30))
     frames = [numbered(n, plan, info.start + Fraction(n, 30), Fraction(1, 30)) for n in range(5)]
@@ -164,7 +164,7 @@ def test_a_picture_that_starts_late_starts_late_in_the_output(clip, tmp_path):
     assert {b - a for a, b in pairwise(times)} == {Fraction(1, 30)}
 
 
-def test_a_picture_that_starts_late_is_complete_in_matroska(clip, tmp_path):
+def test_a_video_that_starts_late_passes_verification_in_matroska(clip, tmp_path):
     info = replace(clip, start=Fraction(1, 2), origin=Fraction(0))
     plan = plan_encode(info, tmp_path / "o.mkv", fps=Fraction(10))
     frames = [numbered(n, plan, info.start + Fraction(n, 10), Fraction(1, 10)) for n in range(2)]
@@ -187,8 +187,8 @@ def test_codes_and_tags_survive_a_lossless_round_trip(clip, tmp_path, matrix, fu
     plan = replace(plan_encode(clip, tmp_path / "o.mkv", fps=Fraction(10), codec=codec), color=color)
     if codec == "libx264":
         plan = replace(plan, options={**plan.options, "crf": "0"})
-    draw = np.random.default_rng(0)
-    planes = tuple(draw.integers(0, 256, s, dtype=np.uint8) for s in plan.format.shapes(plan.width, plan.height))
+    rng = np.random.default_rng(0)
+    planes = tuple(rng.integers(0, 256, s, dtype=np.uint8) for s in plan.format.shapes(plan.width, plan.height))
     path = encode(tmp_path / "o.mkv", plan, [VideoFrame(planes, plan.format, color, Fraction(0), Fraction(1, 10))])
     (frame,) = read(path)
     assert frame.color == color
@@ -200,8 +200,8 @@ BARS = ((180, 180, 180), (180, 180, 16), (16, 180, 180), (16, 180, 16), (180, 16
 
 
 @pytest.mark.parametrize(("matrix", "full_range"), SPACES)
-def test_colour_bars_look_the_same_to_a_player(clip, tmp_path, matrix, full_range):
-    """swscale, reading the tags of the file, sees the RGB that our own conversion put in."""
+def test_a_player_shows_the_same_colour_bars(clip, tmp_path, matrix, full_range):
+    """swscale reads the tags of the file and decodes the RGB that our conversion encoded."""
     torch = pytest.importorskip("torch")
     from vfi_cli.ops.color import rgb_to_yuv
 
@@ -213,9 +213,9 @@ def test_colour_bars_look_the_same_to_a_player(clip, tmp_path, matrix, full_rang
     frame = VideoFrame(tuple(plane.numpy() for plane in codes), plan.format, plan.color, Fraction(0), Fraction(1, 10))
     path = encode(tmp_path / "o.mkv", plan, [frame])
     with av.open(str(path)) as container:
-        picture = next(container.decode(video=0))
-        seen = picture.to_ndarray(format="rgb24", interpolation="ACCURATE_RND")
-    step = 2 if full_range else 3  # one code of luma or chroma, in RGB
+        shown = next(container.decode(video=0))
+        seen = shown.to_ndarray(format="rgb24", interpolation="ACCURATE_RND")
+    step = 2 if full_range else 3  # RGB error of one code of luma or chroma
     assert np.abs(seen.astype(int) - np.rint(bars * 255).astype(int)).max() <= step
 
 
@@ -225,7 +225,7 @@ def test_an_untagged_clip_stays_untagged(clip, tmp_path):
     assert probe(path).color == clip.color
 
 
-def test_aspect_rotation_tags_and_chapters_are_carried(clip, tmp_path):
+def test_aspect_rotation_tags_and_chapters_are_kept(clip, tmp_path):
     info = replace(
         clip,
         sar=Fraction(4, 3),
@@ -247,7 +247,7 @@ def test_aspect_rotation_tags_and_chapters_are_carried(clip, tmp_path):
         ]
 
 
-def test_chapters_are_cut_and_stretched_with_the_picture(clip):
+def test_chapters_are_trimmed_and_stretched_with_the_video(clip):
     info = replace(clip, chapters=(Chapter(Fraction(0), Fraction(1, 2), {}), Chapter(Fraction(1, 2), Fraction(1), {})))
     trimmed = plan_encode(info, clip.path, fps=Fraction(10), start=Fraction(1, 4), stop=Fraction(3, 4)).tags.chapters
     assert [(c.start, c.end) for c in trimmed] == [(0, Fraction(1, 4)), (Fraction(1, 4), Fraction(1, 2))]
@@ -255,7 +255,7 @@ def test_chapters_are_cut_and_stretched_with_the_picture(clip):
     assert [(c.start, c.end) for c in slow] == [(0, 2), (2, 4)]
 
 
-def test_mp4_is_ready_for_streaming_and_hevc_for_quicktime(clip, tmp_path):
+def test_mp4_has_its_header_first_and_hevc_has_the_tag_for_quicktime(clip, tmp_path):
     info = replace(clip, height=64)
     path = encode_numbers(tmp_path / "o.mp4", plan_encode(info, tmp_path / "o.mp4", fps=Fraction(10), codec="libx265"))
     data = path.read_bytes()
@@ -263,12 +263,12 @@ def test_mp4_is_ready_for_streaming_and_hevc_for_quicktime(clip, tmp_path):
     assert b"hvc1" in data and b"hev1" not in data
 
 
-def test_pictures_that_an_encoder_crashes_on_are_refused(clip):
-    with pytest.raises(UsageError, match="libx265 does not take pictures of 48x48"):
+def test_frame_sizes_that_crash_an_encoder_are_refused(clip):
+    with pytest.raises(UsageError, match="libx265 does not take frames of 48x48"):
         plan_encode(replace(clip, width=48), clip.path, fps=Fraction(10), codec="libx265")
 
 
-def test_odd_sizes_become_444_with_a_notice_where_420_cannot_be(clip, tmp_path):
+def test_odd_sizes_become_444_with_a_note_if_420_does_not_fit(clip, tmp_path):
     info = replace(clip, width=33, height=17)
     plan = plan_encode(info, tmp_path / "o.mp4", fps=Fraction(10))
     assert plan.format == PlaneFormat.named("yuv444p") and "33x17" in plan.notes[0]
@@ -286,7 +286,7 @@ def test_odd_sizes_become_444_with_a_notice_where_420_cannot_be(clip, tmp_path):
         ("o.jpg", {}, ".jpg"),
         ("o.m3u8", {}, ".m3u8"),
         ("o.mp4", {"codec": "nope"}, "no encoder 'nope'"),
-        ("o.mp4", {"codec": "aac"}, "no video encoder"),
+        ("o.mp4", {"codec": "aac"}, "not a video encoder"),
         ("o.mp4", {"crf": 99}, "0 .best. to 51"),
         ("o.mp4", {"crf": -1}, "0 .best. to 51"),
         ("o.mp4", {"preset": "zzz"}, "ultrafast"),
@@ -296,7 +296,7 @@ def test_odd_sizes_become_444_with_a_notice_where_420_cannot_be(clip, tmp_path):
         ("o.mp4", {"options": {"foo": "1"}}, "no option foo"),
     ],
 )
-def test_a_choice_that_cannot_be_is_refused_before_the_first_frame(clip, tmp_path, name, choice, message):
+def test_wrong_options_are_refused_before_the_first_frame(clip, tmp_path, name, choice, message):
     with pytest.raises(UsageError, match=message):
         Encoder(tmp_path / name, plan_encode(clip, tmp_path / name, fps=Fraction(10), **choice))
 
@@ -309,15 +309,13 @@ def test_a_choice_that_cannot_be_is_refused_before_the_first_frame(clip, tmp_pat
         ("o.mp4", {"codec": "prores_ks"}, "mp4"),
     ],
 )
-def test_what_the_codec_or_the_container_refuses_is_refused_before_the_first_frame(
-    clip, tmp_path, name, choice, message
-):
+def test_what_encoder_or_container_refuse_is_an_error_before_the_first_frame(clip, tmp_path, name, choice, message):
     with pytest.raises(OutputError, match=message) as caught:
         Encoder(tmp_path / name, plan_encode(clip, tmp_path / name, fps=Fraction(10), **choice))
     assert caught.value.path == tmp_path / name
 
 
-def test_frames_of_another_kind_or_out_of_order_are_a_bug(clip, tmp_path):
+def test_frames_of_another_format_or_out_of_order_raise_value_error(clip, tmp_path):
     plan = plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10))
     other = replace(plan, format=PlaneFormat.named("yuv444p"))
     with pytest.raises(ValueError, match="expected 64x48"), Encoder(tmp_path / "o.mp4", plan) as encoder:
@@ -327,7 +325,7 @@ def test_frames_of_another_kind_or_out_of_order_are_a_bug(clip, tmp_path):
         encoder.write(numbered(1, plan, 0, 1))
 
 
-def test_verify_notices_a_frame_that_is_not_there(clip, tmp_path):
+def test_verify_notices_a_missing_frame(clip, tmp_path):
     plan = plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10))
     with Encoder(tmp_path / "o.mp4", plan) as encoder:
         for number in range(10):
@@ -337,7 +335,7 @@ def test_verify_notices_a_frame_that_is_not_there(clip, tmp_path):
         encoder.verify()
 
 
-def test_verify_notices_a_file_that_is_cut(clip, tmp_path):
+def test_verify_notices_a_truncated_file(clip, tmp_path):
     plan = plan_encode(clip, tmp_path / "o.mkv", fps=Fraction(10))
     with Encoder(tmp_path / "o.mkv", plan) as encoder:
         for number in range(40):
@@ -382,14 +380,14 @@ except OutputError as error:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_FSIZE")
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
 @pytest.mark.parametrize(("frames", "limit"), [(100, 100_000), (2, 8_000), (20, 500)])
-def test_a_full_disk_at_any_moment_is_an_error_that_leaves_nothing(clip, tmp_path, name, frames, limit):
-    def limited():
+def test_a_full_disk_at_any_time_is_an_error_and_leaves_no_file(clip, tmp_path, name, frames, limit):
+    def limit_file_size():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, clip.path, tmp_path / name, str(frames)],
-        preexec_fn=limited,
+        preexec_fn=limit_file_size,
         capture_output=True,
         text=True,
         timeout=60,
@@ -399,13 +397,13 @@ def test_a_full_disk_at_any_moment_is_an_error_that_leaves_nothing(clip, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_lead_of_the_sound_counts_only_where_it_is_copied(clip, tmp_path):
+def test_audio_before_the_video_shifts_the_origin_only_if_it_is_kept(clip, tmp_path):
     info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
     origins = [plan_encode(info, tmp_path / "o.mp4", sound=sound).origin for sound in (True, False)]
     assert origins == [info.origin, info.start]
 
 
-def test_every_encoder_of_hevc_makes_what_quicktime_plays():
+def test_every_hevc_encoder_gets_the_tag_that_quicktime_plays():
     present = [name for name in ("libx265", "hevc_nvenc", "hevc_qsv", "hevc_amf") if name in av.codecs_available]
     assert "libx265" in present
     for output, tag in ((MP4, "hvc1"), (MOV, "hvc1"), (MKV, None)):

@@ -1,4 +1,4 @@
-"""The same frames make the same bytes each time, so that a job that was interrupted ends as one that was not."""
+"""Encoders make the same bytes from the same frames, so a resumed job equals one that was not interrupted."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ RATE = Fraction(30)
 
 
 def tiles(format: PlaneFormat, width: int, height: int, frames: int) -> Iterator[VideoFrame]:
-    """Tiles of random brightness that move to the right: motion out of a row of macroblocks is what it takes."""
-    draw, step, side = np.random.default_rng(0), 6, 8
+    """Random tiles that move to the right. Motion out of a row of macroblocks makes x264 read behind the row."""
+    rng, step, side = np.random.default_rng(0), 6, 8
     shapes = format.shapes(width, height)
     planes = [
-        draw.integers(format.peak // 16, format.peak, (rows // side + 1, (columns + step * frames) // side + 1))
+        rng.integers(format.peak // 16, format.peak, (rows // side + 1, (columns + step * frames) // side + 1))
         .astype(format.dtype)
         .repeat(side, 0)
         .repeat(side, 1)
@@ -48,17 +48,17 @@ def tiles(format: PlaneFormat, width: int, height: int, frames: int) -> Iterator
 
 @pytest.fixture
 def fill_memory() -> Iterator[Callable[[int], None]]:
-    """Lets glibc fill what it allocates with a byte, so that who reads it before writing is found out."""
+    """Lets glibc fill new memory with a given byte, so that reads of uninitialised memory change the output."""
     mallopt, perturb = ctypes.CDLL(None).mallopt, -6  # malloc.h
     yield lambda byte: mallopt(perturb, byte)
     mallopt(perturb, 0)
 
 
 def encoded(folder: Path, codec: str, pix_fmt: str, size: tuple[int, int], frames: int) -> list[bytes]:
-    """The packets of three pieces."""
+    """The packets of a video that is encoded as three segments."""
     folder.mkdir()
     format = PlaneFormat.named(pix_fmt)
-    options = joined(encoder_options(codec, format, None, None), reproducible.repeatable(codec, size[0]))
+    options = joined(encoder_options(codec, format, None, None), reproducible.reproducible_options(codec, size[0]))
     output = MOV if codec == "prores_ks" else MKV
     plan = EncodePlan(folder / "out", output, codec, options, *size, format, COLOR, RATE, 1 / RATE)
     extradata = check_muxer(folder / "part", plan, None).extradata
@@ -75,7 +75,7 @@ def encoded(folder: Path, codec: str, pix_fmt: str, size: tuple[int, int], frame
 
 
 @pytest.mark.parametrize("size", [(322, 182), (480, 270)], ids=str)
-def test_x264_repeats_itself_where_a_row_is_no_multiple_of_eight_macroblocks(tmp_path, fill_memory, size):
+def test_x264_is_reproducible_if_the_width_is_no_multiple_of_128(tmp_path, fill_memory, size):
     runs = []
     for byte in (1, 85, 170):
         fill_memory(byte)
@@ -83,7 +83,7 @@ def test_x264_repeats_itself_where_a_row_is_no_multiple_of_eight_macroblocks(tmp
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_x265_repeats_itself_in_pictures_of_one_block(tmp_path, fill_memory):
+def test_x265_is_reproducible_for_frames_one_block_wide(tmp_path, fill_memory):
     runs = []
     for byte in (1, 38, 75, 112):
         fill_memory(byte)
@@ -91,10 +91,10 @@ def test_x265_repeats_itself_in_pictures_of_one_block(tmp_path, fill_memory):
     assert all(run == runs[0] for run in runs)
 
 
-def test_what_the_user_asks_for_wins(tmp_path):
+def test_options_of_the_user_override_ours(tmp_path):
     clip = probe(make_clip(tmp_path / "in.mp4", 2, height=64))
     plan = plan_encode(clip, tmp_path / "out.mp4", codec="libx265", options={"x265-params": "ctu=16"})
-    assert plan.options["x265-params"] == "log-level=error:ctu=32:ctu=16"  # the last one counts
+    assert plan.options["x265-params"] == "log-level=error:ctu=32:ctu=16"  # the last value counts
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_what_the_user_asks_for_wins(tmp_path):
         *(("ffv1", "yuv420p10le"), ("prores_ks", "yuv422p10le"), ("mpeg4", "yuv420p")),
     ],
 )
-def test_every_encoder_repeats_itself(tmp_path, fill_memory, codec, pix_fmt, size):
+def test_every_encoder_is_reproducible(tmp_path, fill_memory, codec, pix_fmt, size):
     runs = []
     for byte in (1, 170):
         fill_memory(byte)
@@ -118,12 +118,16 @@ def test_every_encoder_repeats_itself(tmp_path, fill_memory, codec, pix_fmt, siz
 
 
 @pytest.mark.parametrize(("flags", "options"), [("avx2 avx512f avx512vl", {"x264-params": "asm=avx2"}), ("avx2", {})])
-def test_x264_on_a_cpu_with_avx_512_and_nothing_else_needs_an_option(tmp_path, monkeypatch, flags, options):
+def test_only_x264_on_a_cpu_with_avx_512_gets_an_option(tmp_path, monkeypatch, flags, options):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags} sse\n")
     monkeypatch.setattr(reproducible, "_CPU", tmp_path / "cpuinfo")
     reproducible._has_avx512.cache_clear()
     try:
-        assert reproducible.repeatable("libx264", 320) == reproducible.repeatable("libx264rgb", 320) == options
-        assert reproducible.repeatable("libx265", 320) == {}
+        assert (
+            reproducible.reproducible_options("libx264", 320)
+            == reproducible.reproducible_options("libx264rgb", 320)
+            == options
+        )
+        assert reproducible.reproducible_options("libx265", 320) == {}
     finally:
         reproducible._has_avx512.cache_clear()

@@ -1,4 +1,4 @@
-"""Pictures turned the way players show them."""
+"""Frames that are turned as players show them."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -15,13 +15,13 @@ TURNS = [Turn(quarters, mirrored) for quarters in range(4) for mirrored in (Fals
 
 
 def noise(format, width, height):
-    draw = np.random.default_rng(width)
-    planes = tuple(draw.integers(0, format.peak + 1, shape, format.dtype) for shape in format.shapes(width, height))
+    rng = np.random.default_rng(width)
+    planes = tuple(rng.integers(0, format.peak + 1, shape, format.dtype) for shape in format.shapes(width, height))
     return VideoFrame(planes, format, ColorSpec("bt709"), Fraction(0), Fraction(1))
 
 
-def colours(frame):
-    """(planes, rows, columns): the codes that stand for each pixel."""
+def pixel_codes(frame):
+    """The codes of each pixel, shape (planes, rows, columns)."""
     y, x = np.mgrid[: frame.height, : frame.width]
     (rows, columns), found = (frame.height, frame.width), []
     for plane in frame.planes:
@@ -31,7 +31,7 @@ def colours(frame):
 
 
 def as_players_show(pixels, turn):
-    """Pixel by pixel: a quarter counter-clockwise brings the right column to the top, mirroring swaps the columns."""
+    """Turn pixel by pixel: a quarter counter-clockwise moves the right column to the top; mirroring swaps columns."""
     for _ in range(turn.quarters):
         rows, columns = pixels.shape[1:]
         turned = np.empty((len(pixels), columns, rows), pixels.dtype)
@@ -45,15 +45,15 @@ def as_players_show(pixels, turn):
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 @pytest.mark.parametrize("size", [(8, 6), (7, 5)])
-def test_every_pixel_of_every_format_goes_where_players_show_it(turn, size):
+def test_every_pixel_of_every_format_moves_to_where_players_show_it(turn, size):
     for format in every_format():
         frame = noise(format, *size)
         (turned,) = turn.frames([frame])
-        assert np.array_equal(colours(turned), as_players_show(colours(frame), turn)), format
+        assert np.array_equal(pixel_codes(turned), as_players_show(pixel_codes(frame), turn)), format
         assert all(plane.flags.c_contiguous for plane in turned.planes)
 
 
-def test_chroma_keeps_its_cells_where_they_fit():
+def test_chroma_keeps_its_subsampling_if_its_cells_fit():
     cases = {
         ("yuv420p", 1, 8, 6): "yuv420p",
         ("yuv422p10", 2, 8, 6): "yuv422p10le",
@@ -66,7 +66,7 @@ def test_chroma_keeps_its_cells_where_they_fit():
         assert turned.format.pix_fmt == expected
 
 
-def test_the_clip_is_described_as_it_is_then(tmp_path):
+def test_the_clip_info_describes_the_turned_frames(tmp_path):
     clip = probe(make_clip(tmp_path / "a.mp4", 1, sar=Fraction(4, 3), rotation=90, mirrored=True))
     turn = find_turn(clip)
     assert turn == Turn(1, True)
@@ -77,7 +77,7 @@ def test_the_clip_is_described_as_it_is_then(tmp_path):
     assert (frame.width, frame.height, frame.format) == (shown.width, shown.height, shown.format)
 
 
-def test_an_angle_between_the_quarters_turns_nothing(tmp_path):
+def test_angles_between_the_quarters_are_ignored(tmp_path):
     clip = probe(make_clip(tmp_path / "a.mp4", 1))
     assert find_turn(replace(clip, rotation=30)) is None
     assert find_turn(replace(clip, rotation=-180)) == Turn(2, False)

@@ -19,20 +19,20 @@ class Writer(AbortableWriter):
         self.calls.append("abort")
 
 
-def test_a_body_that_ends_well_closes_and_abandons_nothing():
+def test_a_body_without_error_closes_the_writer():
     with Writer() as writer:
         pass
     assert writer.calls == ["close"]
 
 
-def test_a_body_that_fails_is_not_closed():
+def test_a_body_that_fails_aborts_the_writer():
     writer = Writer()
     with pytest.raises(KeyboardInterrupt), writer:
         raise KeyboardInterrupt
     assert writer.calls == ["abort"]
 
 
-def test_what_cannot_be_closed_is_abandoned():
+def test_a_writer_that_cannot_be_closed_is_aborted():
     writer = Writer(fails=True)
     with pytest.raises(OSError), writer:
         pass

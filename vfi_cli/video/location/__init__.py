@@ -1,3 +1,3 @@
-"""Where an output is made, locked for one run, and how it gets its final name."""
+"""The temporary place of an output: a folder that one run locks. A complete output moves to its final path."""
 
 __all__ = ["disk", "output_file", "output_folder"]

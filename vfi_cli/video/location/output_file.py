@@ -1,9 +1,9 @@
-"""The output file: made in a folder beside its final place, and moved there only when it is complete.
+"""The output file: written in a hidden folder beside its final path, and moved there only when it is complete.
 
-out.mp4           as it was, until the end
-.out.mp4.vfi/     lock          held by the run at work; the system lets go of it when that run dies
+out.mp4           unchanged until the end
+.out.mp4.vfi/     lock          held by the active run; the system releases it when that run dies
                   part          the file being written
-                  ...           what a resumable job keeps, see `write.segments` and `journal`
+                  ...           what a resumable job keeps, see `write.segments` and `jobs.interp.journal`
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from vfi_cli.video.location.output_lock import OutputLock, creating
 
 
 class OutputFile:
-    """Reserves `path` for one run, by locking a folder beside it.
+    """Reserves the file `path` for one run, by locking a folder beside it.
 
-    As a context manager it removes the folder at the end, unless it is `kept` for a later run.
+    As a context manager it removes the folder at the end, unless `kept` is True.
 
     Args:
         path: the final file.
-        source: the input, which must not be the same file.
-        overwrite: an existing file is replaced, at the very end.
+        source: path of the source; it must not be the same file.
+        overwrite: replace an existing file, at the very end.
 
     Attributes:
-        part: the file to write.
-        folder: where it is, and whatever a later run can use.
-        kept: leave all but `temp_path` in the folder; at first, whether an earlier run has left something there.
+        temp_path: the file to write.
+        folder: the folder of `temp_path` and of everything that a later run can use.
+        kept: leave the folder, without `temp_path`, for a later run. At first, whether an earlier run left files in it.
 
-    Raises OutputError, before anything is computed: the place cannot be written, is taken, is in use by another
-    run, or is no place for a file. Links are never followed.
+    Raises OutputError, before any work, if `path` cannot be written, exists, is in use by another run, or is not a path
+    for a file. Links are never followed.
     """
 
     def __init__(self, path: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
@@ -42,20 +42,20 @@ class OutputFile:
         self.overwrite = overwrite
         self.kept = False
         with creating(path):
-            self._check_place(source)
+            self._check_path(source)
         self._lock = OutputLock(path)
         self.folder = self._lock.folder
         self.temp_path = self.folder / "part"
         try:
             with creating(path):
-                self.temp_path.unlink(missing_ok=True)  # left by a dead run; it may be a hard link to the final file
+                self.temp_path.unlink(missing_ok=True)  # a dead run left it; it may be a hard link to the final file
                 self.kept = any(self._lock.contents())
-                self._check_place(source)  # a run that just ended may have written it
+                self._check_path(source)  # a run that just ended may have written it
         except BaseException:
             self._release()
             raise
 
-    def _check_place(self, source: Path | None) -> None:
+    def _check_path(self, source: Path | None) -> None:
         path = self.path
         if not path.name:
             raise OutputError("is not a file name", path=path)
@@ -73,37 +73,39 @@ class OutputFile:
             raise OutputError("exists already", path=path, remedy="-y replaces it")
 
     def commit(self) -> None:
-        """Make `temp_path` the final file, in one step and only after its bytes are on the disk."""
+        """Move `temp_path` to the final path, in one step, after its bytes are on the disk. Raises CommitError."""
         try:
             sync_file(self.temp_path)
             if self.overwrite:
                 self.temp_path.replace(self.path)
             else:
-                self._put_beside()
+                self._commit_without_replacing()
             sync_folder(self.path.parent)
             self.kept = False
         except FileExistsError as error:
-            raise CommitError("appeared while it was being made", path=self.path, remedy="-y replaces it") from error
+            raise CommitError(
+                "was created by another program during the run", path=self.path, remedy="-y replaces it"
+            ) from error
         except OSError as error:
-            raise CommitError(f"cannot be put in place: {error.strerror}", path=self.path) from error
+            raise CommitError(f"cannot be moved to its final path: {error.strerror}", path=self.path) from error
 
-    def _put_beside(self) -> None:
+    def _commit_without_replacing(self) -> None:
         try:
-            self.path.hardlink_to(self.temp_path)  # unlike a rename, never replaces
+            self.path.hardlink_to(self.temp_path)  # unlike a rename, it never replaces a file
         except FileExistsError:
             raise
-        except OSError:  # a file system without hard links
-            self._check_place(None)
+        except OSError:  # the file system has no hard links
+            self._check_path(None)
             self.temp_path.replace(self.path)
         else:
             self.temp_path.unlink()
 
     def _release(self) -> None:
-        """Remove the files that are not kept."""
+        """Remove the files that are not kept, and release the lock."""
         with suppress(OSError):
             self.temp_path.unlink(missing_ok=True)
             for entry in () if self.kept else self._lock.contents():
-                if not entry.is_dir():  # a folder of pictures with the same name may have left folders
+                if not entry.is_dir():  # `OutputFolder` uses the same place and may have left folders
                     entry.unlink()
         self._lock.release()
 

@@ -1,7 +1,7 @@
-"""A hidden folder beside an output. Only one run at a time can use it to make the output.
+"""A hidden folder beside an output. Only one run at a time can lock it to make the output.
 
 .out.mp4.vfi/     lock          held by the active run; the system releases it when the run dies
-                  ...           the unfinished output, and finished pieces for a later run
+                  ...           the unfinished output, and finished segments for a later run
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class OutputLock:
     Attributes:
         folder: where the output is made.
 
-    Raises OutputError: the folder cannot be created, or another run holds it. Links are never followed.
+    Raises OutputError if the folder cannot be created or another run holds the lock. Links are never followed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,19 +36,19 @@ class OutputLock:
             self._descriptor = self._lock()
 
     def _lock(self) -> int:
-        """The descriptor that holds the lock."""
+        """Lock the folder. Returns the file descriptor that holds the lock."""
         lock = self.folder / _LOCK
         while True:
             with suppress(FileExistsError):
                 self.folder.mkdir()
             if self.folder.is_symlink():
-                raise OutputError(f"{self.folder.name}, where it would be made, is a link", path=self._path)
+                raise OutputError(f"its temporary folder {self.folder.name} is a link", path=self._path)
             try:
                 descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
             except FileNotFoundError:  # the previous run is removing the folder
                 continue
             try:
-                with suppress(OSError):  # a file system without locks
+                with suppress(OSError):  # the file system has no locks
                     try:
                         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except BlockingIOError as error:
@@ -67,7 +67,7 @@ class OutputLock:
         return (entry for entry in self.folder.iterdir() if entry.name != _LOCK)
 
     def release(self) -> None:
-        """Release the lock for other runs. An empty folder is removed; the lock is removed last."""
+        """Remove the folder if it is empty, then release the lock for other runs."""
         with suppress(OSError):
             if not any(self.contents()):
                 (self.folder / _LOCK).unlink()
@@ -77,7 +77,7 @@ class OutputLock:
 
 @contextmanager
 def creating(path: Path) -> Iterator[None]:
-    """Raises OutputError about `path` if the body raises OSError."""
+    """Context manager that turns an OSError of its body into an OutputError about `path`."""
     try:
         yield
     except OSError as error:
@@ -85,6 +85,7 @@ def creating(path: Path) -> Iterator[None]:
 
 
 def _folder_name(name: str) -> str:
+    """The name of the hidden folder for an output `name`; a hash if the name would be too long."""
     folder = f".{name}{_SUFFIX}"
     if len(os.fsencode(folder)) <= _MAX_NAME:
         return folder

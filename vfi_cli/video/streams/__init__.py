@@ -1,3 +1,3 @@
-"""Other streams than the video: which are kept, copied or converted; tags, chapters, subtitles."""
+"""All streams but the interpolated video: chooses, copies and converts them. Also tags, chapters and subtitles."""
 
 __all__ = ["audio", "silence", "stream_copy", "stream_plan", "tags"]

@@ -13,10 +13,10 @@ from av.stream import Stream
 
 
 def add_copy(output: OutputContainer, template: Stream) -> Stream:
-    """A stream of `output` for the packets of `template`, before the header is written.
+    """Add a stream to `output` for the packets of `template`. The header must not be written yet.
 
-    The muxer may still refuse it when the header is written. Raises ValueError or av.FFmpegError if no such stream
-    can be made.
+    The muxer may still refuse the stream when it writes the header. Raises ValueError or av.FFmpegError if no such
+    stream can be made.
     """
     try:
         return output.add_stream_from_template(template)
@@ -25,41 +25,43 @@ def add_copy(output: OutputContainer, template: Stream) -> Stream:
 
 
 def _add_unlisted(output: OutputContainer, template: Stream) -> Stream:
-    """The same for a codec that is not in FFmpeg's list for the container. The muxer may take it all the same.
+    """Add a stream whose codec is not in FFmpeg's list for the container. The muxer may take it all the same.
 
-    The stream is made for a codec that is in the list. An empty filter then overwrites all its parameters.
+    The new stream first has a codec that is in the list. A filter that changes nothing then overwrites all its
+    parameters.
     """
     with av.open(io.BytesIO(), "w", format="matroska") as scratch:
         copy = output.add_stream_from_template(scratch.add_stream("aac"))
     BitStreamFilterContext("null", template, copy)
     assert copy.codec_context is not None
-    copy.codec_context.codec_tag = "\0\0\0\0"  # the tag belongs to the source's container: the muxer sets its own
+    copy.codec_context.codec_tag = "\0\0\0\0"  # the source's tag means nothing in the output; the muxer sets its own
     assert template.time_base is not None
     copy.time_base = template.time_base
     return copy
 
 
 class Durations:
-    """Gives packets of sound a duration if their file states none: the time since the previous packet.
+    """Gives an audio packet a duration if its file states none: the time since the previous packet.
 
     An MP4 track ends where its last packet ends, and players would drop a packet without a duration.
     """
 
     def __init__(self) -> None:
-        self._begins: dict[int, Fraction] = {}  # of the last packet of each stream
+        self._last_times: dict[int, Fraction] = {}  # dts of the last packet in seconds, by stream index
 
     def complete(self, packet: Packet[Stream]) -> None:
+        """Set the duration of `packet` if it has none."""
         if packet.dts is None:
             return
         begin = packet.dts * packet.time_base
-        before = self._begins.get(packet.stream_index, begin)
-        self._begins[packet.stream_index] = begin
+        previous = self._last_times.get(packet.stream_index, begin)
+        self._last_times[packet.stream_index] = begin
         if not packet.duration:
-            packet.duration = max(0, round((begin - before) / packet.time_base))
+            packet.duration = max(0, round((begin - previous) / packet.time_base))
 
 
-def put(output: OutputContainer, packet: Packet[Stream]) -> bool:
-    """Write a copied packet; False if the muxer finds it damaged. Muxers parse the packets of some codecs."""
+def write_packet(output: OutputContainer, packet: Packet[Stream]) -> bool:
+    """Write a copied packet. Returns False if the muxer, which parses some codecs, finds the packet damaged."""
     try:
         output.mux(packet)
     except (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError):

@@ -1,4 +1,4 @@
-"""Checks the packets of a trial: whether they are whole, and whether a container gives them back."""
+"""Checks packets that were written to a trial file: can they be decoded, and does the file return them?"""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-_FULL_SCALE = {"u8": 2**7, "s16": 2**15, "s32": 2**31}  # by sample format; of floats 1
-_NOISE = 1e-3  # of full scale, between two decoders of one codec
+_FULL_SCALE = {"u8": 2**7, "s16": 2**15, "s32": 2**31}  # by sample format; 1 for floats
+_NOISE = 1e-3  # of full scale; two decoders of the same codec differ by less
 
 
 def reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Stream]], data: list[bytes]) -> bool:
     """Whether the file in memory holds a stream like `template` with these `packets`.
 
-    data: the bytes of the packets; headers may be lost. Samples are compared too: a container can take packets but
-    lose data that the decoder needs.
+    The samples of audio packets are compared too: a container can hold the packets but lose data that the decoder
+    needs.
+
+    Args:
+        scratch: the file.
+        template: the stream that the packets come from.
+        packets: the packets that were written; compared by their samples.
+        data: the bytes of these packets. The file may hold them without their headers.
     """
     if not data:
         return False
@@ -29,56 +35,57 @@ def reads_back(scratch: io.BytesIO, template: Stream, packets: list[Packet[Strea
         if not written.streams or written.streams[0].type != template.type:
             return False
         found = [packet for packet in written.demux(written.streams[0]) if packet.size]
-        return _holds([bytes(packet) for packet in found], data) and (
-            template.type != "audio" or _sound_alike(template, packets, written.streams[0], found)
+        return _contains([bytes(packet) for packet in found], data) and (
+            template.type != "audio" or _same_samples(template, packets, written.streams[0], found)
         )
 
 
-def _holds(found: list[bytes], data: list[bytes]) -> bool:
-    if b"".join(found) == b"".join(data):  # the pieces may have other sizes
+def _contains(found: list[bytes], data: list[bytes]) -> bool:
+    """Whether `found` holds the bytes of all packets in `data`, or each of them without its header."""
+    if b"".join(found) == b"".join(data):  # the file may divide the bytes into packets of other sizes
         return True
     missing = list(data)
-    for one in found:
-        if missing and one in missing[0]:
+    for packet in found:
+        if missing and packet in missing[0]:
             del missing[0]
     return not missing
 
 
-def _sound_alike(
-    track: Stream, packets: Iterable[Packet[Stream]], copy: Stream, copies: Iterable[Packet[Stream]]
+def _same_samples(
+    source: Stream, packets: Iterable[Packet[Stream]], copy: Stream, copies: Iterable[Packet[Stream]]
 ) -> bool:
-    """Whether the packets of a track and their copies in a file decode to the same samples.
+    """Whether the packets of an audio stream and their copies decode to the same samples.
 
-    The lengths differ if only one file can say that the first samples are skipped. Then the samples are not compared.
-    A track that cannot be decoded counts as alike.
+    If only one of the files can say that decoders must skip the first samples, the lengths differ. Samples of different
+    lengths are not compared. The result is True if the packets of the source cannot be decoded.
     """
-    before, after = _samples(track, packets), _samples(copy, copies)
-    if before is None:
+    expected, found = _samples(source, packets), _samples(copy, copies)
+    if expected is None:
         return True
-    if after is None or len(before) != len(after):
+    if found is None or len(expected) != len(found):
         return False
-    return before.shape[1] != after.shape[1] or bool(np.abs(before - after).max() < _NOISE)
+    return expected.shape[1] != found.shape[1] or bool(np.abs(expected - found).max() < _NOISE)
 
 
-def is_whole(track: Stream, packets: Iterable[Packet[Stream]]) -> bool:
-    """Whether all packets of a track can be decoded."""
-    if not isinstance(track, AudioStream) or track.codec_context is None:
+def is_decodable(stream: Stream, packets: Iterable[Packet[Stream]]) -> bool:
+    """Whether all packets of a stream can be decoded. True for a stream that is not audio or has no decoder."""
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
         return True
     try:
         for packet in packets:
-            track.codec_context.decode(packet)
+            stream.codec_context.decode(packet)
     except av.FFmpegError:
         return False
     return True
 
 
 def _samples(stream: Stream, packets: Iterable[Packet[Stream]]) -> np.ndarray | None:
-    """The decoded samples, (channels, samples), 1 is full scale; None if nothing can be decoded."""
+    """The decoded samples, shape (channels, samples), full scale is 1; None if no packet can be decoded."""
     if not isinstance(stream, AudioStream) or stream.codec_context is None:
         return None
     parts: list[np.ndarray] = []
     for packet in (*packets, None):
-        with suppress(av.FFmpegError, ValueError):  # PyAV cannot convert samples of 64 bits to NumPy
+        with suppress(av.FFmpegError, ValueError):  # PyAV cannot convert 64-bit samples to NumPy
             for frame in stream.codec_context.decode(packet):
                 values = frame.to_ndarray()
                 scaled = values / _FULL_SCALE.get(frame.format.name.rstrip("p"), 1)

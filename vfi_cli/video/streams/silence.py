@@ -1,4 +1,4 @@
-"""Refuses to drop all sound unless the user asked for it, and suggests remedies."""
+"""Refuses to drop all audio unless the user asked for it, and suggests remedies."""
 
 from __future__ import annotations
 
@@ -11,38 +11,44 @@ from vfi_cli.video.streams.audio import SoundCodec
 from vfi_cli.video.streams.stream_plan import StreamPlan, plan_streams
 
 _SUGGESTED = {".mkv": MKV, ".mov": MOV, ".mp4": MP4}
-_SOUND: tuple[StreamKind] = ("audio",)
+_AUDIO: tuple[StreamKind] = ("audio",)
 
 
 def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> None:
-    """Raises an error if the container takes sound, but none of the clip's.
+    """Raise an error if the container can hold audio, but no audio stream of the clip is kept.
 
-    sound: the codec that sound should be converted to.
+    Args:
+        streams: which streams are kept.
+        clip: the source.
+        target: the final file.
+        sound: the codec that audio should be converted to; None: it should be copied.
 
-    InputError if the codec of the sound is unknown and no container or codec helps; else OutputError.
+    Raises:
+        InputError: the codec of the audio is unknown, and no other container or codec helps.
+        OutputError: the container refuses the audio; the error suggests remedies.
     """
     refused = streams.refused_sound
     if refused is None:
         return
     remedies = find_remedies(clip, target, sound)
     if not remedies and not refused.info.codec:
-        raise InputError("the codec of the sound is unknown", path=clip.path, remedy="drop the sound with -an")
-    what = "the sound cannot be converted" if sound is not None else "the sound cannot be copied"
-    remedy = ", ".join([*remedies, "or drop the sound with -an" if remedies else "drop the sound with -an"])
-    raise OutputError(f"{what}: {refused.reason}", path=target, remedy=remedy)
+        raise InputError("the codec of the audio is unknown", path=clip.path, remedy="drop the audio with -an")
+    problem = "the audio cannot be converted" if sound is not None else "the audio cannot be copied"
+    remedy = ", ".join([*remedies, "or drop the audio with -an" if remedies else "drop the audio with -an"])
+    raise OutputError(f"{problem}: {refused.reason}", path=target, remedy=remedy)
 
 
 def find_remedies(clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> list[str]:
-    """How sound that the container of `target` refuses can be kept. Each remedy was tried and works."""
-    asked = output_format(target)
+    """Ways to keep audio that the container of `target` refuses. Each one was tried and works."""
+    requested = output_format(target)
 
     def works(output: OutputFormat, codec: SoundCodec | None) -> bool:
-        streams = plan_streams(clip, output, wanted=_SOUND, sound=codec)
+        streams = plan_streams(clip, output, wanted=_AUDIO, sound=codec)
         return any(kept.info.kind == "audio" for kept in streams.kept)
 
-    takers = [suffix for suffix, output in _SUGGESTED.items() if output is not asked and works(output, sound)]
-    remedies = [f"write a {' or '.join(takers)} file"] if takers else []
-    usual = SoundCodec("libopus" if asked.royalty_free else "aac")
-    if usual.name != (sound and sound.name) and works(asked, usual):
-        remedies.append(f"convert it with -c:a {usual.name}")
+    suffixes = [suffix for suffix, output in _SUGGESTED.items() if output is not requested and works(output, sound)]
+    remedies = [f"write a {' or '.join(suffixes)} file"] if suffixes else []
+    default_codec = SoundCodec("libopus" if requested.royalty_free else "aac")
+    if default_codec.name != (sound and sound.name) and works(requested, default_codec):
+        remedies.append(f"convert it with -c:a {default_codec.name}")
     return remedies

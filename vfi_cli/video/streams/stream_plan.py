@@ -1,8 +1,8 @@
 """Chooses which streams of a clip go into an output, before anything is computed.
 
-No list says everything that a muxer takes, and some muxers refuse only when the file is finished. So sound, subtitles
-and data are tried: their first packets, copied or converted, go into a scratch file in memory. It is closed and read
-back.
+No list states everything that a muxer takes, and some muxers refuse a stream only when the file is finished. So audio,
+subtitles and data are tried: their first packets, copied or converted, are written to a file in memory. This file is
+closed and read back.
 """
 
 from __future__ import annotations
@@ -23,43 +23,45 @@ from vfi_cli.video.demux.late_streams import is_known
 from vfi_cli.video.demux.open_input import open_input
 from vfi_cli.video.formats import OutputFormat
 from vfi_cli.video.streams.audio import ConvertedSound, SoundCodec
-from vfi_cli.video.streams.packets import Durations, add_copy, put
-from vfi_cli.video.streams.read_back import is_whole, reads_back
+from vfi_cli.video.streams.packets import Durations, add_copy, write_packet
+from vfi_cli.video.streams.read_back import is_decodable, reads_back
 
-# Read for a trial: so many packets of each stream, but no more than that in all.
-_PACKETS = 4
-_SCAN_PACKETS = 2_000
+_TRIED = 4  # packets of each stream that are tried
+_SCAN_PACKETS = 2_000  # limits of what is read to find these packets
 _SCAN_BYTES = 8 * 2**20
-_PARTS = 4  # places of a file to look for streams that begin later
+_SCAN_PLACES = 4  # a stream that begins late is looked for at so many places of the file
 
-_OPTIONS = {"audio": "-an", "subtitle": "-sn", "data": "-dn", "attachment": "-dn"}  # that leave streams out
-_STYLED = ("ass", "ssa")
-_PGS = "hdmv_pgs_subtitle"  # of the subtitles made of pictures, the ones without a time of their own inside
+_DROP_OPTIONS = {"audio": "-an", "subtitle": "-sn", "data": "-dn", "attachment": "-dn"}  # by kind of stream
+_STYLED_TEXT = ("ass", "ssa")
+_PGS = "hdmv_pgs_subtitle"  # the only image subtitles whose packets contain no times
 
 
 @dataclass(frozen=True, slots=True)
 class KeptStream:
-    """A stream that is kept: converted to text of the kind `codec`, or copied packet by packet without one.
+    """A stream that is kept: copied packet by packet, or converted.
 
     Args:
-        unmarked: its flags that the container does not know.
-        sound: the codec that a track of sound is converted to; None: none.
+        info: the stream of the source.
+        codec: the codec that text subtitles are converted to; empty: they are copied.
+        lost_flags: flags of the stream that the container cannot hold.
+        sound: the codec that audio is converted to; None: it is copied.
     """
 
     info: StreamInfo
     codec: str = ""
-    unmarked: tuple[str, ...] = ()
+    lost_flags: tuple[str, ...] = ()
     sound: SoundCodec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A stream that does not come along though nobody asked for that.
+    """A stream that is left out although the user did not ask for that.
 
     Args:
-        reason: the end of a sentence.
+        info: the stream of the source.
+        reason: why; the end of a sentence.
         refused: the container takes streams of this kind, but not this one.
-        damaged: it could come along if it were whole.
+        damaged: the stream would be kept if its packets were not damaged.
     """
 
     info: StreamInfo
@@ -73,10 +75,12 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What becomes of the streams beside the picture.
+    """Which streams other than the interpolated video are kept, and which are left out.
 
     Args:
-        tags: titles and other tags come along; languages always do.
+        kept: the streams that are copied or converted.
+        left_out: the streams that are not kept although the user did not exclude them.
+        tags: keep titles and other tags of streams; languages are always kept.
     """
 
     kept: tuple[KeptStream, ...] = ()
@@ -84,17 +88,17 @@ class StreamPlan:
     tags: bool = True
 
     def warnings(self) -> Iterator[str]:
-        """One sentence for each stream that does not come along, or not as it was."""
+        """One sentence for each stream that is left out, and for each loss of a kept stream."""
         yield from map(str, self.left_out)
         for stream in self.kept:
-            if stream.codec and stream.info.codec in _STYLED:
-                yield f"{stream.info} becomes {stream.codec}: how and where its lines are drawn is lost"
-            if stream.unmarked:
-                yield f"{stream.info} is no longer marked as {', '.join(stream.unmarked)}"
+            if stream.codec and stream.info.codec in _STYLED_TEXT:
+                yield f"{stream.info} becomes {stream.codec}: the style and position of its lines are lost"
+            if stream.lost_flags:
+                yield f"{stream.info} is no longer marked as {', '.join(stream.lost_flags)}"
 
     @property
     def refused_sound(self) -> LeftOut | None:
-        """A track that the container refuses, if none is kept; None where the output is as silent as it should be."""
+        """The first audio stream that the container refuses, if no audio is kept; else None."""
         if any(stream.info.kind == "audio" for stream in self.kept):
             return None
         return next((out for out in self.left_out if out.refused and out.info.kind == "audio"), None)
@@ -109,12 +113,15 @@ def plan_streams(
     tags: bool = True,
     sound: SoundCodec | None = None,
 ) -> StreamPlan:
-    """Which streams of the `wanted` kinds can be kept; see `StreamPlan` for `tags`.
+    """Decide which streams of the `wanted` kinds are kept, copied or converted.
 
     Args:
-        output: the format to keep them in.
+        info: the source.
+        output: the format of the output.
+        wanted: the kinds of streams that the user wants.
         stretch: times of the source are this many times longer in the output.
-        sound: the codec that sound is converted to; None: it is copied.
+        tags: see `StreamPlan`.
+        sound: the codec that audio is converted to; None: it is copied.
 
     Raises InputError if the clip cannot be read any more.
     """
@@ -122,33 +129,33 @@ def plan_streams(
     if not asked:
         return StreamPlan(tags=tags)
     with open_input(info.path, info.reach) as source:
-        trial = _MuxProbe(source, info, output, sound)
-        verdicts = [trial.decide(stream, stretch) for stream in asked]
+        probe = _MuxProbe(source, info, output, sound)
+        decisions = [probe.decide(stream, stretch) for stream in asked]
     return StreamPlan(
-        tuple(decide for decide in verdicts if isinstance(decide, KeptStream)),
-        tuple(decide for decide in verdicts if isinstance(decide, LeftOut)),
+        tuple(decision for decision in decisions if isinstance(decision, KeptStream)),
+        tuple(decision for decision in decisions if isinstance(decision, LeftOut)),
         tags,
     )
 
 
-def without(kinds: Iterable[str]) -> str:
-    """The remedy if streams of these kinds cause an error."""
-    options = sorted({_OPTIONS[kind] for kind in kinds if kind in _OPTIONS})
+def suggest_dropping(kinds: Iterable[str]) -> str:
+    """The remedy for an error that streams of these kinds cause; empty if no option leaves them out."""
+    options = sorted({_DROP_OPTIONS[kind] for kind in kinds if kind in _DROP_OPTIONS})
     return f"leave streams out with {' or '.join(options)}" if options else ""
 
 
 class _DamagedError(Exception):
-    """Packets hold what no container takes."""
+    """The packets are damaged, so that no container takes them."""
 
 
 class _MuxProbe:
-    """Tries what `output` takes of a clip that is open at its start."""
+    """Tries which streams of a clip `output` takes. The clip must be open, and nothing of it read yet."""
 
     def __init__(self, source: InputContainer, info: ClipInfo, output: OutputFormat, sound: SoundCodec | None) -> None:
         if len(source.streams) <= max(stream.index for stream in info.others):
             raise InputError("the file has changed since it was probed", path=info.path)
         self._output = output
-        self._sound = sound
+        self._audio_codec = sound
         self._streams = list(source.streams)
         tried = [stream.index for stream in info.others if stream.kind in ("audio", "subtitle", "data")]
         self._packets: dict[int, list[Packet[Stream]]] = {index: [] for index in tried}
@@ -156,82 +163,83 @@ class _MuxProbe:
             if stream.index not in tried:
                 stream.discard = Discard.all
         if tried and output.is_video:
-            self._read(source)
+            self._read_packets(source)
 
-    def _read(self, source: InputContainer) -> None:
-        """The first packets of each stream. If a stream begins later, they are read from later places."""
+    def _read_packets(self, source: InputContainer) -> None:
+        """Read the first packets of each stream. For a stream that begins late, try later places of the file."""
         try:
             self._scan(source, set(self._packets), _SCAN_PACKETS, _SCAN_BYTES)
-            for part in range(1, _PARTS):
+            for part in range(1, _SCAN_PLACES):
                 late = {index for index, packets in self._packets.items() if not packets}
                 if not late or not source.duration:
                     return
-                source.seek((source.start_time or 0) + source.duration * part // _PARTS)
-                self._scan(source, late, _SCAN_PACKETS // _PARTS, _SCAN_BYTES // _PARTS)
-        except av.FFmpegError:  # damage is for the decoder to report
+                source.seek((source.start_time or 0) + source.duration * part // _SCAN_PLACES)
+                self._scan(source, late, _SCAN_PACKETS // _SCAN_PLACES, _SCAN_BYTES // _SCAN_PLACES)
+        except av.FFmpegError:  # the decoder will report the damage
             return
 
-    def _scan(self, source: InputContainer, wanted: Collection[int], most: int, most_bytes: int) -> None:
+    def _scan(self, source: InputContainer, wanted: Collection[int], max_count: int, max_bytes: int) -> None:
         count = size = 0
         for packet in source.demux([self._streams[index] for index in self._packets]):
             if not packet.size or packet.dts is None:
                 continue
             count, size = count + 1, size + packet.size
             packets = self._packets[packet.stream_index]
-            if packet.stream_index in wanted and len(packets) < _PACKETS:
+            if packet.stream_index in wanted and len(packets) < _TRIED:
                 packets.append(packet)
-            if all(len(self._packets[index]) == _PACKETS for index in wanted) or count >= most or size >= most_bytes:
+            if all(len(self._packets[index]) == _TRIED for index in wanted) or count >= max_count or size >= max_bytes:
                 return
 
     def decide(self, stream: StreamInfo, stretch: int) -> KeptStream | LeftOut:
+        """Whether and how `stream` is kept."""
         if not self._output.is_video:
-            return LeftOut(stream, f"{self._output.muxer} holds nothing but pictures")
+            return LeftOut(stream, f"{self._output.muxer} holds nothing but images")
         if stream.kind == "video":
             number = sum(other.type == "video" for other in self._streams[: stream.index])
             return LeftOut(stream, f"only one video stream is interpolated (--video-stream {number} chooses this one)")
         if stream.stranger:
-            return LeftOut(stream, "it belongs to another programme than the picture")
+            return LeftOut(stream, "it belongs to another programme than the video")
         if stream.kind == "unknown":
-            return LeftOut(stream, "nothing is known about it")
+            return LeftOut(stream, "its kind is unknown")
         if stream.kind == "attachment":
-            return self._attached(stream)
+            return self._decide_attachment(stream)
         if stretch > 1 and stream.kind == "audio":
-            return LeftOut(stream, "slow motion is silent")
+            return LeftOut(stream, "slow motion has no audio")
         text = _is_text(stream.codec)
         if stretch > 1 and stream.kind == "subtitle" and not text and stream.codec != _PGS:
-            return LeftOut(stream, "its pictures hold times that cannot be stretched")
+            return LeftOut(stream, "its images contain times that cannot be stretched")
         if stream.kind == "audio" and not is_known(self._streams[stream.index]):
-            return LeftOut(stream, "the file does not tell its sample rate", refused=True)
+            return LeftOut(stream, "the file does not state its sample rate", refused=True)
         known = self._output.stream_flags
-        unmarked = tuple(flag for flag in stream.flags if known is not None and flag not in known)
+        lost_flags = tuple(flag for flag in stream.flags if known is not None and flag not in known)
         try:
-            if stream.kind == "audio" and self._sound is not None:
-                return self._converted(stream, self._sound, unmarked)
+            if stream.kind == "audio" and self._audio_codec is not None:
+                return self._decide_audio(stream, self._audio_codec, lost_flags)
             if not self._output.plays_pcm and stream.codec.startswith("pcm_"):
-                return LeftOut(stream, f"hardly any player finds {stream.codec} in {self._output.muxer}", refused=True)
-            if self._takes(stream):
-                return KeptStream(stream, unmarked=unmarked)
+                return LeftOut(stream, f"few players can play {stream.codec} in {self._output.muxer}", refused=True)
+            if self._can_copy(stream):
+                return KeptStream(stream, lost_flags=lost_flags)
         except _DamagedError:
             return LeftOut(stream, "its beginning is damaged", damaged=True)
         if text:
-            return KeptStream(stream, self._output.text_codec, unmarked)
+            return KeptStream(stream, self._output.text_codec, lost_flags)
         return LeftOut(stream, f"{self._output.muxer} does not hold {stream.codec or 'its codec'}", refused=True)
 
-    def _attached(self, stream: StreamInfo) -> KeptStream | LeftOut:
+    def _decide_attachment(self, stream: StreamInfo) -> KeptStream | LeftOut:
         if stream.cover and stream.codec in self._output.cover_codecs:
             return KeptStream(stream)
         if not stream.cover and self._output.attachments:
             return KeptStream(stream)
-        return LeftOut(stream, f"{self._output.muxer} does not hold attached {'pictures' if stream.cover else 'files'}")
+        return LeftOut(stream, f"{self._output.muxer} does not hold attached {'images' if stream.cover else 'files'}")
 
-    def _converted(self, stream: StreamInfo, sound: SoundCodec, unmarked: tuple[str, ...]) -> KeptStream | LeftOut:
-        """Whether the stream can be decoded and encoded, and the container takes the result.
+    def _decide_audio(self, stream: StreamInfo, sound: SoundCodec, lost_flags: tuple[str, ...]) -> KeptStream | LeftOut:
+        """Keep the audio stream if it can be decoded and encoded, and the container takes the result.
 
         Raises _DamagedError if none of its first packets can be decoded.
         """
         template, packets = self._streams[stream.index], self._packets[stream.index]
         scratch = io.BytesIO()
-        made: list[Packet[Stream]] = []
+        encoded: list[Packet[Stream]] = []
         try:
             with av.open(scratch, "w", format=self._output.muxer) as output:
                 converted = ConvertedSound(output, template, sound)
@@ -239,23 +247,23 @@ class _MuxProbe:
                 start = packets[0].dts * packets[0].time_base if packets and packets[0].dts is not None else 0
                 for packet in packets:
                     assert packet.dts is not None
-                    made += converted.convert(packet, packet.dts * packet.time_base - start)
-                made += converted.flush()
-                data = [bytes(one) for one in made if put(output, one)]
+                    encoded += converted.convert(packet, packet.dts * packet.time_base - start)
+                encoded += converted.flush()
+                data = [bytes(packet) for packet in encoded if write_packet(output, packet)]
             if packets and converted.damaged == len(packets):
                 raise _DamagedError
             if not packets or reads_back(scratch, converted.stream, [], data):
-                return KeptStream(stream, unmarked=unmarked, sound=sound)
+                return KeptStream(stream, lost_flags=lost_flags, sound=sound)
         except OutputError as error:
             return LeftOut(stream, str(error), refused=True)
         except (av.FFmpegError, ValueError):
             pass
         return LeftOut(stream, f"{self._output.muxer} does not hold {sound.name}", refused=True)
 
-    def _takes(self, stream: StreamInfo) -> bool:
-        """Whether its first packets can be written, and read back as what they were.
+    def _can_copy(self, stream: StreamInfo) -> bool:
+        """Whether the first packets of the stream can be copied and then read back unchanged.
 
-        Raises _DamagedError if they are refused for what is in them.
+        Raises _DamagedError if the muxer refuses all of them and they cannot be decoded.
         """
         template, packets = self._streams[stream.index], self._packets[stream.index]
         scratch = io.BytesIO()
@@ -265,25 +273,25 @@ class _MuxProbe:
                 output.start_encoding()
                 durations = Durations()
                 early = bool(packets) and packets[-1].dts is not None and packets[-1].dts < 0
-                begin = packets[0].dts if early else None  # most packets before 0 are not read back: shift them
+                begin = packets[0].dts if early else None  # packets before 0 are mostly not read back: shift them
                 for packet in packets:
                     packet.stream = copy
                     if begin is not None and packet.dts is not None:
                         packet.pts = packet.dts = packet.dts - begin
                     if stream.kind == "audio":
                         durations.complete(packet)
-                taken = [bytes(packet) for packet in packets if put(output, packet)]
+                accepted = [bytes(packet) for packet in packets if write_packet(output, packet)]
             if not packets:  # the muxer took the header, and there are no packets to read back
                 return True
-            if not taken and stream.kind == "audio" and not is_whole(template, packets):
+            if not accepted and stream.kind == "audio" and not is_decodable(template, packets):
                 raise _DamagedError
-            return reads_back(scratch, template, packets, taken)
+            return reads_back(scratch, template, packets, accepted)
         except (av.FFmpegError, ValueError):
             return False
 
 
 def _is_text(codec: str) -> bool:
-    """Whether FFmpeg can read `codec` as lines of text."""
+    """Whether `codec` is a text subtitle codec that FFmpeg can decode."""
     try:
         return bool(Properties(av.Codec(codec, "r").properties) & Properties.TEXT_SUB)
     except UnknownCodecError:

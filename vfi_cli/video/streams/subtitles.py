@@ -1,4 +1,4 @@
-"""Subtitles of one kind of text as those of another."""
+"""Converts text subtitles from one text codec to another."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 _TICK = Fraction(1, 1_000_000)
-_FIELDS = 8  # of a line in FFmpeg's form of ASS, before the text
-_BREAK = b"{\\r}\\N"  # ends every style, and the line
+_FIELDS_BEFORE_TEXT = 8  # before the text, in a line of FFmpeg's form of ASS
+_LINE_BREAK = b"{\\r}\\N"  # resets the style and breaks the line
 
 
 class TextSubtitles:
-    """Writes lines of text, given in order of time, as subtitles of kind `codec`.
+    """Converts lines of text to subtitles of another codec. Lines must come in order of time.
 
-    MP4 shows one sample at a time, so lines that overlap become stretches of time, each with all that is on screen.
+    MP4 shows one packet at a time. So lines that overlap in time are split: each packet holds all lines that are on
+    screen together.
 
     Args:
-        output: gets a stream, `self.stream`, before its header is written.
+        output: gets a new stream, `self.stream`. Its header must not be written yet.
         source: the stream that the lines come from.
+        codec: the text codec to convert to, by FFmpeg's name.
     """
 
     def __init__(self, output: OutputContainer, source: Stream, codec: str) -> None:
@@ -39,17 +41,18 @@ class TextSubtitles:
         self._time = Fraction(0)
 
     def convert(self, packet: Packet[Stream], begin: Fraction, end: Fraction) -> Iterator[Packet[Stream]]:
-        """What is complete when the line in `packet`, on screen from `begin` to `end` seconds, appears."""
+        """Add the line in `packet`, on screen from `begin` to `end` seconds. Yields the packets up to `begin`."""
         subtitle = self._decoder.decode2(packet)
         texts = [_text(rect) for rect in subtitle.rects if isinstance(rect, AssSubtitle)] if subtitle else []
-        yield from self._until(begin)
+        yield from self._packets_until(begin)
         self._shown += [(end, text) for text in texts if text]
 
     def flush(self) -> Iterator[Packet[Stream]]:
-        """What is left."""
-        yield from self._until(max((end for end, _ in self._shown), default=self._time))
+        """Yields the packets for the lines that are still on screen."""
+        yield from self._packets_until(max((end for end, _ in self._shown), default=self._time))
 
-    def _until(self, time: Fraction) -> Iterator[Packet[Stream]]:
+    def _packets_until(self, time: Fraction) -> Iterator[Packet[Stream]]:
+        """Yields the packets up to `time`, in seconds."""
         while self._shown and self._time < time:
             end = min(time, *(end for end, _ in self._shown))
             if end > self._time:
@@ -59,7 +62,8 @@ class TextSubtitles:
         self._time = max(self._time, time)
 
     def _packet(self, end: Fraction) -> Packet[Stream]:
-        text = _BREAK.join(text for _, text in self._shown)
+        """A packet with all lines on screen, from `_time` to `end` seconds."""
+        text = _LINE_BREAK.join(text for _, text in self._shown)
         line = b"0,0,Default,,0,0,0,," + text
         packet = self._encoder.encode_subtitle(SubtitleSet.create(line, 0, round((end - self._time) * 1000)))
         packet.stream = self.stream
@@ -70,4 +74,4 @@ class TextSubtitles:
 
 
 def _text(rect: AssSubtitle) -> bytes:
-    return rect.ass.split(b",", _FIELDS)[-1].strip()
+    return rect.ass.split(b",", _FIELDS_BEFORE_TEXT)[-1].strip()

@@ -1,6 +1,7 @@
-"""Frames into an animated GIF or WebP, which loops for ever.
+"""Writes frames to an animated GIF or WebP that loops forever.
 
-A GIF frame has 256 colours of its own. WebP is compressed as a whole: until it is closed, the file is in memory.
+Each GIF frame has its own palette of 256 colours. libwebp compresses a WebP as a whole, so the file is in memory until
+it is closed.
 """
 
 from __future__ import annotations
@@ -23,58 +24,60 @@ from vfi_cli.video.write.encode import Encoder
 from vfi_cli.video.write.encode_plan import EncodePlan
 
 MIN_TICKS = 2
-"""In 1/100 s. Players show a frame with a shorter delay for 1/10 s."""
+"""Shortest delay of a GIF frame, in 1/100 s. Players show a frame with a shorter delay for 1/10 s."""
 
 
 class GifEncoder(Encoder):
-    """An `Encoder` that chooses a palette for every frame.
+    """An `Encoder` for GIF that chooses a palette for every frame.
 
-    Equal frames in sequence become one frame. If two frames are less than MIN_TICKS apart, only the one that is
-    shown longer is written.
+    Merges consecutive equal frames into one. If two frames are less than MIN_TICKS apart, writes only the one with the
+    longer duration.
     """
 
     def __init__(self, temp_path: Path, plan: EncodePlan) -> None:
-        self._source = "bgra" if plan.format.alpha else "rgb24"
-        self._palette = _palette(plan, self._source)
-        self._held: VideoFrame | None = None  # not written yet: it may last longer
+        self._pix_fmt = "bgra" if plan.format.alpha else "rgb24"
+        self._palette_filter = _build_palette_filter(plan, self._pix_fmt)
+        self._pending: VideoFrame | None = None  # not written yet: its duration may grow
         super().__init__(temp_path, plan)
 
     def write(self, frame: VideoFrame) -> None:
-        held, tick = self._held, self.plan.tick
-        if held is None:
-            self._held = frame
+        pending, tick = self._pending, self.plan.tick
+        if pending is None:
+            self._pending = frame
             return
-        short = tick(frame.pts) - tick(held.pts) < MIN_TICKS
-        if short and self.frames and frame.duration > held.duration:  # the frame written before lasts until this one
-            self._held = frame
-        elif short or _alike(held, frame):
-            self._held = replace(held, duration=frame.pts + frame.duration - held.pts)
+        short = tick(frame.pts) - tick(pending.pts) < MIN_TICKS
+        if short and self.frames and frame.duration > pending.duration:
+            self._pending = frame  # drops `pending`: the frame written last is shown until this one
+        elif short or _same_pixels(pending, frame):
+            self._pending = replace(pending, duration=frame.pts + frame.duration - pending.pts)
         else:
-            super().write(held)
-            self._held = frame
+            super().write(pending)
+            self._pending = frame
 
     def close(self) -> None:
-        if self._held is not None:
+        if self._pending is not None:
             shortest = MIN_TICKS * self.plan.time_base
-            super().write(replace(self._held, duration=max(shortest, self._held.duration)))
-            self._held = None
+            super().write(replace(self._pending, duration=max(shortest, self._pending.duration)))
+            self._pending = None
         super().close()
 
-    def _picture(self, frame: VideoFrame) -> av.VideoFrame:
-        picture = to_av_frame(frame, self._source)
-        picture.pts, picture.time_base = self.frames, self.plan.time_base
-        self._palette.push(picture)
-        reduced = self._palette.pull()
+    def _to_av_frame(self, frame: VideoFrame) -> av.VideoFrame:
+        av_frame = to_av_frame(frame, self._pix_fmt)
+        av_frame.pts, av_frame.time_base = self.frames, self.plan.time_base
+        self._palette_filter.push(av_frame)
+        reduced = self._palette_filter.pull()
         assert isinstance(reduced, av.VideoFrame)
         return reduced
 
 
-def _alike(one: VideoFrame, other: VideoFrame) -> bool:
+def _same_pixels(one: VideoFrame, other: VideoFrame) -> bool:
+    """Whether two frames have the same pixels."""
     pairs = zip(one.planes, other.planes, strict=True)
     return all(left is right or np.array_equal(left, right) for left, right in pairs)
 
 
-def _palette(plan: EncodePlan, source: str) -> Graph:
+def _build_palette_filter(plan: EncodePlan, source: str) -> Graph:
+    """A filter graph that gives each frame, of pixel format `source`, its own palette."""
     graph = Graph()
     entry = graph.add_buffer(width=plan.width, height=plan.height, format=VideoFormat(source), time_base=plan.time_base)
     split, use, end = graph.add("split"), graph.add("paletteuse", "new=1"), graph.add("buffersink")
@@ -89,36 +92,37 @@ def _palette(plan: EncodePlan, source: str) -> Graph:
 
 
 class WebpEncoder(Encoder):
-    """An `Encoder` for WebP, which FFmpeg writes but does not read. Equal frames in sequence become one frame."""
+    """An `Encoder` for WebP, which FFmpeg can write but not read. libwebp merges consecutive equal frames into one."""
 
     def close(self) -> None:
         super().close()
         animation = self._read()
         if animation is None:
             return
-        # FFmpeg does not tell libwebp the duration of the last frame, so libwebp guesses it.
+        # FFmpeg does not pass the duration of the last frame to libwebp, so libwebp guesses it. Correct it in the file.
         *others, last = animation.frames
-        span = round(self._seconds * 1000) - sum(frame.span for frame in others)
+        span = round(self._written_seconds * 1000) - sum(frame.span for frame in others)
         with self._temp_path.open("r+b") as file:
             file.seek(last.span_offset)
             file.write(min(max(span, 1), MAX_SPAN).to_bytes(3, "little"))
 
     def verify(self) -> None:
-        """Count pictures and seconds in the closed file. Raises OutputError if they are not all there."""
+        """Check the number of frames and the duration of the closed file. Raises OutputError if they are wrong."""
         animation = self._read()
         if animation is None and self._is_still():
             return
         spans = [frame.span for frame in animation.frames] if animation is not None and animation.complete else []
-        lasted, expected = sum(spans) * TICK, self._seconds
-        if not 0 < len(spans) <= self.frames or abs(lasted - expected) > Fraction(1, 500):
+        duration, expected = sum(spans) * TICK, self._written_seconds
+        if not 0 < len(spans) <= self.frames or abs(duration - expected) > Fraction(1, 500):
             raise OutputError(
-                f"is not what was written: {len(spans)} of {self.frames} pictures, {float(lasted):.3f} of "
+                f"is not what was written: {len(spans)} of {self.frames} frames, {float(duration):.3f} of "
                 f"{float(expected):.3f} s",
                 path=self.plan.target,
             )
 
     @property
-    def _seconds(self) -> Fraction:
+    def _written_seconds(self) -> Fraction:
+        """The duration that was written."""
         return (self._end - self._start) * self.plan.time_base
 
     def _read(self) -> WebpAnimation | None:
@@ -126,6 +130,6 @@ class WebpEncoder(Encoder):
             return WebpAnimation.read(file)
 
     def _is_still(self) -> bool:
-        """Whether the file is a still picture: libwebp writes one if all frames are equal."""
-        picture = decode_picture(self._temp_path.read_bytes(), "webp", self._temp_path)
-        return picture is not None and (picture.width, picture.height) == (self.plan.width, self.plan.height)
+        """Whether the file is a still image of the right size. libwebp writes one if all frames are equal."""
+        image = decode_picture(self._temp_path.read_bytes(), "webp", self._temp_path)
+        return image is not None and (image.width, image.height) == (self.plan.width, self.plan.height)

@@ -1,4 +1,4 @@
-"""What the encoders of FFmpeg call their quality and speed, and which pictures they take."""
+"""Encoders of FFmpeg: their options for quality and speed, and the pixel formats and sizes that they take."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vfi_cli.video.types import Kind, PlaneFormat, every_format
 
 @dataclass(frozen=True, slots=True)
 class _Encoder:
-    """How an encoder calls its quality and its speed, and what of the formats it names is worth using."""
+    """Option names, ranges and defaults of an encoder, and which of its pixel formats are worth using."""
 
-    quality: str = ""  # option name; none: it is lossless, or quality goes with the preset
+    quality: str = ""  # option name; empty: the encoder is lossless, or its preset sets the quality
     default: float = 0
     best: float = 0
     worst: float = 0
     preset: str = ""  # option name
     presets: tuple[str, ...] = ()
     default_preset: str = ""
-    odd_sizes: bool = False  # takes subsampled pictures of odd size
-    least: int = 1  # pixels a side
+    odd_sizes: bool = False  # takes odd sizes with subsampled chroma
+    min_side: int = 1  # smallest width and height, in pixels
     kinds: tuple[Kind, ...] = ("yuv", "gray", "rgb")
-    alpha: tuple[str, ...] | None = None  # its formats with alpha; None: all that FFmpeg says it takes
-    shown: tuple[str, ...] = ()  # the formats that every player shows; none: no player shows any, or all
+    alpha: tuple[str, ...] | None = None  # its formats with alpha; None: all that FFmpeg lists
+    shown: tuple[str, ...] = ()  # formats that every player can show; empty: players can show none, or all
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -36,18 +36,18 @@ _X264_PRESETS = (
     *("slow", "slower", "veryslow", "placebo"),
 )
 _ENCODERS = {
-    # Of x264's presets, slower ones than "faster" gain less than 0.1 dB at CRF 18 and cost up to four times as much.
+    # x264: presets slower than "faster" gain less than 0.1 dB at CRF 18 and take up to four times as long.
     "libx264": _Encoder(
         *("crf", 18, 0, 51, "preset", _X264_PRESETS, "faster"),
-        kinds=("yuv",),  # FFmpeg reads its grey as 4:2:0, and 10-bit grey without its range
+        kinds=("yuv",),  # FFmpeg decodes its grey as 4:2:0, and 10-bit grey without its colour range
         shown=("yuv420p",),
     ),
     "libx265": _Encoder(
         *("crf", 20, 0, 51, "preset", _X264_PRESETS, "fast"),
-        least=64,  # x265 4.2 writes beyond its buffers for 48x48
+        min_side=64,  # x265 4.2 writes beyond its buffers for 48x48
         options={"x265-params": "log-level=error"},
         kinds=("yuv", "gray"),
-        alpha=(),  # PyAV's x265 is built without
+        alpha=(),  # PyAV's x265 is built without alpha
         shown=("yuv420p", "yuv420p10le"),
     ),
     "libsvtav1": _Encoder("crf", 24, 1, 63, "preset", tuple(map(str, range(14))), "8", kinds=("yuv",)),
@@ -77,18 +77,18 @@ _ENCODERS = {
 
 
 def find_encoder(name: str) -> av.Codec:
-    """The video encoder called `name`, by itself or by what it makes: "h264" is libx264. Else UsageError."""
+    """The video encoder with this name, or for the format of this name: "h264" is libx264. Raises UsageError."""
     try:
         encoder = av.Codec(name, "w")
     except UnknownCodecError as error:
         raise UsageError(f"there is no encoder {name!r}", remedy=f"use one of {', '.join(_ENCODERS)}") from error
     if encoder.type != "video":
-        raise UsageError(f"{name!r} is no video encoder", remedy=f"use one of {', '.join(_ENCODERS)}")
+        raise UsageError(f"{name!r} is not a video encoder", remedy=f"use one of {', '.join(_ENCODERS)}")
     return encoder
 
 
-# Other orders of the same codes, for encoders that do not take them in planes; palettes and floats are made by who
-# writes GIF and EXR.
+# Formats that hold the same sample codes in another order, for encoders that do not take planes. The writers of GIF and
+# EXR make palettes and floats themselves.
 _REORDERED = {
     "yuv420p": ("nv12",),
     "yuv420p10le": ("p010le",),
@@ -100,100 +100,109 @@ _REORDERED = {
 }
 
 
-def wire_format(encoder: av.Codec, pix_fmt: str) -> str | None:
-    """What the encoder is given for frames of `pix_fmt`: the same codes, if need be in another order."""
+def encoder_pix_fmt(encoder: av.Codec, pix_fmt: str) -> str | None:
+    """The format to give the encoder for frames of `pix_fmt`: the same, or one with its codes in another order."""
     taken = {format.name for format in encoder.video_formats or ()}
     return next((name for name in (pix_fmt, *_REORDERED.get(pix_fmt, ())) if not taken or name in taken), None)
 
 
 def takes_size(name: str, width: int, height: int) -> bool:
-    """Whether the encoder called `name` takes pictures as small as that."""
-    return min(width, height) >= _ENCODERS.get(name, _Encoder()).least
+    """Whether the encoder `name` takes frames as small as this."""
+    return min(width, height) >= _ENCODERS.get(name, _Encoder()).min_side
 
 
 def choose_format(
     encoder: av.Codec, width: int, height: int, source: PlaneFormat, pix_fmt: str | None = None
 ) -> tuple[PlaneFormat, tuple[str, ...]]:
-    """The format to encode frames of a size in: `pix_fmt`, or the one that keeps most of `source` and adds least.
+    """The pixel format to encode: `pix_fmt`, or the format that keeps most of `source` and adds least.
 
-    Also returns notes for the user, one sentence each. Raises UsageError if no format fits, or not `pix_fmt`.
+    Args:
+        encoder: the encoder.
+        width, height: size of the frames, in pixels.
+        source: format of the clip.
+        pix_fmt: format that the user asks for.
+
+    Returns:
+        The format, and notes for the user, one sentence each.
+
+    Raises UsageError if the encoder takes no format of this size, or not `pix_fmt`.
     """
-    known = _ENCODERS.get(encoder.name, _Encoder())
-    taken = [format for format in every_format() if _takes(encoder, known, format)]
+    traits = _ENCODERS.get(encoder.name, _Encoder())
+    taken = [format for format in every_format() if _takes_format(encoder, traits, format)]
     fitting = [
         format
         for format in taken
-        if known.odd_sizes or not (width % format.subsampling[0] or height % format.subsampling[1])
+        if traits.odd_sizes or not (width % format.subsampling[0] or height % format.subsampling[1])
     ]
     if not fitting or not takes_size(encoder.name, width, height):
-        raise UsageError(f"{encoder.name} does not take pictures of {width}x{height}", remedy="use -c:v libx264")
+        raise UsageError(f"{encoder.name} does not take frames of {width}x{height}", remedy="use -c:v libx264")
     if pix_fmt is not None:
-        wanted = _named(pix_fmt)
+        wanted = _parse_format(pix_fmt)
         if wanted not in fitting:
             raise UsageError(
                 f"{encoder.name} does not take {pix_fmt} for {width}x{height}",
                 remedy=f"use {' or '.join(format.pix_fmt for format in fitting)}",
             )
-        return wanted, tuple(_no_alpha(encoder, source, wanted))
+        return wanted, tuple(_alpha_note(encoder, source, wanted))
     nearest = min(taken, key=lambda format: _distance(source, format))
     chosen = min(fitting, key=lambda format: _distance(source, format))
-    notes = [*_no_alpha(encoder, source, chosen), *_losses(encoder, source, chosen)]
-    hidden = bool(known.shown) and chosen.pix_fmt not in known.shown
+    notes = [*_alpha_note(encoder, source, chosen), *_loss_notes(encoder, source, chosen)]
+    rarely_shown = bool(traits.shown) and chosen.pix_fmt not in traits.shown
     if chosen != nearest:
-        rest = ", which some players do not show" if hidden else ""
-        notes.append(f"{width}x{height} is no size for {nearest.pix_fmt}: {chosen.pix_fmt} is written{rest}")
-    elif hidden:
+        rest = ", which some players do not show" if rarely_shown else ""
+        notes.append(f"{nearest.pix_fmt} cannot hold {width}x{height}, so {chosen.pix_fmt} is written{rest}")
+    elif rarely_shown:
         same = chosen.kind == source.kind
         what = f"{chosen.pix_fmt} is kept" if same else f"{source.pix_fmt} becomes {chosen.pix_fmt}"
-        notes.append(f"{what}, which some players do not show: --pix-fmt yuv420p is for all")
+        notes.append(f"{what}, which some players do not show; use --pix-fmt yuv420p for all players")
     return chosen, tuple(notes)
 
 
-def _named(pix_fmt: str) -> PlaneFormat:
+def _parse_format(pix_fmt: str) -> PlaneFormat:
     try:
         return PlaneFormat.named(pix_fmt)
     except ValueError as error:
         raise UsageError(f"--pix-fmt: {error}") from error
 
 
-def _takes(encoder: av.Codec, known: _Encoder, format: PlaneFormat) -> bool:
-    if format.kind not in known.kinds or wire_format(encoder, format.pix_fmt) is None:
+def _takes_format(encoder: av.Codec, traits: _Encoder, format: PlaneFormat) -> bool:
+    if format.kind not in traits.kinds or encoder_pix_fmt(encoder, format.pix_fmt) is None:
         return False
-    return not format.alpha or known.alpha is None or format.pix_fmt in known.alpha
+    return not format.alpha or traits.alpha is None or format.pix_fmt in traits.alpha
 
 
-def _detail(format: PlaneFormat) -> int:
-    """Samples of chroma: RGB has as many as 4:4:4."""
+def _chroma_samples(format: PlaneFormat) -> int:
+    """Chroma samples per four pixels: 0 for gray, 1 for 4:2:0, 4 for 4:4:4 and RGB."""
     return 0 if format.kind == "gray" else 4 // (format.subsampling[0] * format.subsampling[1])
 
 
 def _distance(source: PlaneFormat, format: PlaneFormat) -> tuple[int, ...]:
-    """How far `format` is from holding `source`: first what is lost, then what is too much."""
+    """A sort key: how much of `source` is lost in `format`, then how much `format` adds."""
     return (
         source.alpha > format.alpha,
-        max(0, _detail(source) - _detail(format)),
+        max(0, _chroma_samples(source) - _chroma_samples(format)),
         max(0, source.depth - format.depth),
         format.alpha > source.alpha,
-        max(0, _detail(format) - _detail(source)),
+        max(0, _chroma_samples(format) - _chroma_samples(source)),
         max(0, format.depth - source.depth),
         format.kind != source.kind,
     )
 
 
-def _no_alpha(encoder: av.Codec, source: PlaneFormat, chosen: PlaneFormat) -> Iterator[str]:
+def _alpha_note(encoder: av.Codec, source: PlaneFormat, chosen: PlaneFormat) -> Iterator[str]:
     if source.alpha and not chosen.alpha:
         yield f"transparency is dropped: {encoder.name} does not keep it, -c:v prores_ks -o OUT.mov does"
 
 
-def _losses(encoder: av.Codec, source: PlaneFormat, chosen: PlaneFormat) -> Iterator[str]:
+def _loss_notes(encoder: av.Codec, source: PlaneFormat, chosen: PlaneFormat) -> Iterator[str]:
     if chosen.depth < source.depth:
         yield f"{source.depth}-bit video is reduced to {chosen.depth} bits, the most that {encoder.name} takes"
-    if _detail(chosen) < _detail(source):
+    if _chroma_samples(chosen) < _chroma_samples(source):
         yield f"the chroma is reduced to that of {chosen.pix_fmt}, the most that {encoder.name} takes"
 
 
 def encoder_options(name: str, format: PlaneFormat, crf: float | None, preset: str | None) -> dict[str, str]:
-    """Quality and speed in the words of encoder `name`, with its defaults for what is None. Else UsageError."""
+    """The options of encoder `name` for quality and speed; None: its default. Raises UsageError for a wrong value."""
     encoder = _ENCODERS.get(name, _Encoder())
     options = dict(encoder.options)
     if name == "libvpx-vp9" and format.alpha:

@@ -1,4 +1,4 @@
-"""Closed pieces of picture, and the streams to copy, become the file that was asked for."""
+"""Joins the closed segments of a video and the streams to copy into the output file."""
 
 from __future__ import annotations
 
@@ -19,43 +19,44 @@ from vfi_cli.video.write.encode_plan import EncodePlan
 from vfi_cli.video.write.mux import Extent, Muxer
 from vfi_cli.video.write.segments import Segment, read_packets
 
-_SMALL = 256  # pixels a side: x265 takes seconds for a single picture of 4K
+_TRIAL_SIDE = 256  # largest width and height of a trial frame, in pixels: x265 takes seconds for one 4K frame
 
 
 @dataclass(frozen=True, slots=True)
 class MuxerCheck:
-    """`extradata`: of the encoder. `lost`: one sentence for each property of the picture that the file loses."""
+    """Extradata of the encoder, and one sentence for each property of the video that the file will lose."""
 
     extradata: bytes | None
     lost: tuple[str, ...]
 
 
 def check_muxer(temp_path: Path, plan: EncodePlan, streams: StreamCopy | None) -> MuxerCheck:
-    """Start the file and delete it, to get the errors of `concat_segments` before the work; then try a small picture.
+    """Start the output file and abort it, to get its errors before the work. Then encode a small trial frame.
 
-    Raises what `Muxer` raises.
+    Raises UsageError and OutputError, as `Muxer` does.
     """
     muxer = Muxer(temp_path, plan, streams)
     extradata = muxer.video.codec_context.extradata
-    muxer.video.encode(None)  # that nothing comes: SVT-AV1 would complain
+    muxer.video.encode(None)  # flush the unused encoder: SVT-AV1 warns otherwise
     muxer.abort()
-    return MuxerCheck(extradata, tuple(_missing(temp_path, plan)))
+    return MuxerCheck(extradata, tuple(_find_lost(temp_path, plan)))
 
 
 def find_lost_properties(plan: EncodePlan) -> tuple[str, ...]:
-    """What `check_muxer` finds, without a file beside the output."""
+    """The `lost` sentences of `check_muxer`, found with a file in the system's temporary folder."""
     with TemporaryDirectory() as folder:
-        return tuple(_missing(Path(folder, f"part{plan.target.suffix}"), plan))
+        return tuple(_find_lost(Path(folder, f"part{plan.target.suffix}"), plan))
 
 
-def _missing(temp_path: Path, plan: EncodePlan) -> Iterator[str]:
+def _find_lost(temp_path: Path, plan: EncodePlan) -> Iterator[str]:
+    """Yields a sentence for each property that a trial file with one small frame does not state."""
     if not plan.properties:
         return
-    small = replace(plan, width=min(plan.width, _SMALL), height=min(plan.height, _SMALL))
-    with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # the encoder may refuse a picture this small
+    small = replace(plan, width=min(plan.width, _TRIAL_SIDE), height=min(plan.height, _TRIAL_SIDE))
+    with suppress(VfiError, av.FFmpegError, OSError, ValueError):  # the encoder may refuse such a small frame
         muxer = Muxer(temp_path, small)
         try:
-            yield from lost(plan.properties, muxer.try_out(), x265=not plan.output.royalty_free)
+            yield from lost(plan.properties, muxer.encode_trial_frame(), x265=not plan.output.royalty_free)
         finally:
             muxer.abort()
 
@@ -63,18 +64,17 @@ def _missing(temp_path: Path, plan: EncodePlan) -> Iterator[str]:
 def concat_segments(
     temp_path: Path, plan: EncodePlan, streams: StreamCopy | None, folder: Path, segments: Sequence[Segment]
 ) -> None:
-    """Write `temp_path` from the pieces in `folder`, copying `streams` beside them, and check it.
+    """Join the segments in `folder` and the copied `streams` into the file `temp_path`, and check this file.
 
-    Times come from `segments`. A frame is decoded as many places before its turn to be shown as the piece with the
-    largest delay needs.
+    The times of frames come from `segments`. All segments get the same decoding delay: the largest of theirs.
 
-    Raises OutputError if a piece is not what it was or the file cannot be written.
+    Raises OutputError if a segment has changed or the file cannot be written.
     """
     begin, end = segments[0].start, segments[-1].end
     frames = sum(segment.frames for segment in segments)
     decoded = _decoding_ticks(segments)
     with Muxer(temp_path, plan, streams, extradata=_extradata(segments[0], folder)) as muxer:
-        muxer.video.encode(None)  # which has told how to decode, and is not needed any more
+        muxer.video.encode(None)  # flush the encoder; only its parameters were needed
         count = 0
         for segment in segments:
             durations = dict(segment.shown())
@@ -84,7 +84,7 @@ def concat_segments(
                     packet.pts, packet.dts, packet.time_base = tick, next(decoded), plan.time_base
                     packet.stream = muxer.video
                     count += 1
-                    muxer.write(packet, lasting=end - begin if count == frames else None)
+                    muxer.write(packet, total_ticks=end - begin if count == frames else None)
             except (InputError, KeyError, av.FFmpegError) as error:
                 raise _damaged(segment, folder) from error
             if durations:
@@ -94,11 +94,14 @@ def concat_segments(
 
 
 def _decoding_ticks(segments: Sequence[Segment]) -> Iterator[int]:
-    """When the frames are decoded: at the ticks at which they are shown, in order, `delay` of them later."""
+    """Yields the dts of each packet, in ticks.
+
+    The dts of packet n is the tick at which frame n - `delay` is shown. The first packets get ticks before all frames.
+    """
     delay = max(segment.delay for segment in segments)
     first, gap = segments[0].start, segments[0].spans[0][0]
-    ahead = (first - places * gap for places in range(delay, 0, -1))
-    return chain(ahead, (tick for segment in segments for tick, _ in segment.shown()))
+    before = (first - places * gap for places in range(delay, 0, -1))
+    return chain(before, (tick for segment in segments for tick, _ in segment.shown()))
 
 
 def _extradata(segment: Segment, folder: Path) -> bytes | None:

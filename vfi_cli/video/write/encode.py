@@ -1,4 +1,4 @@
-"""Planar frames into a video file."""
+"""Encodes frames into a video file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vfi_cli.video.write.writer import AbortableWriter
 
 
 class Encoder(AbortableWriter):
-    """Writes frames, in order of time, and copies the other streams of their clip beside them.
+    """Encodes frames, given in order of time, and copies the other streams of their clip.
 
-    Args and errors: see `Muxer`.
+    For arguments and errors see `Muxer`.
     """
 
     def __init__(
@@ -26,67 +26,67 @@ class Encoder(AbortableWriter):
     ) -> None:
         self.plan = plan
         self._temp_path = temp_path
-        self.frames = 0  # written so far
-        self._tick = -1  # of the last frame
-        self._start = self._end = 0  # ticks
-        self._longest = 1 / plan.rate  # duration of a frame
+        self.frames = 0  # number of frames written so far
+        self._last_tick = -1  # tick of the last frame
+        self._start = self._end = 0  # ticks at which the first frame begins and the last one ends
+        self._longest = 1 / plan.rate  # seconds; duration of the longest frame
         self._muxer = muxer(temp_path, plan, streams)
 
     def write(self, frame: VideoFrame) -> None:
-        """Append a frame of the planned format; times must increase by a tick of the plan or more."""
+        """Append a frame. Raises ValueError if its format is not as planned, or it is not at least a tick later."""
         plan = self.plan
         if frame.format != plan.format or (frame.width, frame.height) != (plan.width, plan.height):
             raise ValueError(f"got {frame!r}, expected {plan.width}x{plan.height} {plan.format.pix_fmt}")
         tick = plan.tick(frame.pts)
-        if self.frames and tick <= self._tick:
-            raise ValueError(f"frame times must increase: got {frame.pts} s after tick {self._tick}")
+        if self.frames and tick <= self._last_tick:
+            raise ValueError(f"frame times must increase: got {frame.pts} s after tick {self._last_tick}")
         if not self.frames:
             self._start = tick
-        self._tick = tick
+        self._last_tick = tick
         self._end = max(tick + 1, plan.tick(frame.pts + frame.duration))
         self._longest = max(self._longest, frame.duration)
-        picture = self._picture(frame)
-        picture.pts, picture.duration, picture.time_base = tick, self._end - tick, plan.time_base
-        picture.pict_type = 0  # the encoder's choice
-        self._encode(picture)
+        av_frame = self._to_av_frame(frame)
+        av_frame.pts, av_frame.duration, av_frame.time_base = tick, self._end - tick, plan.time_base
+        av_frame.pict_type = 0  # the encoder chooses I, P or B
+        self._encode(av_frame)
         self.frames += 1
 
-    def _picture(self, frame: VideoFrame) -> av.VideoFrame:
-        wire = self._muxer.video.codec_context.pix_fmt
-        assert wire is not None
-        return to_av_frame(frame, wire)
+    def _to_av_frame(self, frame: VideoFrame) -> av.VideoFrame:
+        pix_fmt = self._muxer.video.codec_context.pix_fmt
+        assert pix_fmt is not None
+        return to_av_frame(frame, pix_fmt)
 
-    def _encode(self, picture: av.VideoFrame | None) -> None:
-        """Write what the encoder makes of `picture`; of None, what it still holds."""
+    def _encode(self, av_frame: av.VideoFrame | None) -> None:
+        """Encode a frame and write the packets that are complete; None: all remaining packets."""
         try:
-            packets = self._muxer.video.encode(picture)
+            packets = self._muxer.video.encode(av_frame)
         except (av.FFmpegError, OSError) as error:
             raise cannot_write(self.plan.target, error) from error
         for number, packet in enumerate(packets, 1):
             if self.plan.codec == "libx265" and self.frames < 3:
-                packet.dts = packet.pts  # x265 4.2 leaves it unset where all pictures fit into its delay
-            last = picture is None and number == len(packets)
-            self._muxer.write(packet, lasting=self._end - self._start if last else None)
+                packet.dts = packet.pts  # x265 4.2 sets no dts if all frames fit into its delay
+            last = av_frame is None and number == len(packets)
+            self._muxer.write(packet, total_ticks=self._end - self._start if last else None)
 
     def close(self) -> None:
-        """Write what is still on its way and finish the file."""
+        """Write the remaining packets and finish the file."""
         self._encode(None)
         self._muxer.close()
 
     def abort(self) -> None:
-        """Release the file, whatever becomes of it."""
+        """Close the file, which may be left unfinished."""
         self._muxer.abort()
 
     @property
     def extent(self) -> Extent:
-        """What was written so far."""
+        """Number, times and durations of the frames written so far."""
         return Extent(self.frames, self._start, self._end - self._start, self._longest)
 
     @property
     def extradata(self) -> bytes | None:
-        """What a decoder needs to know before the first packet, in the encoder's form."""
+        """The data that a decoder needs before the first packet, in the form that the encoder uses."""
         return self._muxer.video.codec_context.extradata
 
     def verify(self) -> None:
-        """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
+        """Reopen the closed file and check frames, duration and streams. Raises OutputError if any are missing."""
         self._muxer.verify(self.extent)

@@ -1,4 +1,4 @@
-"""What an output file will be, settled before anything is computed: container, codec, times, what is carried over."""
+"""Plans an output before any frame is computed: container, codec, times, and what is carried over from the clip."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from vfi_cli.video.properties.preserved import SITING, Properties, expected
 from vfi_cli.video.streams.tags import OutputTags, plan_tags
 from vfi_cli.video.types import ColorSpec, PlaneFormat
 from vfi_cli.video.write.codecs import choose_format, encoder_options, find_encoder, takes_size
-from vfi_cli.video.write.reproducible import repeatable
+from vfi_cli.video.write.reproducible import reproducible_options
 
-_FINE_TICK = 90_000  # at least so many ticks per second where times are not on a grid: off by 6 us at most
-_MAX_TICK = 2**31 - 1  # what a time scale of MP4 holds
+_MIN_TIME_SCALE = 90_000  # ticks per second, at least, for times that are not on a grid: errors are at most 6 us
+_MAX_TIME_SCALE = 2**31 - 1  # ticks per second: the largest time scale of MP4
 
 
 @dataclass(frozen=True, slots=True)
 class EncodePlan:
-    """Everything about the output but its frames; `plan_encode` makes one that fits a clip.
+    """Everything about an output except its frames; `plan_encode` makes one that fits a clip.
 
     Args:
         target: the final file.
-        output: its format.
-        codec: encoder name of FFmpeg.
-        options: of the encoder, as FFmpeg calls them.
-        format: of the frames that will be written.
-        rate: frames per second, the mean where the rate varies.
+        output: the format of this file.
+        codec: FFmpeg's name of the encoder.
+        options: encoder options, by FFmpeg's names.
+        format: pixel format of the frames that will be written.
+        rate: frames per second; the mean of a variable frame rate.
         time_base: seconds per tick of the output.
-        origin: the time of a frame, in seconds, that becomes 0 in the output.
-        siting: the place of chroma samples, by FFmpeg's name; empty if unknown.
-        marks: of 360 degree video and stereo.
-        properties: of the picture; the file should state them, if its container and encoder can.
-        tags: tags, chapters and the like.
+        origin: the frame time, in seconds, that becomes 0 in the output.
+        sar: sample aspect ratio.
+        rotation: degrees counter-clockwise that a player turns the frames.
+        mirrored: a player then swaps left and right.
+        siting: position of the chroma samples, by FFmpeg's name; empty if unknown.
+        marks: marks of 360 degree video and stereo.
+        properties: properties of the video that the file should state, if its container and encoder can.
+        tags: tags, flags and chapters.
         notes: one sentence each for what the user should know.
     """
 
@@ -63,7 +66,7 @@ class EncodePlan:
     notes: tuple[str, ...] = ()
 
     def tick(self, time: Fraction) -> int:
-        """The tick of the output that `time`, in seconds on the clock of the frames, falls on.
+        """The output tick that is nearest to the frame time `time`, in seconds.
 
         Halves are always rounded up, so times that are one tick apart never get the same tick.
         """
@@ -86,25 +89,29 @@ def plan_encode(
     pix_fmt: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> EncodePlan:
-    """The plan that carries over all of `info` that an output can hold.
+    """The plan that carries over everything in `info` that an output can hold.
 
     Args:
-        fps: frames sit at multiples of 1/fps after the first one; None: at the times of the source, between
-            each two of them `multiple` - 1 more.
+        info: the clip.
+        target: the final file; its suffix chooses the format.
+        fps: output frames are 1/fps apart, from the first frame on. None: output frames are at the times of the source,
+            and `multiple` - 1 more between each two of them.
         stretch: times of the source are this many times longer in the output (slow motion).
-        start, stop: the part of the clip that is used, in seconds after its first frame.
-        sound: it will be copied, so what it is ahead of the picture counts; else the first frame becomes 0.
-        codec: encoder, by FFmpeg's name for it or for its format; None: H.264, H.265 for HDR and what is deeper than
-            10 bits; in .webm VP9, and AV1 for more than 8 bits.
-        crf: quality on the codec's own scale, lower is better.
-        pix_fmt: see `PlaneFormat.named`; None: that of the clip, or what keeps most of it.
-        options: further options of the encoder; they win over all others.
+        start, stop: the used part of the clip, in seconds after its first frame.
+        sound: the audio is kept. If it begins before the video, its start becomes 0. Otherwise the first frame
+            becomes 0.
+        codec: FFmpeg's name of an encoder or of its format. None: H.264, or H.265 for HDR and for more than 10 bits;
+            in .webm VP9, or AV1 for more than 8 bits.
+        crf: quality on the encoder's own scale, lower is better.
+        preset: speed of the encoder, by its own name.
+        pix_fmt: pixel format, see `PlaneFormat.named`. None: that of the clip, or the one that keeps most of it.
+        options: further options of the encoder; they override all others.
 
-    Raises UsageError for a choice that no file can be made of.
+    Raises UsageError for a combination that no file can have.
     """
     output = output_format(target)
     rate = fps or info.average_rate * multiple / stretch
-    remarks = tuple(output.check(info, codec, rate, steady=fps is not None))
+    format_notes = tuple(output.check(info, codec, rate, steady=fps is not None))
     encoder = find_encoder(output.encoder or codec or _usual_encoder(info, output))
     format, notes = choose_format(encoder, info.width, info.height, info.format, pix_fmt)
     mastering = info.hdr.options(encoder.name) if info.hdr is not None else {}
@@ -113,17 +120,17 @@ def plan_encode(
     if not output.is_video:
         time_base = output.tick or 1 / rate
     elif fps is None:
-        time_base = _common_tick(info, multiple)
+        time_base = _common_time_base(info, multiple)
     else:
         offset = None if start else info.start * stretch - origin
-        time_base = _grid_tick(fps, offset)
+        time_base = _grid_time_base(fps, offset)
     settings = encoder_options(encoder.name, format, crf, preset)
     tags = plan_tags(info, output, rate=rate, origin=origin, stretch=stretch, start=start, stop=stop)
     return EncodePlan(
         target=target,
         output=output,
         codec=encoder.name,
-        options=joined(settings, repeatable(encoder.name, info.width), mastering or {}, options or {}),
+        options=joined(settings, reproducible_options(encoder.name, info.width), mastering or {}, options or {}),
         width=info.width,
         height=info.height,
         format=format,
@@ -138,32 +145,32 @@ def plan_encode(
         marks=info.marks,
         properties=properties,
         tags=tags,
-        notes=(*remarks, *notes, *tags.notes),
+        notes=(*format_notes, *notes, *tags.notes),
     )
 
 
 def _usual_encoder(info: ClipInfo, output: OutputFormat) -> str:
-    """The most common encoder that keeps depth and dynamic range."""
-    if output.royalty_free:  # PyAV's libvpx is built for 8 bits
+    """The most common encoder that keeps the bit depth and dynamic range of the clip."""
+    if output.royalty_free:  # PyAV's libvpx encodes only 8 bits
         return "libsvtav1" if info.format.depth > 8 and not info.format.alpha else "libvpx-vp9"
     deep = info.color.is_hdr or info.format.depth > 10
     return "libx265" if deep and takes_size("libx265", info.width, info.height) else "libx264"
 
 
-def _grid_tick(fps: Fraction, offset: Fraction | None) -> Fraction:
-    """A tick of which 1/fps is a whole number; 1/fps itself if the first frame, at `offset`, is on that grid."""
-    if offset is not None and (offset * fps).denominator == 1 and fps.numerator <= _MAX_TICK:
+def _grid_time_base(fps: Fraction, offset: Fraction | None) -> Fraction:
+    """A time base that divides 1/fps; 1/fps itself if the first frame, at `offset` seconds, is on this grid."""
+    if offset is not None and (offset * fps).denominator == 1 and fps.numerator <= _MAX_TIME_SCALE:
         return 1 / fps
-    return Fraction(1, fine_tick(fps.numerator))
+    return Fraction(1, fine_time_scale(fps.numerator))
 
 
-def fine_tick(ticks: int) -> int:
-    """The first multiple of `ticks` per second that is fine enough for times off their grid, as far as MP4 holds it."""
-    fine = ticks * max(1, math.ceil(_FINE_TICK / ticks))
-    return fine if fine <= _MAX_TICK else _FINE_TICK
+def fine_time_scale(ticks: int) -> int:
+    """The smallest multiple of `ticks` per second that is at least 90,000; 90,000 if that is too large for MP4."""
+    fine = ticks * max(1, math.ceil(_MIN_TIME_SCALE / ticks))
+    return fine if fine <= _MAX_TIME_SCALE else _MIN_TIME_SCALE
 
 
-def _common_tick(info: ClipInfo, multiple: int) -> Fraction:
-    """A tick of which every time of the source, every nominal time, and every `multiple`th in between is one."""
+def _common_time_base(info: ClipInfo, multiple: int) -> Fraction:
+    """A time base in which source times, nominal frame times, and `multiple` - 1 times between them are whole ticks."""
     ticks = math.lcm(info.time_base.denominator, info.average_rate.numerator) * multiple
-    return Fraction(1, ticks if ticks <= _MAX_TICK else _FINE_TICK)
+    return Fraction(1, ticks if ticks <= _MAX_TIME_SCALE else _MIN_TIME_SCALE)

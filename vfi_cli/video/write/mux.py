@@ -1,7 +1,7 @@
-"""Packets into a file: the picture, and beside it what is copied from the clip.
+"""Writes a video file: the packets of the encoded video, and the streams that are copied from the clip.
 
-Everything that can be refused is refused while the file is opened, before the first frame: a codec or a quality
-that does not exist, a format the codec does not take, a stream the container cannot hold.
+`Muxer` reports all errors of a plan when it opens the file, before the first frame: an unknown codec or option, a
+pixel format that the codec does not take, a stream that the container cannot hold.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from vfi_cli.video.demux.open_input import open_input
 from vfi_cli.video.formats import MKV, OutputFormat, OutputKind
 from vfi_cli.video.properties.preserved import Properties, read_properties
 from vfi_cli.video.streams.stream_copy import StreamCopy
-from vfi_cli.video.streams.stream_plan import without
+from vfi_cli.video.streams.stream_plan import suggest_dropping
 from vfi_cli.video.types import RGB_MATRIX
-from vfi_cli.video.write.codecs import find_encoder, wire_format
-from vfi_cli.video.write.encode_plan import EncodePlan, fine_tick
+from vfi_cli.video.write.codecs import encoder_pix_fmt, find_encoder
+from vfi_cli.video.write.encode_plan import EncodePlan, fine_time_scale
 from vfi_cli.video.write.writer import AbortableWriter
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What was written: frames that begin at the tick `start` and last `ticks`, `longest` seconds each at most."""
+    """What was written: frames from tick `start`, for `ticks` ticks; each lasts at most `longest` seconds."""
 
     frames: int
     start: int
@@ -47,17 +47,17 @@ class Extent:
 
 
 class Muxer(AbortableWriter):
-    """A file with one stream of pictures, which `video` encodes, and the other streams of the clip.
+    """A video file that is being written. The stream `video` has the encoder; other streams of the clip are copied.
 
     Args:
-        part: the file to write; an existing one is truncated. It is left to the caller to remove.
-        plan: what it will be.
-        streams: what to copy beside the picture, closed together with the file.
-        extradata: stands in for that of an encoder which has some: packets from another file have its form.
+        temp_path: the file to write; an existing one is truncated. The caller removes it after an error.
+        plan: format, encoder and properties of the file.
+        streams: the streams to copy; they are closed together with the file.
+        extradata: that of the segments that the packets come from; replaces the encoder's, if that has any.
 
     Raises:
-        UsageError: an option the encoder does not have, or a value it does not take.
-        OutputError: the encoder or the container refuses the plan, or the file cannot be written.
+        UsageError: the encoder does not have an option of the plan.
+        OutputError: encoder or container refuse the plan, such as the value of an option; the file cannot be written.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Muxer(AbortableWriter):
     ) -> None:
         self.plan = plan
         self._temp_path = temp_path
-        self._copies = streams
+        self._streams = streams
         self._first_dts: int | None = None
         self._container = av.open(
             os.path.abspath(temp_path),  # noqa: PTH100  # an absolute path cannot be mistaken for a URL
             "w",
             format=plan.output.muxer,
-            container_options=_muxing(plan),
+            container_options=_muxer_options(plan),
         )
         try:
             self.video = self._add_video()
@@ -87,27 +87,27 @@ class Muxer(AbortableWriter):
 
     def _add_video(self) -> VideoStream:
         plan = self.plan
-        wire = wire_format(find_encoder(plan.codec), plan.format.pix_fmt) or plan.format.pix_fmt
-        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr on its own: errors only
+        pix_fmt = encoder_pix_fmt(find_encoder(plan.codec), plan.format.pix_fmt) or plan.format.pix_fmt
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr itself; 1: only errors
         try:
             stream = self._container.add_stream(
-                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=_spoken(plan)
+                plan.codec, rate=plan.rate.limit_denominator(1_000_000), options=_encoder_options(plan)
             )
         except ValueError as error:
             raise OutputError(
                 f"a {plan.output.muxer} file cannot hold {plan.codec} video",
                 path=self.plan.target,
-                remedy=", or ".join(["choose another codec with -c:v", *_takers(plan)]),
+                remedy=", or ".join(["choose another codec with -c:v", *_suggest_container(plan)]),
             ) from error
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, wire
+        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, pix_fmt
         stream.sample_aspect_ratio = plan.sar
         if plan.rotation or plan.mirrored:
             stream.set_display_rotation(plan.rotation, hflip=plan.mirrored)
         context = stream.codec_context
         context.time_base = plan.time_base
         context.thread_count = available_cpus()
-        context.flags |= Flags.frame_duration  # else the last frame of a variable rate is cut short
+        context.flags |= Flags.frame_duration  # else the last frame of a variable frame rate is too short
         rgb = plan.format.kind == "rgb"
         context.colorspace = RGB_MATRIX if rgb else plan.color.matrix_code
         context.color_primaries = plan.color.primaries
@@ -119,93 +119,93 @@ class Muxer(AbortableWriter):
             context.open()
         except (av.FFmpegError, ValueError, OSError) as error:
             raise OutputError(
-                f"{plan.codec} refuses {plan.width}x{plan.height} {wire} with {_spelled(plan.options)}",
+                f"{plan.codec} refuses {plan.width}x{plan.height} {pix_fmt} with {_join_options(plan.options)}",
                 path=self.plan.target,
                 remedy="check -c:v and the encoder options",
             ) from error
-        if context.options:  # what the encoder did not take
+        if context.options:  # FFmpeg leaves those that the encoder does not know
             raise UsageError(f"{plan.codec} has no option {', '.join(context.options)}", remedy="check -e key=value")
         return stream
 
     def _write_header(self) -> None:
         container, plan = self._container, self.plan
         plan.tags.put(container, plan.output, self.video)
-        if self._marks:
+        if self._header_bytes:
             title = self.video.metadata.get("title", "")
-            roomy = mp4_header.roomy if plan.output.is_mp4 else matroska_header.roomy
-            self.video.metadata["title"] = roomy(title, self._marks)
+            reserve = mp4_header.roomy if plan.output.is_mp4 else matroska_header.roomy
+            self.video.metadata["title"] = reserve(title, self._header_bytes)  # padded: `_finish` needs the room
         try:
             container.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
             raise OutputError(
                 f"a {plan.output.muxer} file cannot be started with these streams: {_reason(error)}",
                 path=self.plan.target,
-                remedy=without(self._copies.kinds) if self._copies is not None else "",
+                remedy=suggest_dropping(self._streams.kinds) if self._streams is not None else "",
             ) from error
 
     @property
-    def _marks(self) -> bytes:
-        """The bytes to insert into the header, because the muxer cannot write them. MP4 gets the aspect anyway."""
+    def _header_bytes(self) -> bytes:
+        """Header bytes that PyAV cannot make the muxer write: marks, and in Matroska the aspect ratio."""
         plan = self.plan
         if plan.output.is_mp4:
             return plan.marks.boxes
         if not plan.output.is_matroska:
             return b""
         aspect = matroska_header.aspect(plan.width, plan.height, plan.sar) if plan.sar != 1 else b""
-        # The muxer has written a projection for a turned picture.
+        # For a turned video, the muxer has already written a projection.
         return aspect + (b"" if plan.rotation or plan.mirrored else plan.marks.elements)
 
-    def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
-        """Append a packet of the picture, and what is to be copied up to its time.
+    def write(self, packet: Packet[VideoStream], *, total_ticks: int | None = None) -> None:
+        """Append a video packet, and before it the packets of copied streams up to its time.
 
-        lasting: for the last packet, the ticks that the whole picture lasts. MP4 reckons the end of the track from
-        that packet, which need not hold the last frame.
+        total_ticks: only with the last packet: duration of the whole video. MP4 computes the end of the track from this
+        packet, but in decoding order the last packet need not hold the last frame.
         """
         if packet.dts is not None:
             if self._first_dts is None:
                 self._first_dts = packet.dts
-            if lasting is not None and self.plan.output.is_mp4:
-                packet.duration = max(1, lasting - (packet.dts - self._first_dts))
+            if total_ticks is not None and self.plan.output.is_mp4:
+                packet.duration = max(1, total_ticks - (packet.dts - self._first_dts))
         try:
-            if self._copies is not None and packet.dts is not None:
-                # In step with the picture: the muxer holds back what it cannot interleave yet.
-                self._copies.copy(self._container, until=packet.dts * packet.time_base)
+            if self._streams is not None and packet.dts is not None:
+                # Keep in step with the video: the muxer holds packets in memory until it can interleave them.
+                self._streams.copy(self._container, until=packet.dts * packet.time_base)
             self._container.mux(packet)
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
+            raise self._write_error(error) from error
 
-    def _failed(self, error: Exception) -> OutputError:
-        """The error, with remedies for all copied streams: the muxer does not say which stream failed."""
+    def _write_error(self, error: Exception) -> OutputError:
+        """The error to raise. Its remedy names all copied streams, because the muxer does not say which one failed."""
         failed = cannot_write(self.plan.target, error)
-        if self._copies is not None and not failed.remedy:
-            failed.remedy = without(self._copies.kinds)
+        if self._streams is not None and not failed.remedy:
+            failed.remedy = suggest_dropping(self._streams.kinds)
         return failed
 
     def close(self) -> None:
-        """Copy what is left and finish the file."""
+        """Write the remaining packets of copied streams and finish the file."""
         try:
-            if self._copies is not None:
-                self._copies.copy(self._container)
+            if self._streams is not None:
+                self._streams.copy(self._container)
             self._finish()
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
+            raise self._write_error(error) from error
         finally:
-            if self._copies is not None:
-                self._copies.close()
+            if self._streams is not None:
+                self._streams.close()
 
     def _finish(self) -> None:
         self._container.close()
-        if self._marks:
+        if self._header_bytes:
             insert = mp4_header.insert if self.plan.output.is_mp4 else matroska_header.insert
-            insert(self._temp_path, self._marks)
+            insert(self._temp_path, self._header_bytes)
 
-    def try_out(self) -> Properties:
-        """Finish a file with a single picture and no copied streams. Returns the properties that it states."""
-        picture = av.VideoFrame(self.plan.width, self.plan.height, self.video.pix_fmt or "")
-        for plane in picture.planes:
+    def encode_trial_frame(self) -> Properties:
+        """Finish the file with a single frame and no copied streams. Returns the properties that the file states."""
+        av_frame = av.VideoFrame(self.plan.width, self.plan.height, self.video.pix_fmt or "")
+        for plane in av_frame.planes:
             np.frombuffer(memoryview(plane), np.uint8)[:] = 0
-        picture.pts, picture.duration, picture.time_base = 0, 1, self.plan.time_base
-        for packet in (*self.video.encode(picture), *self.video.encode(None)):
+        av_frame.pts, av_frame.duration, av_frame.time_base = 0, 1, self.plan.time_base
+        for packet in (*self.video.encode(av_frame), *self.video.encode(None)):
             packet.dts = packet.pts
             self._container.mux(packet)
         self._finish()
@@ -214,16 +214,16 @@ class Muxer(AbortableWriter):
             return read_properties(video, next(container.decode(video), None))
 
     def abort(self) -> None:
-        """Release the file, whatever becomes of it."""
+        """Close the file, which may be left unfinished."""
         with suppress(OSError):
-            os.truncate(self._temp_path, 0)  # so that finishing it, which cannot be helped, takes no time
+            os.truncate(self._temp_path, 0)  # closing always finishes the file, which is quick for an empty one
         with suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
-        if self._copies is not None:
-            self._copies.close()
+        if self._streams is not None:
+            self._streams.close()
 
     def verify(self, written: Extent) -> None:
-        """Reopen the closed file and count frames, seconds, streams. Raises OutputError if they are not all there."""
+        """Reopen the closed file and check frames, duration and streams. Raises OutputError if any are missing."""
         plan = self.plan
         frames, begin, end = 0, None, Fraction(0)
         try:
@@ -236,32 +236,32 @@ class Muxer(AbortableWriter):
                         time = packet.pts * packet.time_base
                         begin = time if begin is None else min(begin, time)
                         end = max(end, time + (packet.duration or 0) * packet.time_base)
-                # Matroska states when a stream ends, other containers how long it lasts.
+                # Matroska states the end of a stream, other containers state its duration.
                 if not plan.output.is_matroska and video.duration and video.time_base:
                     begin, end = Fraction(0), video.duration * video.time_base
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {_reason(error)}", path=self.plan.target) from error
-        lasted, expected = end - (begin or 0), written.ticks * plan.time_base
-        # Matroska rounds to milliseconds, and knows of no duration but that of a typical frame.
-        if frames != written.frames or abs(lasted - expected) > written.longest + Fraction(1, 500):
+        duration, expected = end - (begin or 0), written.ticks * plan.time_base
+        # Matroska rounds times to milliseconds, and states only the duration of a typical frame.
+        if frames != written.frames or abs(duration - expected) > written.longest + Fraction(1, 500):
             raise OutputError(
-                f"is not what was written: {frames} of {written.frames} frames, {float(lasted):.3f} of "
+                f"is not what was written: {frames} of {written.frames} frames, {float(duration):.3f} of "
                 f"{float(expected):.3f} s",
                 path=self.plan.target,
             )
-        copied = self._copies.counts if self._copies else Counter()
-        # A muxer may add its own track for the names of chapters.
+        copied = self._streams.counts if self._streams else Counter()
+        # A muxer may add a stream of its own for the names of chapters.
         if missing := copied + Counter(video=1) - streams:
             names = ", ".join(f"{count} {kind}" for kind, count in missing.items())
             raise OutputError(
                 f"is not what was written: these other streams cannot be read back: {names}",
                 path=self.plan.target,
-                remedy=without(missing),
+                remedy=suggest_dropping(missing),
             )
 
 
-def _takers(plan: EncodePlan) -> Iterator[str]:
-    """Suggest another container, if it takes the codec of the picture."""
+def _suggest_container(plan: EncodePlan) -> Iterator[str]:
+    """Yields a remedy if another container takes the codec of the video."""
     if plan.output is not MKV:
         with av.open(io.BytesIO(), "w", format=MKV.muxer) as other, suppress(ValueError):
             other.add_stream(plan.codec)
@@ -269,27 +269,28 @@ def _takers(plan: EncodePlan) -> Iterator[str]:
 
 
 def codec_tag(output: OutputFormat, codec: str) -> str | None:
-    """The tag for the encoder `codec` in the output; None leaves the choice to FFmpeg."""
-    # QuickTime refuses hev1, which is FFmpeg's choice.
+    """The codec tag to write for the encoder `codec`; None: FFmpeg chooses it."""
+    # FFmpeg would choose hev1, which QuickTime refuses.
     return "hvc1" if output.is_mp4 and find_encoder(codec).canonical_name == "hevc" else None
 
 
-def _spoken(plan: EncodePlan) -> dict[str, str]:
-    """The options of the encoder."""
+def _encoder_options(plan: EncodePlan) -> dict[str, str]:
+    """The options of the encoder, with the chroma siting if it is known."""
     return {"chroma_sample_location": plan.siting, **plan.options} if plan.siting else dict(plan.options)
 
 
-def _muxing(plan: EncodePlan) -> dict[str, str]:
+def _muxer_options(plan: EncodePlan) -> dict[str, str]:
+    """The options of the muxer."""
     if plan.output.kind is OutputKind.ANIMATION:
-        return {"loop": "0"}  # for ever
+        return {"loop": "0"}  # forever
     if not plan.output.is_mp4:
         return {}
     flags = "+faststart+use_metadata_tags" if plan.tags.free_tags else "+faststart"
-    # Offsets and durations of tracks are told in ticks of the movie, by default 1 ms.
-    return {"movflags": flags, "movie_timescale": str(fine_tick(plan.time_base.denominator))}
+    # The movie time scale is the unit of track offsets and durations; FFmpeg's default is 1 ms.
+    return {"movflags": flags, "movie_timescale": str(fine_time_scale(plan.time_base.denominator))}
 
 
-def _spelled(options: Mapping[str, str]) -> str:
+def _join_options(options: Mapping[str, str]) -> str:
     return ", ".join(f"{key}={value}" for key, value in options.items()) or "its defaults"
 
 

@@ -1,4 +1,4 @@
-"""What an output is, and how it is written: a video file, a folder of pictures, an animation or a pipe."""
+"""Chooses location and writer for each kind of output: video file, image folder, animation or pipe."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from vfi_cli.video.write.pipe import PipeWriter, StandardOutput
 
 
 class OutputLocation(Protocol):
-    """Where an output will appear, see `output_file.OutputFile`."""
+    """The place of an output, before and after it is complete; see `output_file.OutputFile`."""
 
     @property
     def temp_path(self) -> Path:
-        """Where it is made."""
+        """Where the output is written before it is complete."""
 
     def commit(self) -> None:
-        """Make it appear."""
+        """Move the complete output to its final path."""
 
     def __enter__(self) -> Self: ...
 
@@ -36,7 +36,7 @@ class OutputLocation(Protocol):
 
 
 class Writer(Protocol):
-    """What makes the output, see `encode.Encoder`. `frames`: written so far."""
+    """Writes the frames of an output, see `encode.Encoder`. `frames` counts those written so far."""
 
     frames: int
 
@@ -56,7 +56,7 @@ class Writer(Protocol):
 
 
 def open_location(plan: EncodePlan, *, source: Path | None = None, overwrite: bool = False) -> OutputLocation:
-    """The place of the output, kept free for it, see `output_file.OutputFile`. Raises OutputError."""
+    """Reserve the place of an output, see `output_file.OutputFile`. Raises OutputError."""
     match plan.output.kind:
         case OutputKind.PIPE:
             return StandardOutput()
@@ -67,11 +67,11 @@ def open_location(plan: EncodePlan, *, source: Path | None = None, overwrite: bo
 
 
 def open_writer(temp_path: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> Writer:
-    """What writes `plan` into the place `temp_path`.
+    """The writer for the output that `plan` describes. It writes to `temp_path`.
 
     Raises:
-        UsageError: an option the encoder does not have, or a value it does not take.
-        OutputError: the encoder or the container refuses the plan.
+        UsageError: the encoder does not have an option of the plan.
+        OutputError: the encoder or the container refuses the plan, such as the value of an option.
     """
     match plan.output.kind:
         case OutputKind.PIPE:

@@ -1,4 +1,4 @@
-"""YUV4MPEG2 on standard output: frames for another program."""
+"""Writes frames as YUV4MPEG2 to standard output, for another program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME = "standard output"
 
 
 class StandardOutput:
-    """Standard output, where nothing has to be reserved, put in place or removed."""
+    """Standard output as an output location. There is nothing to reserve, move or remove."""
 
     temp_path = PIPE
 
@@ -41,14 +41,14 @@ class StandardOutput:
 
 
 class PipeWriter(AbortableWriter):
-    """Writes frames as they come to standard output, or `pipe`. Raises OutputError if nobody can read them."""
+    """Writes frames at once to `pipe`, or to standard output. Raises OutputError if nobody can read them."""
 
     def __init__(self, plan: EncodePlan, pipe: BinaryIO | None = None) -> None:
         self.plan = plan
         self.frames = 0
         self._pipe = pipe or _standard_output()
-        # "strict" admits more than 8 bits.
-        sink = _Shaped(self._pipe, plan.sar)
+        # Without "strict", the muxer refuses more than 8 bits.
+        sink = _AspectPipe(self._pipe, plan.sar)
         self._container = av.open(sink, "w", format=plan.output.muxer, container_options={"strict": "-1"})
         siting = {"chroma_sample_location": plan.siting} if plan.siting else {}
         stream = self._container.add_stream(plan.codec, rate=plan.rate, options=siting)
@@ -58,16 +58,17 @@ class PipeWriter(AbortableWriter):
         self._stream = stream
 
     def write(self, frame: VideoFrame) -> None:
-        """Append a frame of the planned format."""
-        picture = to_av_frame(frame, frame.format.pix_fmt)
-        picture.pts, picture.time_base = self.frames, self.plan.time_base
-        with self._broken():
-            self._container.mux(self._stream.encode(picture))
+        """Append a frame of the planned format. Its time is not written."""
+        av_frame = to_av_frame(frame, frame.format.pix_fmt)
+        av_frame.pts, av_frame.time_base = self.frames, self.plan.time_base
+        with self._report_errors():
+            self._container.mux(self._stream.encode(av_frame))
             self._pipe.flush()
         self.frames += 1
 
     @contextmanager
-    def _broken(self) -> Iterator[None]:
+    def _report_errors(self) -> Iterator[None]:
+        """Context manager that turns errors of the pipe into OutputError."""
         try:
             yield
         except BrokenPipeError as error:
@@ -76,37 +77,38 @@ class PipeWriter(AbortableWriter):
             raise OutputError(f"cannot be written: {error.strerror}", path=_NAME) from error
 
     def close(self) -> None:
-        """Nothing is on its way any more."""
-        with self._broken():
+        """Flush the pipe."""
+        with self._report_errors():
             self._container.close()
             self._pipe.flush()
 
     def abort(self) -> None:
-        """Write no more."""
+        """Write nothing more."""
         with suppress(av.FFmpegError, OSError):
             self._container.close()
 
     def verify(self) -> None:
-        """What is gone cannot be read back."""
+        """Do nothing: what went through a pipe cannot be read back."""
 
 
-class _Shaped:
-    """A pipe for YUV4MPEG2. It writes the aspect into the header, because PyAV does not pass it to FFmpeg's muxer."""
+class _AspectPipe:
+    """A pipe for YUV4MPEG2. It adds the aspect ratio to the header, because PyAV does not pass it to the muxer."""
 
     def __init__(self, pipe: BinaryIO, sar: Fraction) -> None:
         self._pipe = pipe
         self._aspect = b" A%d:%d " % sar.as_integer_ratio()
-        self._begun = False
+        self._header_written = False
 
     def write(self, data: bytes) -> int:
-        shaped = data if self._begun else bytes(data).replace(b" A0:0 ", self._aspect, 1)
-        self._begun = True
-        self._pipe.write(shaped)
+        patched = data if self._header_written else bytes(data).replace(b" A0:0 ", self._aspect, 1)
+        self._header_written = True
+        self._pipe.write(patched)
         return len(data)
 
 
 def _standard_output() -> BinaryIO:
-    if sys.__stdout__ is None or sys.stdout.closed:  # then print goes nowhere, which data must not
+    """Standard output. Raises OutputError if it is closed or a terminal."""
+    if sys.__stdout__ is None or sys.stdout.closed:  # then `print` writes to nowhere, but frames must not be lost
         raise OutputError("is closed", path=_NAME)
     if sys.stdout.isatty():
         raise OutputError("is a terminal", path=_NAME, remedy="pipe it into a program, or into a file")

@@ -1,4 +1,4 @@
-"""Options that make an encoder write the same bytes for the same frames each time."""
+"""Encoder options that make an encoder write the same bytes for the same frames in every run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _X264 = ("libx264", "libx264rgb")
 _X265_BLOCK = 64
 
 
-def repeatable(encoder: str, width: int) -> dict[str, str]:
-    """The options for pictures of that width; empty if the encoder needs none.
+def reproducible_options(encoder: str, width: int) -> dict[str, str]:
+    """The options that `encoder` needs for frames of `width` pixels; empty if it needs none.
 
-    The macroblock tree of x264 works on eight macroblocks at a time where the CPU has AVX-512. At the end of a row it
-    also reads memory behind the row, unless the width is a multiple of 128. Its AVX2 code does not.
+    If the CPU has AVX-512, the macroblock tree of x264 processes eight macroblocks at a time. At the end of a row it
+    also reads memory behind the row, unless the width is a multiple of 128. Its AVX2 code does not do this.
 
-    If a picture is one block wide, x265 4.2 reads memory that it has not written, and writes wrong frames. Its blocks
+    If a frame is one block wide, x265 4.2 reads memory that it has not written, and writes wrong frames. Its blocks
     are 64 pixels wide by default.
     """
     if encoder in _X264 and _has_avx512():
@@ -29,7 +29,7 @@ def repeatable(encoder: str, width: int) -> dict[str, str]:
 
 @cache
 def _has_avx512() -> bool:
-    """Whether x264 can use AVX-512. AVX512VL is one of the extensions that it needs."""
+    """Whether x264 can use AVX-512 on this CPU. It needs several extensions, and AVX512VL is one of them."""
     with suppress(OSError):
         return "avx512vl" in _CPU.read_text().split()
     return False

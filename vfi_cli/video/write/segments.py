@@ -1,14 +1,14 @@
-"""The picture of a long job in closed pieces, which outlive whatever ends the job.
+"""Writes the video of a resumable job as closed segments. They remain if the job is interrupted.
 
-    000000.mkv    `length` frames, from a fresh encoder, hence decodable by themselves
+    000000.mkv    `length` frames, from a fresh encoder, so decodable without other segments
     000001.mkv    `length` frames
     ...           the last one may be shorter
 
-Where a piece begins depends on the count of frames alone, so that a job that was interrupted and carried on cuts at
-the same places as one that was not, and its frames are the same.
+Only the number of frames decides where a segment begins. So a resumed job makes the same segments, and the same frames,
+as one that was not interrupted.
 
-Matroska rounds times to milliseconds. So a tick of the output is written as a whole number of milliseconds, as many
-as make a piece play at about its speed, and read back exactly.
+Matroska rounds times to milliseconds. So a segment writes each tick of the output as a whole number of milliseconds,
+and ticks are read back exactly. The number is chosen so that a segment plays at about its real speed.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ _MILLISECOND = Fraction(1, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A closed piece, as it was read back from the disk.
+    """A closed segment, as it was read back from the disk.
 
     Args:
-        number: counted from 0.
+        number: position among the segments, from 0.
         start: the tick at which its first frame is shown.
-        spans: (ticks, frames): so many frames in a row are shown for so many ticks each.
-        delay: by how many frames decoding must run ahead of showing.
-        size: of the file, in bytes; `digest`: its SHA-256 in hex.
+        spans: (ticks, frames) pairs: so many consecutive frames are shown for so many ticks each.
+        delay: the number of frames by which decoding must be ahead of presentation.
+        size: size of the file, in bytes.
+        digest: SHA-256 of the file, in hex.
     """
 
     number: int
@@ -69,11 +70,11 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """The tick at which its last frame ceases to be shown."""
+        """The tick at which its last frame ends."""
         return self.start + sum(ticks * frames for ticks, frames in self.spans)
 
     def shown(self) -> Iterator[tuple[int, int]]:
-        """(tick, duration in ticks) of its frames, in order."""
+        """Yields (tick, duration in ticks) of its frames, in presentation order."""
         tick = self.start
         for ticks, frames in self.spans:
             for _ in range(frames):
@@ -84,7 +85,7 @@ class Segment:
         return segment_path(folder, self.number)
 
     def is_intact(self, folder: Path) -> bool:
-        """Whether the file is what it was when it was closed."""
+        """Whether the file is unchanged since it was closed."""
         try:
             return self.path(folder).stat().st_size == self.size and _digest(self.path(folder)) == self.digest
         except OSError:
@@ -96,11 +97,13 @@ def segment_path(folder: Path, number: int) -> Path:
 
 
 def read_packets(path: Path, plan: EncodePlan, start: int) -> Iterator[tuple[int, Packet[VideoStream]]]:
-    """(tick at which it is shown, packet) of a piece that is shown from `start` on, in the order of decoding.
+    """Yields the packets of a segment in decoding order, each after the tick at which its frame is shown.
 
-    Raises InputError or av.FFmpegError for a file that cannot be read.
+    start: the tick of the segment's first frame.
+
+    Raises InputError or av.FFmpegError if the file cannot be read.
     """
-    tick = _stretched_tick(plan)
+    tick = _tick_in_segment(plan)
     with open_input(path) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size and packet.pts is not None:
@@ -108,21 +111,21 @@ def read_packets(path: Path, plan: EncodePlan, start: int) -> Iterator[tuple[int
 
 
 class SegmentWriter(AbortableWriter):
-    """Writes the frames of a job, in order, as pieces; what is `kept` of them need not be made again.
+    """Writes the frames of a job, in order, as segments. Reuses the `kept` segments of an earlier run.
 
-    As a context manager it closes the last piece, or drops it if the job failed.
+    As a context manager it closes the last segment, or drops it if the job failed.
 
     Args:
-        folder: where the pieces are.
-        plan: what they will be joined to.
-        extradata: what the encoder says about the picture, in the joined file and hence in every piece.
-        length: frames of a piece.
-        kept: closed pieces of an earlier run, by number.
-        closed: told of every new piece, once its bytes are on the disk.
+        folder: the folder of the segments.
+        plan: the output that the segments will be joined to.
+        extradata: extradata of the encoder for the joined file. Every segment must have the same.
+        length: frames per segment.
+        kept: closed segments of an earlier run, by number.
+        closed: called with every new segment, once its bytes are on the disk.
 
     Attributes:
-        frames: written or skipped so far.
-        segments: the pieces so far.
+        frames: number of frames written or skipped so far.
+        segments: the closed or kept segments so far.
     """
 
     def __init__(
@@ -144,41 +147,41 @@ class SegmentWriter(AbortableWriter):
         self._kept = kept
         self._closed = closed
         self._encoder: Encoder | None = None
-        self._expected: Iterator[tuple[int, int]] = iter(())  # what is left of the kept piece at hand
+        self._kept_frames: Iterator[tuple[int, int]] = iter(())  # remaining frames of the current kept segment
 
     def is_kept(self, frame: int) -> bool:
-        """Whether that frame of the job, counted from 0, is in a piece of an earlier run."""
+        """Whether frame number `frame` of the job, counted from 0, is in a segment of an earlier run."""
         return frame // self._length in self._kept
 
     def write(self, item: VideoFrame | Slot) -> None:
-        """Append a frame; of one that is kept, its slot."""
-        number, place = divmod(self.frames, self._length)
+        """Append a frame. For a frame in a kept segment, pass its slot instead; the slot's time is checked."""
+        number, position = divmod(self.frames, self._length)
         if isinstance(item, Slot):
-            if place == 0:
-                self._expected = self._kept[number].shown()
-            tick, _ = next(self._expected, (None, 0))
+            if position == 0:
+                self._kept_frames = self._kept[number].shown()
+            tick, _ = next(self._kept_frames, (None, 0))
             if tick != self._plan.tick(item.pts):
-                raise self._moved()
+                raise self._times_differ()
         else:
             if self._encoder is None:
                 self._encoder = self._open(number)
             self._encoder.write(item)
         self.frames += 1
-        if place == self._length - 1:
+        if position == self._length - 1:
             self._finish()
 
     def _open(self, number: int) -> Encoder:
         encoder = Encoder(segment_path(self._folder, number), self._plan, muxer=_SegmentMuxer)
         if encoder.extradata != self._extradata:
             encoder.abort()
-            raise OutputError(f"{self._plan.codec} describes a later part of the picture in another way than the first")
+            raise OutputError(f"{self._plan.codec} writes other extradata for a later segment than for the first")
         return encoder
 
     def _finish(self) -> None:
-        """Close the piece at hand."""
+        """Close the current segment."""
         if self._encoder is None:
-            if next(self._expected, None) is not None:
-                raise self._moved()
+            if next(self._kept_frames, None) is not None:
+                raise self._times_differ()
             self.segments.append(self._kept[len(self.segments)])
             return
         self._encoder.close()
@@ -191,39 +194,40 @@ class SegmentWriter(AbortableWriter):
         self.segments.append(segment)
 
     def _read_back(self, number: int, extent: Extent) -> Segment:
+        """Check the closed file and describe it. Raises OutputError if frames are missing or have other times."""
         path = segment_path(self._folder, number)
         sync_file(path)
         try:
             decoded = [tick for tick, _ in read_packets(path, self._plan, extent.start)]
         except (InputError, av.FFmpegError, IndexError) as error:
             raise OutputError(f"cannot be read back: {error}", path=path) from error
-        shown = {tick: place for place, tick in enumerate(sorted(decoded))}
-        if len(shown) != extent.frames or min(shown) != extent.start:
-            raise OutputError(f"holds {len(shown)} frames, not {extent.frames} as written", path=path)
-        gaps = (b - a for a, b in pairwise([*shown, extent.start + extent.ticks]))
+        positions = {tick: position for position, tick in enumerate(sorted(decoded))}
+        if len(positions) != extent.frames or min(positions) != extent.start:
+            raise OutputError(f"holds {len(positions)} frames, not {extent.frames} as written", path=path)
+        gaps = (b - a for a, b in pairwise([*positions, extent.start + extent.ticks]))
         return Segment(
             number=number,
             start=extent.start,
             spans=tuple((ticks, len(list(run))) for ticks, run in groupby(gaps)),
-            delay=max(place - shown[tick] for place, tick in enumerate(decoded)),
+            delay=max(position - positions[tick] for position, tick in enumerate(decoded)),
             size=path.stat().st_size,
             digest=_digest(path),
         )
 
-    def _moved(self) -> OutputError:
+    def _times_differ(self) -> OutputError:
         return OutputError(
-            "job differs: the frames of the input are not where they were in the interrupted run",
+            "job differs: the frames of the input have other times than in the interrupted run",
             path=self._plan.target,
-            remedy="--restart begins anew",
+            remedy="--restart discards the interrupted run",
         )
 
     def close(self) -> None:
-        """Close the last piece."""
+        """Close the last segment."""
         if self.frames % self._length:
             self._finish()
 
     def abort(self) -> None:
-        """Drop the piece at hand."""
+        """Drop the current segment."""
         if self._encoder is not None:
             self._encoder.abort()
             with suppress(OSError):
@@ -231,21 +235,21 @@ class SegmentWriter(AbortableWriter):
 
 
 class _SegmentMuxer(Muxer):
-    """A piece: the picture alone, at stretched times that begin with 0."""
+    """Writes a segment: only the video, with stretched times that begin at 0."""
 
     def __init__(self, temp_path: Path, plan: EncodePlan, streams: StreamCopy | None = None) -> None:
         output = MKV if plan.codec in _matroska_codecs() else plan.output
         super().__init__(temp_path, replace(plan, output=output, rotation=0, marks=Marks(), tags=OutputTags()), streams)
         self._start: int | None = None
-        self._stretched = _stretched_tick(plan)
+        self._segment_tick = _tick_in_segment(plan)
 
-    def write(self, packet: Packet[VideoStream], *, lasting: int | None = None) -> None:
+    def write(self, packet: Packet[VideoStream], *, total_ticks: int | None = None) -> None:
         assert packet.pts is not None and packet.dts is not None
         if self._start is None:
-            self._start = packet.pts  # a fresh encoder begins with the first frame
+            self._start = packet.pts  # in every segment, a fresh encoder returns the first frame first
         packet.pts -= self._start
         packet.dts -= self._start
-        packet.time_base = self._stretched
+        packet.time_base = self._segment_tick
         super().write(packet)
 
 
@@ -255,7 +259,8 @@ def _matroska_codecs() -> frozenset[str]:
         return frozenset(container.supported_codecs)
 
 
-def _stretched_tick(plan: EncodePlan) -> Fraction:
+def _tick_in_segment(plan: EncodePlan) -> Fraction:
+    """Seconds per tick in a segment: a whole number of milliseconds, near the tick of the output."""
     return max(1, round(plan.time_base / _MILLISECOND)) * _MILLISECOND
 
 

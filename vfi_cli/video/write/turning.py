@@ -1,4 +1,4 @@
-"""Turns pictures the way players show them, for an output that cannot say how they are turned."""
+"""Turns frames as players show them, for an output that cannot state a rotation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vfi_cli.video.types import Plane, PlaneFormat, VideoFrame
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Turns every picture by `quarters` of a circle counter-clockwise, then mirrors it or not.
+    """Turns every frame by `quarters` of a circle counter-clockwise; then, if `mirrored`, swaps left and right.
 
-    Chroma keeps its subsampling if its cells fit the turned picture. Else each sample is repeated for all pixels of its
-    cell, and the format becomes 4:4:4.
+    Chroma keeps its subsampling if its cells fit the turned frame. Otherwise the format becomes 4:4:4: each chroma
+    sample is repeated for all pixels of its cell.
     """
 
     quarters: int
@@ -28,7 +28,7 @@ class Turn:
         return " and ".join(filter(None, (turned, "mirrored" if self.mirrored else "")))
 
     def clip(self, info: ClipInfo) -> ClipInfo:
-        """`info` of the clip after its pictures are turned; players then show them as stored."""
+        """`info` as it is after the frames are turned; players then show them as stored."""
         width, height, sar = info.width, info.height, info.sar
         if self.quarters % 2:
             width, height, sar = height, width, 1 / sar
@@ -41,34 +41,34 @@ class Turn:
         )
 
     def frames(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-        """The frames, turned."""
+        """Yields the frames, turned."""
         for frame in frames:
             format = self._format(frame.format, frame.width, frame.height)
             planes = frame.planes
             if format.subsampling == (1, 1) != frame.format.subsampling:
-                planes = tuple(_full(plane, frame) for plane in planes)
+                planes = tuple(_upsample_chroma(plane, frame) for plane in planes)
             yield replace(frame, planes=tuple(self.plane(plane) for plane in planes), format=format)
 
     def plane(self, plane: Plane) -> Plane:
-        """A turned copy of a plane, (rows, columns)."""
+        """A turned copy of a plane, shape (rows, columns)."""
         turned: Plane = np.rot90(plane, self.quarters)
         return (turned[:, ::-1] if self.mirrored else turned).copy()
 
     def _format(self, format: PlaneFormat, width: int, height: int) -> PlaneFormat:
-        """The format of a turned picture; `format`, `width` and `height` are those before the turn."""
+        """The format of a turned frame; `format`, `width` and `height` are those before the turn."""
         sx, sy = format.subsampling
-        # Cells begin at the top left. A turned picture of odd size would have to begin with half a cell.
+        # Chroma cells begin at the top left. A turned frame of odd size would begin with half a cell.
         fits = not (width % sx or height % sy) and (self.quarters % 2 == 0 or sx == sy)
         return format if fits else replace(format, subsampling=(1, 1))
 
 
 def find_turn(info: ClipInfo) -> Turn | None:
-    """How players turn the pictures of a clip; None: not at all. Other angles than quarters are ignored."""
+    """The turn that players apply to a clip; None if there is none. Angles between the quarters are ignored."""
     quarters = info.rotation // 90 % 4 if info.rotation % 90 == 0 else 0
     return Turn(quarters, info.mirrored) if quarters or info.mirrored else None
 
 
-def _full(plane: Plane, frame: VideoFrame) -> Plane:
+def _upsample_chroma(plane: Plane, frame: VideoFrame) -> Plane:
     """The plane with one sample for each pixel of the frame."""
     if plane.shape == (frame.height, frame.width):
         return plane

@@ -1,4 +1,4 @@
-"""How everything that writes a file ends."""
+"""Base class of everything that writes a file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Self
 
 
 class AbortableWriter(ABC):
-    """As a context manager it is closed in the end, and abandoned if the body or the closing fails."""
+    """A context manager that calls `close` at the end of its body, and `abort` if the body or `close` fails."""
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is still on its way and finish the file."""
+        """Write what is still in memory and finish the file."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Release the file, whatever becomes of it."""
+        """Close the file, which may be left unfinished."""
 
     def __enter__(self) -> Self:
         return self
