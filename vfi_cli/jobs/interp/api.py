@@ -74,7 +74,7 @@ def interpolate_video(
         start, stop: the part to use, in seconds from the first frame.
         input_fps: frame rate of the source, in place of its timestamps.
         video_stream: number of the video stream, counted from 0; None: the default stream.
-        deinterlace, progressive: make whole frames of interlaced ones; take frames that are marked as interlaced as whole.
+        deinterlace: make whole frames of interlaced ones. progressive: read frames as whole, whatever the file says.
         model: "lite", or a weights file.
         routing: "router": the router decides; None: all blocks on all patches; four shares from 0 to 1.
         device, precision: "auto", "cpu", "cuda:0"; "auto", "fp32", "bf16", "fp16".
