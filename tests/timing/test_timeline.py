@@ -155,7 +155,7 @@ def test_a_broken_timestamp_ends_in_a_limit_instead_of_filling_the_memory():
 def test_a_leap_of_days_is_a_broken_timestamp(schedule: Schedule):
     schedule.feed(F(0))
     schedule.feed(F(MAX_GAP))
-    with pytest.raises(LimitError, match="leap"):
+    with pytest.raises(LimitError, match="jump"):
         schedule.feed(F(2 * MAX_GAP + 1))
 
 
@@ -204,7 +204,7 @@ def test_frames_that_crowd_behind_one_that_was_moved_still_increase():
 
 @pytest.mark.parametrize("schedule", [Cfr(F(10)), Multiply(4)])
 def test_a_frame_that_stands_changes_only_at_the_end(schedule: Schedule):
-    slots = schedule.feed(F(0)) + schedule.feed(F(2), still=F(16, 10))
+    slots = schedule.feed(F(0)) + schedule.feed(F(2), hold=F(16, 10))
     changing = [slot for slot in slots if isinstance(slot.action, Between)]
     assert [slot.pts for slot in changing] == [F(17, 10), F(18, 10), F(19, 10)]
     assert [slot.action for slot in changing] == [Between(0, 1, F(k, 4)) for k in (1, 2, 3)]

@@ -10,7 +10,7 @@ from tests.media import make_clip
 from tests.pictures import Tile, write_apng, write_webp
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.batch.discovery import find_videos, listed_videos, read_list
-from vfi_cli.jobs.interp.plan import InterpJob, make_plan, output_of
+from vfi_cli.jobs.interp.plan import InterpJob, make_plan, source_stem
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -63,8 +63,8 @@ def test_a_loop_of_links_is_visited_once_and_by_the_real_name(tmp_path: Path):
 def test_what_is_written_to_is_not_read(tmp_path: Path):
     touch(tmp_path, "a.mp4", "out/a.mp4", "link.mp4")
     (tmp_path / "again").symlink_to("out")
-    assert names(tmp_path, without=tmp_path / "out") == ["a.mp4", "link.mp4"]
-    assert names(tmp_path, without=tmp_path / "not-yet") == ["a.mp4", "link.mp4", "out/a.mp4"]
+    assert names(tmp_path, exclude=tmp_path / "out") == ["a.mp4", "link.mp4"]
+    assert names(tmp_path, exclude=tmp_path / "not-yet") == ["a.mp4", "link.mp4", "out/a.mp4"]
 
 
 def test_outputs_of_an_earlier_run_are_told_from_sources(tmp_path: Path):
@@ -82,7 +82,7 @@ def test_outputs_of_an_earlier_run_are_told_from_sources(tmp_path: Path):
 @pytest.mark.parametrize("options", [{}, {"fps": "59.94"}, {"fps": "2.5x"}, {"slowmo": 4}, {"multi": 3}])
 def test_every_default_name_is_recognized(tmp_path: Path, options: dict):
     clip = make_clip(tmp_path / "a_b.mp4", 5)
-    assert output_of(make_plan(InterpJob(source=clip, **options)).target.stem) == "a_b"
+    assert source_stem(make_plan(InterpJob(source=clip, **options)).target.stem) == "a_b"
 
 
 def test_what_cannot_be_read_is_named_without_opening_it(tmp_path: Path):
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_named_without_opening_it(tmp_path: Path):
         bound.bind(str(tmp_path / "socket.mp4"))
     found = {found.name.stem: found.problem for found in find_videos(tmp_path)}
     assert found["good"] == ""
-    assert "link to nothing" in found["nothing"] and "levels of symbolic links" in found["self"]
+    assert "link to a file that does not exist" in found["nothing"] and "levels of symbolic links" in found["self"]
     assert [found[name] for name in ("null", "pipe", "socket")] == [
         f"is {what}, not a file" for what in ("a device", "a pipe", "a socket")
     ]

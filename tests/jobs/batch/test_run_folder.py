@@ -121,7 +121,7 @@ def test_bad_files_are_named_and_the_others_are_done(folder: Path, tmp_path: Pat
     report = do(folder, tmp_path / "out")
     failed = {str(one.name): one.note for one in report.outcomes if one.state is State.FAILED}
     assert set(failed) == {"text.mp4", "empty.mp4", "gone.mp4", "pipe.mp4"}
-    assert "a link to nothing" in failed["gone.mp4"] and "is a pipe" in failed["pipe.mp4"]
+    assert "a link to a file that does not exist" in failed["gone.mp4"] and "is a pipe" in failed["pipe.mp4"]
     assert [str(one.name) for one in report.outcomes if one.state is State.DONE] == ["a.mp4", "sub/b.mkv"]
     assert report.exit_code == 3
 

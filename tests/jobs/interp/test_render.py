@@ -122,7 +122,7 @@ def test_a_frame_that_is_not_finite_is_an_error():
             images[0][1, 3, 4] = torch.nan
             return images
 
-    with pytest.raises(ModelError, match="broken frame"):
+    with pytest.raises(ModelError, match="not finite"):
         render([frame(0), frame(1)], Multiply(2), FrameRenderer(Broken(), YUV420))
 
 

@@ -115,7 +115,7 @@ def test_it_ends_as_if_nothing_had_been(clip: Path, whole, tmp_path: Path, after
     assert contents(target) == whole[1]
     assert summary.kept >= kept > 0
     assert f"{summary.kept} frames are finished" in error.__notes__[0]
-    assert f"going on after {summary.kept} frames" in caplog.text
+    assert f"resuming after {summary.kept} frames" in caplog.text
     for name in ("frames_in", "frames_out", "generated", "copied", "cuts", "duration_in", "duration_out"):
         assert getattr(summary, name) == getattr(whole[0], name), name
     made = summary.kept // 2 - summary.cuts - 1  # every other frame, but for cuts and the last one, which is held
@@ -176,7 +176,7 @@ def test_a_file_that_fails_its_check_costs_nothing_that_is_finished(clip: Path, 
         fail_the_check(patch)
         with pytest.raises(OutputError, match="cannot be read back: 1 audio") as caught:
             do(clip, target)
-    assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command goes on from there"]
+    assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command resumes the job"]
     assert not target.exists()
     summary = do(clip, target, blend)
     assert summary.kept == 2 * FRAMES and not blend.asked
@@ -549,7 +549,7 @@ def test_a_disk_that_is_full_in_the_end_costs_nothing_that_is_finished(clip: Pat
     target = tmp_path / "out.mp4"
     size = whole[0].target.stat().st_size
     code, err = finish(child(clip, target, preexec_fn=limited(size - 1)))
-    assert code == 4 and "too large" in err and "40 frames are finished: the same command goes on" in err
+    assert code == 4 and "too large" in err and "40 frames are finished: the same command resumes" in err
     assert not target.exists() and not (folder_of(target) / "part").exists()
     code, err = finish(child(clip, target))
     assert code == 0 and contents(target) == whole[1]
@@ -570,7 +570,7 @@ def test_fields_that_turn_up_late_keep_what_is_finished_for_a_run_that_is_told_a
     clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
     with pytest.raises(FieldsError, match="interlaced at frame 24") as caught:
         do(clip, target)
-    assert "frames are finished: the same command with one of these options goes on" in caught.value.__notes__[0]
+    assert "frames are finished: the same command with one of these options resumes" in caught.value.__notes__[0]
     assert len(pieces(target)) >= 3
     summary = do(clip, target, **{choice: True})
     fresh = do(clip, tmp_path / "fresh.mp4", **{choice: True})
@@ -581,5 +581,5 @@ def test_fields_that_turn_up_late_keep_what_is_finished_for_a_run_that_is_told_a
 def test_pieces_with_fields_read_in_one_way_are_not_continued_in_another(tmp_path: Path):
     clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
     interrupt(clip, target, 90, deinterlace=True)
-    with pytest.raises(OutputError, match="fields was deinterlaced, now read as whole pictures"):
+    with pytest.raises(OutputError, match="fields was deinterlaced, now read as whole frames"):
         do(clip, target, progressive=True)

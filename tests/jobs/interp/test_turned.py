@@ -104,8 +104,8 @@ def test_what_was_done_and_what_cannot_be_is_named(tmp_path):
         plan = make_plan(InterpJob(source=clip, target=tmp_path / target, fps="10"))
         return [warning for warning in plan.warnings() if "turned" in warning or "mirrored" in warning]
 
-    assert warnings(90, False, "o.gif") == ["the pictures are turned by 90 degrees, as players show them"]
-    assert warnings(-90, True, "o.gif") == ["the pictures are turned by 270 degrees and mirrored, as players show them"]
+    assert warnings(90, False, "o.gif") == ["the frames are turned by 90 degrees, as players show them"]
+    assert warnings(-90, True, "o.gif") == ["the frames are turned by 270 degrees and mirrored, as players show them"]
     assert warnings(30, False, "o.gif") == [
         "a GIF cannot be marked as turned by 30 degrees, and its pictures are not turned"
     ]
