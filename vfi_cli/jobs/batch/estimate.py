@@ -43,8 +43,8 @@ def estimate(plan: Plan) -> Estimate:
 def _generated_share(plan: Plan) -> Fraction:
     """The share of output frames at whose time there is no source frame, from 0 to 1.
 
-    Two streams of frames at rates a and b that coincide once coincide gcd(a, b) times per second: 24 -> 60 fps copies
-    12 frames per second and generates 48.
+    If frames at rates a and b coincide once, they coincide gcd(a, b) times per second: 24 -> 60 fps copies 12 frames
+    per second and generates 48.
     """
     if plan.multiple is not None:
         return 1 - Fraction(1, plan.multiple)

@@ -1,6 +1,6 @@
 """Interpolates all videos of a folder, each as `run_clip` does.
 
-`survey` probes every source: to do, done before, or impossible. It also refuses two outputs with the same name.
+`survey` probes every source: it may be to do, done before, or impossible. `survey` also refuses colliding outputs.
 `run` then gives the clips to a pool of workers. A clip that fails becomes an entry of the report, and the other clips
 go on.
 """

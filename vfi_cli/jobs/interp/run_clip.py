@@ -36,7 +36,7 @@ from vfi_cli.video.write.segments import SegmentWriter
 log = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 250
-"""Frames of a segment: what an interruption can cost. x264 and x265 have the same default key frame interval."""
+"""Frames of a segment, the most that an interruption can cost. Also the default key frame interval of x264 and x265."""
 
 
 def interpolate_video(source: str | Path, target: str | Path | None = None, **options: Any) -> Summary:
@@ -128,9 +128,8 @@ def _write_resumable(plan: Plan, target: OutputFile, given: Interpolator | None,
     extradata = _check_muxer(plan, target)
     interpolator = given or _build(job)
     identity = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
-    identity["clock"] = (
-        f"{encode.time_base} s from {encode.origin} s on"  # audio before the first frame moves the origin
-    )
+    # Audio before the first frame moves the origin.
+    identity["clock"] = f"{encode.time_base} s from {encode.origin} s on"
     journal = Journal(target, identity, restart=job.restart)
     if journal.segments:
         log.info("%s: resuming after %d frames", plan.target, journal.frames)
