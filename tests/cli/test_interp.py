@@ -189,7 +189,7 @@ def test_after_a_signal_the_same_command_goes_on(tmp_path: Path, number: signal.
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
-    assert "20 frames are finished: the same command goes on from there" in err
+    assert "20 frames are finished: the same command resumes the job" in err
     process = start(clip, "-o", target, segment_frames=10)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -35,7 +35,7 @@ def pieces(folder: Path) -> list[Path]:
 def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_been(vfi, begun, tmp_path):
     clip, target = begun
     done = vfi("interp", clip, "-o", target, "--no-scene-detect", faults=["blend", PIECES])
-    assert done.code == 0 and "going on after" in done.err, done
+    assert done.code == 0 and "resuming after" in done.err, done
     whole = tmp_path / "whole.mp4"
     assert vfi("interp", clip, "-o", whole, "--no-scene-detect", faults=["blend", PIECES]).code == 0
     assert numbers(target)[::2] == list(range(60)) and pictures(target) == pictures(whole)

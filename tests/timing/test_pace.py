@@ -16,8 +16,8 @@ def test_without_a_cadence_every_moment_is_known_at_once():
     assert pace.finish(F(6)) == []
 
 
-def test_repeats_wait_for_the_picture_after_them_and_keep_their_times():
-    """24 pictures a second in 60 frames."""
+def test_repeats_wait_for_the_next_image_and_keep_their_times():
+    """24 images in 60 frames per second."""
     pace = Pace(Pauses(), Cadence(F(1, 90_000)), move_slots=False)
     moments = []
     for k in range(41):
@@ -28,14 +28,14 @@ def test_repeats_wait_for_the_picture_after_them_and_keep_their_times():
     assert not any(moment.change for moment in moments)
 
 
-def test_the_slots_of_film_with_repeat_flags_move_with_its_pictures():
+def test_the_slots_of_film_with_repeat_flags_move_with_its_images():
     pace = Pace(Pauses(), Cadence(F(1, 90_000)))
     times = [F(5 * (k // 2) + 3 * (k % 2), 60) for k in range(20)]
     moments = [moment for time in times for moment in pace.feed(time)] + pace.finish(times[-1] + F(1, 30))
     assert [moment.shown for moment in moments] == [moment.time for moment in moments] == [F(k, 24) for k in range(20)]
 
 
-def test_a_first_frame_that_stands_long_is_a_pause_as_the_frames_ahead_tell():
+def test_a_long_first_frame_is_a_pause_if_the_frames_after_it_are_shorter():
     pace = Pace(Pauses(), Cadence(F(1, 1000)))
     times = [F(0), *(2 + F(k, 10) for k in range(20))]
     moments = [moment for time in times for moment in pace.feed(time)] + pace.finish(F(5))

@@ -1,51 +1,54 @@
-"""Finds when pictures were taken from the times at which they are shown. Pure arithmetic on Fractions.
+"""Finds the cadence: the even times at which images were taken, from the uneven times at which they are shown.
 
-Film in a 60 Hz file shows its pictures for 2, 3, 2, 3 .. frames. Even motion would look uneven at these times:
+A 60 Hz file shows each image of a 24 fps film for 2, 3, 2, 3 .. frames. At these times, even motion looks uneven:
 
     shown   |a   |b     |c   |d     |e   |f          gaps of 2, 3, 2, 3: a period of 2
     taken   |a    |b    |c    |d    |e    |f         what `Cadence` gives
+
+An image is a frame that is not a repeat. All times are seconds as `Fraction`.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-LOOK_AHEAD = 12  # pictures
-_LONGEST = 12  # gaps in a period: 24 pictures per second shown in 50 frames need so many
-_FEWEST = 6  # gaps that prove a period
-_HISTORY = 2 * _LONGEST  # pictures
-_ALIKE = Fraction(1, 500)  # seconds by which equal gaps may differ
+LOOK_AHEAD = 12  # images
+_MAX_PERIOD = 12  # gaps; 24 images per second in 50 frames per second need as many
+_MIN_PROOF = 6  # gaps that prove a period
+_HISTORY = 2 * _MAX_PERIOD  # images
+_TOLERANCE = Fraction(1, 500)  # seconds by which equal gaps may differ
 
 
 class Cadence:
-    """Finds gaps that repeat with a period, and places their pictures evenly.
+    """Finds gaps that repeat with a period, and places the images of a period evenly.
 
-    The first picture of every period keeps its time, so nothing drifts. The others move by less than the shortest
-    gap, and by at most half of the longest gap. Without a period, all pictures keep their times.
-    Memory is bounded: it looks LOOK_AHEAD pictures ahead and remembers _HISTORY.
+    The first image of every period keeps its time, so nothing drifts. The others move by less than the shortest gap,
+    and by at most half of the longest gap. Without a period, all images keep their times.
+    The memory is bounded: it looks LOOK_AHEAD images ahead, and keeps the times of at most 2 * _HISTORY past images.
 
     Args:
         tick: seconds per tick of the container; times are rounded to it.
     """
 
     def __init__(self, tick: Fraction) -> None:
-        self._slack = max(2 * tick, _ALIKE)
+        self._slack = max(2 * tick, _TOLERANCE)
         self._times: list[Fraction] = []
-        self._next = 0  # the first picture without a place
-        self._last: Fraction | None = None  # the place of the picture before it
-        self._period = self._anchor = 0  # pictures; a period of 0 is none
-        self._end = 0  # the gaps before this one repeat
+        self._next = 0  # index of the first image without a place
+        self._last: Fraction | None = None  # the place of the image before it
+        self._period = self._anchor = 0  # images in a period, 0: no period; index of the first one
+        self._end = 0  # the gaps before this index repeat
 
     def feed(self, time: Fraction) -> list[Fraction]:
-        """Take the `time` of the next picture; return the places that are now settled. Times must increase."""
+        """Take the `time` of the next image; return the places that are now known. Times must increase."""
         self._times.append(time)
         return [self._place(None)] if len(self._times) - self._next > LOOK_AHEAD else []
 
     def finish(self, end: Fraction) -> list[Fraction]:
-        """Return the remaining places, given the `end` of the last picture."""
+        """Return the remaining places, given the `end` of the last image."""
         return [self._place(end) for _ in range(len(self._times) - self._next)]
 
     def _place(self, end: Fraction | None) -> Fraction:
+        """The place of the next image: strictly between the place before it and the time of the image after it."""
         now, times = self._next, self._times
         shown = times[now]
         following = times[now + 1] if now + 1 < len(times) else end
@@ -62,6 +65,7 @@ class Cadence:
         return taken
 
     def _taken(self, now: int) -> Fraction:
+        """When image `now` was taken, according to the current period; first updates the period."""
         gaps = len(self._times) - 1
         while self._period and self._end < gaps and self._repeats(self._end, self._period):
             self._end += 1
@@ -75,27 +79,27 @@ class Cadence:
         return begin + (now - self._anchor) * self._span(self._anchor) / self._period
 
     def _span(self, begin: int) -> Fraction:
-        """Seconds of the period that begins at picture `begin`; if it is incomplete, of the period before."""
+        """Seconds of the period that begins at image `begin`; if that one is incomplete, of the period before it."""
         if begin + self._period > self._end:
             begin -= self._period
         return self._times[begin + self._period] - self._times[begin]
 
     def _find(self, now: int) -> int:
-        """The shortest period of all known gaps from picture `now` on; 0 if there is none."""
+        """The shortest period of all known gaps from image `now` on; 0 if there is none."""
         gaps = len(self._times) - 1
-        for period in range(2, _LONGEST + 1):
+        for period in range(2, _MAX_PERIOD + 1):
             begin = gaps
             while begin - period > 0 and self._repeats(begin - 1, period):
                 begin -= 1
             begin -= period  # the first gap that belongs to the repetition
-            if begin <= now and gaps - begin >= max(2 * period, _FEWEST):
+            if begin <= now and gaps - begin >= max(2 * period, _MIN_PROOF):
                 return period if self._is_uneven(gaps - period, now, period) else 0
         return 0
 
     def _is_uneven(self, last: int, now: int, period: int) -> bool:
-        """Whether the gaps of a period differ, but so little that its pictures can be moved."""
+        """Whether the gaps of a period differ, but so little that its images can be moved."""
         gaps = [self._gap(last + k) for k in range(period)]
-        first = (now - last) % period  # the gap of picture `now`
+        first = (now - last) % period  # the gap of image `now`
         gaps = gaps[first:] + gaps[:first]
         mean = sum(gaps) / period
         moves = [abs(k * mean - sum(gaps[:k])) for k in range(period)]

@@ -1,4 +1,4 @@
-"""Places the frames of a source in time, after pauses and cadence are found."""
+"""Finds pauses and the cadence, and gives each source frame its times."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Moment:
     """The times of one source frame, in seconds.
 
     Args:
-        shown: the time that places the slots of the output.
-        time: when the picture was taken; not valid for a repeat.
-        change: after a pause, the seconds before `time` in which the picture changes; it stands until then.
-            None: no pause.
+        shown: the time that the schedule gets; it places the slots of the output.
+        time: when the image was taken. Not valid for a repeat.
+        change: after a pause, the seconds before `time` in which the motion takes place. Until then, the frame before
+            is held. None: there was no pause.
     """
 
     shown: Fraction
@@ -31,8 +31,8 @@ class Pace:
 
     Args:
         pauses: finds the pauses.
-        cadence: finds the even times of pictures; None: pictures keep the times at which they are shown.
-        move_slots: the slots of the output move with the pictures.
+        cadence: finds the even times of images; None: images keep the times at which they are shown.
+        move_slots: the slots of the output move with the images.
     """
 
     def __init__(self, pauses: Pauses, cadence: Cadence | None = None, *, move_slots: bool = True) -> None:
@@ -40,25 +40,26 @@ class Pace:
         self._move_slots = move_slots
         self._waiting: deque[tuple[Fraction, bool]] = deque()
         self._newest: Fraction | None = None
-        self._shown: Fraction | None = None  # of the last frame that was returned
+        self._shown: Fraction | None = None  # the time of the last frame that was returned
 
     def feed(self, time: Fraction, *, repeat: bool = False) -> list[Moment]:
-        """Take the `time` of the next frame. Times must increase. A `repeat` shows the previous picture again."""
+        """Take the `time` of the next frame. Times must increase. A `repeat` shows the image of the frame before it."""
         if self._newest is not None:
             self._pauses.learn(time - self._newest)
         self._newest = time
         self._waiting.append((time, repeat))
         if repeat:
             return []
-        return self._settle([time] if self._cadence is None else self._cadence.feed(time))
+        return self._release([time] if self._cadence is None else self._cadence.feed(time))
 
     def finish(self, end: Fraction) -> list[Moment]:
-        """Return the remaining moments, given the `end` of the last frame, which is no repeat."""
-        return self._settle([] if self._cadence is None else self._cadence.finish(end))
+        """Return the remaining moments, given the `end` of the last frame. The last frame must not be a repeat."""
+        return self._release([] if self._cadence is None else self._cadence.finish(end))
 
-    def _settle(self, pictures: list[Fraction]) -> list[Moment]:
+    def _release(self, times_taken: list[Fraction]) -> list[Moment]:
+        """The moments of the next images, and of the repeats that wait before them."""
         moments = []
-        for taken in pictures:
+        for taken in times_taken:
             repeat = True
             while repeat:
                 time, repeat = self._waiting.popleft()

@@ -1,15 +1,14 @@
-"""Where every output frame sits in time, and what it is made of. Pure arithmetic on Fractions.
+"""Decides the time of every output frame, and from which source frames it is made.
 
-A schedule is fed the times of the source frames one by one and answers with the output slots that became
-known:
+A schedule takes the times of the source frames one by one, and returns the output slots that became known:
 
     source    0           1           2        end
     --------  |-----------|-----------|---------|----> seconds
     Cfr       |----|----|----|----|----|----|----
               C(0) B    B    B    B    B    H(2)       C = Copy, B = Between, H = Hold
 
-All times are seconds as `Fraction`; `fps` means slots per second. No float ever enters: an hour of
-24000/1001 fps must not drift by a frame.
+All times are seconds as `Fraction`, and `fps` means slots per second. Floats are never used: with them, an hour of
+24000/1001 fps could drift by a frame.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from fractions import Fraction
 from vfi_cli.errors import LimitError, UsageError
 
 MAX_FPS = 1000
-MIN_FPS = Fraction(1, 1000)  # and the least multiple
-MAX_TERM = 2**31 - 1  # of a rate as a fraction: containers and codecs hold no more
+MIN_FPS = Fraction(1, 1000)  # also the smallest multiple
+MAX_TERM = 2**31 - 1  # largest term of a rate as a fraction; containers and codecs cannot store more
 MAX_MULTIPLE = 64
-# One broken timestamp can ask for years of video. Ten minutes at 120 fps between two frames is no slide show.
+# One broken timestamp can ask for years of video. 72,000 slots are ten minutes at 120 fps; no slide show needs them.
 MAX_SLOTS_PER_GAP = 72_000
 MAX_JITTER = Fraction(5, 1000)  # seconds
-PROVED_JITTER = Fraction(2, 5)  # intervals; if the times of many frames prove a steady rate with jitter
-MAX_GAP = 86_400  # seconds; no container holds the years of a broken timestamp
+PROVED_JITTER = Fraction(2, 5)  # in intervals; used if the times of many frames prove a steady rate with jitter
+MAX_GAP = 86_400  # seconds; a broken timestamp can ask for more years than containers can store
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The slot falls on source frame `index` (counted from 0 in display order)."""
+    """The slot has the time of source frame `index`, counted from 0 in presentation order."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The slot lies strictly between two neighbouring source frames, at `t` of the way (0 < t < 1)."""
+    """The slot lies between the source frames `left` (t = 0) and `right` (t = 1), at 0 < t < 1."""
 
     left: int
     right: int
@@ -51,7 +50,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The slot lies after the last source frame, which stays on screen."""
+    """The slot lies after the last source frame, `index`, which is held."""
 
     index: int
 
@@ -69,33 +68,33 @@ class Slot:
 
 
 class Cfr:
-    """Constant rate: slot k sits at start + k / fps, for every slot before the end of the last source frame.
+    """Constant frame rate: slot k has the time start + k / fps. The last slot lies before the end of the source.
 
-    The duration stays that of the source, to within one slot. A rate below that of the source is fine: the
-    frames that no slot needs are skipped.
+    The duration of the output is that of the source, to within one slot. `fps` may be lower than the rate of the
+    source: source frames without a slot are then skipped.
     """
 
     def __init__(self, fps: Fraction) -> None:
         if fps <= 0:
             raise ValueError(f"fps must be positive, got {fps}")
         self._step = 1 / Fraction(fps)
-        self._count = 0  # slots given out
-        self._index = -1  # newest source frame
+        self._count = 0  # slots returned so far
+        self._index = -1  # of the newest source frame
         self._start = self._last = Fraction(0)
 
-    def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
+    def feed(self, time: Fraction, hold: Fraction = Fraction(0)) -> list[Slot]:
         """The slots up to and including `time`, the time of the next source frame. Times must increase.
 
-        still: seconds that the previous source frame stands before it starts to change.
+        hold: seconds that the previous source frame is held before the motion to the next one begins.
         """
         self._index += 1
         if self._index == 0:
             self._start = self._last = time
             return self._until(self._last, inclusive=True, action=lambda _: Copy(0))
         left, right, begin = self._index - 1, self._index, self._last
-        _check_leap(begin, time)
+        _check_jump(begin, time)
         self._last = time
-        return self._until(time, inclusive=True, action=lambda pts: _between(pts, left, begin + still, right, time))
+        return self._until(time, inclusive=True, action=lambda pts: _between(pts, left, begin + hold, right, time))
 
     def finish(self, duration: Fraction) -> list[Slot]:
         """The slots after the last source frame, which lasts `duration` seconds."""
@@ -113,11 +112,11 @@ class Cfr:
 
 
 class Multiply:
-    """Every gap between two source frames becomes `n` equal slots; uneven source times stay where they are.
+    """Divides every gap between two source frames into `n` equal slots. Source frames keep their times.
 
-    The last source frame has no successor: it becomes one copy and n - 1 holds that share its duration, so
-    that N frames give n * N frames of the same total duration. If it is cut short, it has fewer holds: no slot but the
-    last is shorter than any before it, for the ticks of a file may be too coarse for that.
+    The last source frame has no successor, so it becomes one copy and n - 1 holds, which share its duration: N frames
+    give n * N frames of the same total duration. If the last source frame is cut short, it gets fewer holds: only its
+    last slot may be shorter than all slots before, because the ticks of a file may be too coarse for short slots.
     """
 
     def __init__(self, n: int) -> None:
@@ -128,22 +127,21 @@ class Multiply:
         self._last = Fraction(0)
         self._least: Fraction | None = None  # the shortest slot so far, in seconds
 
-    def feed(self, time: Fraction, still: Fraction = Fraction(0)) -> list[Slot]:
+    def feed(self, time: Fraction, hold: Fraction = Fraction(0)) -> list[Slot]:
         """The slots from the previous source frame up to, but not including, `time`. Times must increase.
 
-        still: seconds that the previous source frame stands before it starts to change. Its own slot is
-            longer by this.
+        hold: seconds that the previous source frame is held before the motion begins. Its slot is longer by this.
         """
         self._index += 1
         begin, self._last = self._last, time
         if self._index == 0:
             return []
-        _check_leap(begin, time)
-        left, right, moving = self._index - 1, self._index, begin + still
+        _check_jump(begin, time)
+        left, right, moving = self._index - 1, self._index, begin + hold
         step = (time - moving) / self._n
         self._least = step if self._least is None else min(step, self._least)
         between = [Slot(moving + k * step, step, Between(left, right, Fraction(k, self._n))) for k in range(1, self._n)]
-        return [Slot(begin, still + step, Copy(left)), *between]
+        return [Slot(begin, hold + step, Copy(left)), *between]
 
     def finish(self, duration: Fraction) -> list[Slot]:
         """The slots of the last source frame, which lasts `duration` seconds."""
@@ -159,33 +157,40 @@ Schedule = Cfr | Multiply
 
 
 def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: Fraction) -> list[Slot]:
-    """The same slots, as if source frame `left` stood until `begin` and then changed into `right` until `end`.
+    """The same slots, but filled from the source frames `left` and `right` only.
 
-    Source frames between the two are ignored:
+    `left` is held until the time `begin`; from there to the time `end`, it changes into `right`. Source frames between
+    the two are ignored:
 
         source  |a------|a------|a------|b
         slots   C(0) B  C(1) B  C(2) B  C(3)
         across  C(0) B  B    B  B    B  C(3)      B between a and b: 1/6, 1/3, 1/2, ..
     """
-    _check_leap(begin, end)
+    _check_jump(begin, end)
     return [Slot(slot.pts, slot.duration, _between(slot.pts, left, begin, right, end)) for slot in slots]
 
 
 def jitter_of(interval: Fraction, *, proved: bool = False) -> Fraction:
-    """Seconds by which a frame may be early or late and still belong to its tick; `interval`: seconds per tick.
+    """Seconds by which a frame may be early or late and still belong to its place on the grid of a steady rate.
 
-    proved: the clock is known to jitter about a steady rate.
+    interval: seconds between two places. proved: the times of many frames prove that they jitter around a steady rate.
     """
     return PROVED_JITTER * interval if proved else min(MAX_JITTER, interval / 5)
 
 
 class Nominal:
-    """Undoes the rounding of timestamps to the container's tick (1 ms in Matroska), and the jitter of clocks.
+    """Undoes the rounding of timestamps to ticks (1 ms in Matroska), and the jitter of clocks.
 
-    24 fps in a 1 ms container reads 0.000, 0.042, 0.083 .., so hardly a slot of a 48 fps output would fall on
-    a source frame and nearly all would be generated. A time less than a tick, or `jitter`, away from a whole number
-    of frames of the nominal `rate` is taken to mean that number: counted from the first frame, or else from the last
-    one that was off. Any other time is kept. No frame moves farther and increasing times stay increasing.
+    With ticks of 1 ms, 24 fps reads 0.000, 0.042, 0.083 .. Then few slots of a 48 fps output would have the time of a
+    source frame, and nearly all would be interpolated. So a time less than a tick, or `jitter`, away from the grid of
+    the nominal `rate` is moved to the grid. The grid begins at the first frame. A time off that grid is compared with a
+    grid that begins at the last frame off the first grid. Any other time is kept. Increasing times stay increasing.
+
+    Args:
+        rate: nominal frames per second; None: all times are kept.
+        tick, jitter: seconds.
+        phase: seconds; a time on the grid of a clock with much jitter, see `PROVED_JITTER`. The first frame keeps its
+            time, so all frames move by the error of the first one.
     """
 
     def __init__(
@@ -195,20 +200,18 @@ class Nominal:
         jitter: Fraction = Fraction(0),
         phase: Fraction | None = None,
     ) -> None:
-        """phase: seconds, a time on the grid of a clock that jitters much, see `PROVED_JITTER`. The first frame keeps
-        its time, so all frames move by its error."""
         self._tick = tick
         self._slack = max(tick, jitter)
-        # Where frames are only a few ticks apart, a coincidence proves nothing.
+        # If frames are only a few ticks apart, a time near the grid may be a coincidence.
         coarse = self._slack if phase is None else tick
         self._rate = rate if rate and 4 * coarse * rate <= 1 else None
         self._phase = phase
-        # (time, seconds by which the clock was early) of the first frame, and of the last frame off the grid
+        # (time, seconds by which the frame was early) of the first frame, and of the last frame off the grid
         self._anchors: list[tuple[Fraction, Fraction]] = []
         self._last = Fraction(0)
 
     def time(self, pts: Fraction) -> Fraction:
-        """The time that `pts` stands for."""
+        """The exact time of a frame with the timestamp `pts`, in seconds."""
         if self._rate is None:
             return pts
         for anchor, early in self._anchors:
@@ -217,20 +220,20 @@ class Nominal:
                 self._last = nominal
                 return nominal
         if self._anchors:
-            pts = max(pts, self._last + self._tick)  # the frame before it may have been moved behind it
+            pts = max(pts, self._last + self._tick)  # the frame before may have been moved to a later time
         self._anchors = [*self._anchors[:1], (pts, Fraction(0) if self._anchors else self._early(pts, self._rate))]
         self._last = pts
         return pts
 
     def _early(self, first: Fraction, rate: Fraction) -> Fraction:
-        """How many seconds the time of the `first` frame lies before its place on the grid."""
+        """Seconds by which the `first` frame is before its place on the grid."""
         if self._phase is None:
             return Fraction(0)
         early = self._phase + round((first - self._phase) * rate) / rate - first
         return early if abs(early) < self._slack else Fraction(0)
 
     def duration(self, duration: Fraction) -> Fraction:
-        """The duration that `duration` stands for."""
+        """The exact duration of a frame with the rounded `duration`, in seconds."""
         if self._rate is not None and abs(duration - 1 / self._rate) < self._slack:
             return 1 / self._rate
         return duration
@@ -239,16 +242,17 @@ class Nominal:
 def parse_rate(text: str, source: Fraction | None, option: str = "--fps") -> Fraction:
     """Frames per second from "60", "59.94" (= 60000/1001), "60000/1001" or "2x" (of the `source` rate).
 
-    A decimal that is n * 1000/1001 rounded means exactly that: nobody who writes 23.976 wants 2997/125.
-    Raises UsageError, which names the `option`, for anything else and outside MIN_FPS <= fps <= MAX_FPS; "Nx" may go up
-    to MAX_MULTIPLE.
+    A decimal number that is a rounded n * 1000/1001 means exactly that number: 23.976 is 24000/1001, not 2997/125.
+    The rate must lie between MIN_FPS and MAX_FPS, and a multiple "Nx" between MIN_FPS and MAX_MULTIPLE.
+
+    Raises UsageError for any other text; the message names the `option`.
     """
     times = re.fullmatch(r"(\d+(?:\.\d+)?)x", text.strip())
     if times:
         factor = Fraction(times[1])
         if source is None or source <= 0:
             raise UsageError(
-                f"{option} {text} needs the rate of the source, which is unknown", remedy=f"name a rate: {option} 60"
+                f"{option} {text} needs the rate of the source, which is unknown", remedy=f"give a rate: {option} 60"
             )
         if not MIN_FPS <= factor <= MAX_MULTIPLE:
             raise UsageError(
@@ -266,7 +270,7 @@ def parse_rate(text: str, source: Fraction | None, option: str = "--fps") -> Fra
 
 
 def parse_multiple(text: str, option: str) -> int:
-    """A whole multiple, 2 to MAX_MULTIPLE; `option` names it in the UsageError."""
+    """A whole number from 2 to MAX_MULTIPLE. Raises UsageError, whose message names the `option`."""
     if not re.fullmatch(r"\d+", text) or not 2 <= int(text) <= MAX_MULTIPLE:
         raise UsageError(
             f"{option} {text} is not a whole number from 2 to {MAX_MULTIPLE}",
@@ -276,7 +280,7 @@ def parse_multiple(text: str, option: str) -> int:
 
 
 def parse_time(text: str, option: str) -> Fraction:
-    """Seconds from "12.5", "1:02.5" or "00:01:02.5"; `option` names it in the UsageError."""
+    """Seconds from "12.5", "1:02.5" or "00:01:02.5". Raises UsageError, whose message names the `option`."""
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
         raise UsageError(
             f"{option} {text!r} is not a time",
@@ -289,7 +293,7 @@ def parse_time(text: str, option: str) -> Fraction:
 
 
 def _ntsc(text: str) -> Fraction | None:
-    """n * 1000/1001 if the decimal `text` is that number, rounded to two digits or more."""
+    """The number n * 1000/1001 that `text` states, rounded to two or more digits; None if there is none."""
     digits = len(text.partition(".")[2].rstrip("0"))
     if digits < 2:
         return None
@@ -298,17 +302,18 @@ def _ntsc(text: str) -> Fraction | None:
 
 
 def _between(pts: Fraction, left: int, begin: Fraction, right: int, end: Fraction) -> Action:
+    """The action of a slot at `pts`, if `left` changes into `right` from `begin` to `end`."""
     if pts <= begin:
         return Copy(left)
     return Copy(right) if pts == end else Between(left, right, (pts - begin) / (end - begin))
 
 
-def _check_leap(begin: Fraction, end: Fraction) -> None:
+def _check_jump(begin: Fraction, end: Fraction) -> None:
     if end <= begin:
         raise ValueError(f"source times must increase, got {float(end)} s after {float(begin)} s")
     if end - begin > MAX_GAP:
         raise LimitError(
-            f"the timestamps leap by {float(end - begin):.0f} s, more than {MAX_GAP}",
+            f"the timestamps jump by {float(end - begin):.0f} s, more than {MAX_GAP} s",
             remedy="cut the gap out with --ss and --to",
         )
 
@@ -316,6 +321,6 @@ def _check_leap(begin: Fraction, end: Fraction) -> None:
 def _check_gap(slots: int) -> None:
     if slots > MAX_SLOTS_PER_GAP:
         raise LimitError(
-            f"a gap in the timestamps asks for {slots} frames in a row, more than {MAX_SLOTS_PER_GAP}",
-            remedy="cut the gap out with --ss and --to, or ask for a lower --fps",
+            f"a gap in the timestamps needs {slots} output frames, more than {MAX_SLOTS_PER_GAP}",
+            remedy="cut the gap out with --ss and --to, or use a lower --fps",
         )

@@ -24,25 +24,25 @@ from vfi_cli.jobs.interp.run_clip import run
         (24, {"fps": "60", "start": Fraction(1, 2), "stop": Fraction(3, 2)}),
     ],
 )
-def test_the_frames_to_generate_are_about_those_that_are_generated(tmp_path: Path, rate, options: dict):
+def test_the_estimated_number_of_generated_frames_is_nearly_right(tmp_path: Path, rate, options: dict):
     clip = make_clip(tmp_path / "in.mp4", 48, rate=rate)
     job = InterpJob(source=clip, target=tmp_path / "out.mp4", scene_threshold=None, **options)
-    told = estimate(make_plan(job))
-    assert told.generated == pytest.approx(run(job, interpolator=Blend()).generated, abs=4)
-    assert told.pixels == told.generated * 64 * 48
+    cost = estimate(make_plan(job))
+    assert cost.generated == pytest.approx(run(job, interpolator=Blend()).generated, abs=4)
+    assert cost.pixels == cost.generated * 64 * 48
 
 
-def test_room_grows_with_the_frames(tmp_path: Path):
+def test_the_estimated_size_grows_with_the_number_of_frames(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 10)
     size = clip.stat().st_size
     assert estimate(make_plan(InterpJob(source=clip, multi=3))).size == 3 * size
     assert estimate(make_plan(InterpJob(source=clip, multi=2, stop=Fraction(1, 2)))).size == size
 
 
-def test_the_pace_is_that_of_the_largest_share(tmp_path: Path, monkeypatch):
-    asked = []
+def test_the_network_is_timed_at_the_size_of_the_clip_with_the_most_pixels(tmp_path: Path, monkeypatch):
+    sizes = []
     monkeypatch.setattr("vfi_cli.engine.interpolator.build", lambda *_: Blend())
-    monkeypatch.setattr("vfi_cli.jobs.score.bench.seconds_per_frame", lambda _, size: asked.append(size) or 2.0)
+    monkeypatch.setattr("vfi_cli.jobs.score.bench.seconds_per_frame", lambda _, size: sizes.append(size) or 2.0)
     plans = [
         make_plan(InterpJob(source=make_clip(tmp_path / f"{width}.mp4", frames, width=width, height=64)))
         for width, frames in ((128, 20), (256, 4))
@@ -50,8 +50,8 @@ def test_the_pace_is_that_of_the_largest_share(tmp_path: Path, monkeypatch):
     assert seconds_per_pixel(InterpJob(source=tmp_path), "cpu", plans) == 2 / (128 * 64)
     monkeypatch.setattr(module, "MAX_PIXELS", 64 * 64)
     assert seconds_per_pixel(InterpJob(source=tmp_path), "cpu", plans) == 2 / (91 * 64)
-    assert asked == [(128, 64), (91, 64)]
+    assert sizes == [(128, 64), (91, 64)]
 
 
-def test_free_room_is_known_before_the_folder_exists(tmp_path: Path):
+def test_free_space_is_known_before_the_folder_exists(tmp_path: Path):
     assert free_bytes(tmp_path / "not/yet") > 0

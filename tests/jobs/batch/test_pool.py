@@ -36,12 +36,12 @@ def do(pool: WorkerPool, jobs: list[InterpJob]) -> dict[int, Summary | VfiError]
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_left():
+def no_process_is_left():
     yield
     assert active_children() == []
 
 
-def test_a_clip_that_kills_its_worker_fails_and_the_others_are_done(tmp_path: Path, caplog):
+def test_a_clip_that_kills_its_worker_fails_and_the_other_clips_are_done(tmp_path: Path, caplog):
     caplog.set_level(logging.INFO)
     sources = [
         make_clip(tmp_path / "a.mp4", 3),
@@ -61,16 +61,16 @@ def test_a_clip_that_kills_its_worker_fails_and_the_others_are_done(tmp_path: Pa
     assert "bt601 is assumed" in caplog.text and "lite on CPU, 1 thread" in caplog.text
 
 
-def test_a_device_that_is_not_there_is_an_error_before_any_clip(tmp_path: Path, monkeypatch):
+def test_a_missing_device_is_an_error_before_any_clip(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("vfi_cli.jobs.batch.pool.available_cpus", lambda: 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    for at_most in (None, 1):  # the two share the CPUs, even if one is not needed
+    for at_most in (None, 1):  # two workers share the CPUs, even if only one is started
         with pytest.raises(DeviceError, match=r"no cuda:\d for 3 threads"):
             WorkerPool(InterpJob(source=tmp_path), ["cuda:7", "cuda:8"], pools.no_device, at_most=at_most)
     assert os.environ["OMP_NUM_THREADS"] == "5"
 
 
-def test_a_device_that_is_lost_fails_what_is_left(tmp_path: Path):
+def test_if_a_device_is_lost_the_remaining_clips_fail(tmp_path: Path):
     jobs = [job(filled(tmp_path / f"{name}.mp4", WHITE), tmp_path / f"{name}_out.mp4") for name in "abc"]
     with WorkerPool(InterpJob(source=tmp_path), ["cpu"], pools.only_once) as pool:
         events = do(pool, jobs)
@@ -78,7 +78,7 @@ def test_a_device_that_is_lost_fails_what_is_left(tmp_path: Path):
     assert [str(events[number]) for number in (1, 2)] == ["the device is gone"] * 2
 
 
-def test_the_crew_stops_within_its_grace_and_leaves_nothing_half_done(tmp_path: Path):
+def test_the_pool_stops_within_the_grace_time_and_leaves_no_partial_output(tmp_path: Path):
     target = tmp_path / "out.mp4"
     with WorkerPool(InterpJob(source=tmp_path), ["cpu"], pools.slow) as pool:
         next(iter(pool.run([job(make_clip(tmp_path / "in.mp4", 200), target)])))
@@ -87,7 +87,7 @@ def test_the_crew_stops_within_its_grace_and_leaves_nothing_half_done(tmp_path: 
     assert not target.exists()
 
 
-# A parent that is killed by force, with a worker at work.
+# A parent process that is killed while its worker has a job.
 PARENT = """
 import sys
 from multiprocessing import active_children
@@ -103,7 +103,7 @@ for _ in pool.run([job]):
 """
 
 
-def test_a_worker_whose_parent_was_killed_ends_by_itself(tmp_path: Path):
+def test_a_worker_ends_if_its_parent_is_killed(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 250)
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, clip, tmp_path / "out.mp4"],

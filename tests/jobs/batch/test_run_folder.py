@@ -16,8 +16,8 @@ from vfi_cli.jobs.interp.run_clip import run as interpolate
 from vfi_cli.jobs.interp.summary import Progress, Summary
 
 
-class Alone:
-    """A pool of one worker: this process."""
+class OneProcessPool:
+    """A pool whose only worker is this process."""
 
     def run(self, jobs: Sequence[InterpJob]) -> Iterator[tuple[int, Progress | Summary | VfiError]]:
         for number, job in enumerate(jobs):
@@ -38,7 +38,7 @@ def batch(folder: Path, target: Path, options: dict | None = None, **choice) -> 
 
 
 def do(*arguments, **choice) -> BatchReport:
-    return run(survey(batch(*arguments, **choice)), Alone())
+    return run(survey(batch(*arguments, **choice)), OneProcessPool())
 
 
 def states(outcomes: Sequence[Outcome]) -> dict[str, State]:
@@ -51,14 +51,14 @@ def to_do(surveyed: Survey) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """in/: two good clips, one of them in a folder below."""
+    """The folder in/ with two good clips, one of them in a subfolder."""
     (tmp_path / "in/sub").mkdir(parents=True)
     make_clip(tmp_path / "in/a.mp4", 5)
     make_clip(tmp_path / "in/sub/b.mkv", 5)
     return tmp_path / "in"
 
 
-def test_the_tree_is_kept_and_a_second_run_has_nothing_to_do(folder: Path, tmp_path: Path):
+def test_subfolders_are_kept_and_a_second_run_has_nothing_to_do(folder: Path, tmp_path: Path):
     out = tmp_path / "new/out"
     report = do(folder, out)
     assert states(report.outcomes) == {"a.mp4": State.DONE, "sub/b.mkv": State.DONE}
@@ -71,21 +71,21 @@ def test_the_tree_is_kept_and_a_second_run_has_nothing_to_do(folder: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    "options, how",
+    "options, difference",
     [({"fps": "30"}, "has 20.000 fps, not 30.000"), ({"slowmo": 2}, "has 20.000 fps, not 10"), ({"multi": 4}, "fps")],
 )
-def test_an_output_of_other_options_is_not_taken_for_finished_nor_replaced(
-    folder: Path, tmp_path: Path, options: dict, how: str
+def test_an_output_with_other_options_is_neither_accepted_nor_replaced(
+    folder: Path, tmp_path: Path, options: dict, difference: str
 ):
     do(folder, tmp_path / "out")
     before = (tmp_path / "out/a.mp4").read_bytes()
     report = do(folder, tmp_path / "out", options)
     assert report.exit_code == 4
-    assert all(how in one.note and "-y replaces it" in one.note for one in report.outcomes)
+    assert all(difference in one.note and "-y replaces it" in one.note for one in report.outcomes)
     assert (tmp_path / "out/a.mp4").read_bytes() == before
 
 
-def test_what_is_there_must_be_that_clip(folder: Path, tmp_path: Path):
+def test_an_existing_file_that_is_not_the_planned_output_is_an_error(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()
     for name, size, frames in (("a", 96, 10), ("c", 64, 40), ("d", 64, 10), ("f", 64, 4)):
@@ -101,7 +101,7 @@ def test_what_is_there_must_be_that_clip(folder: Path, tmp_path: Path):
     assert notes["e.mp4"][0] == 4 and "not a readable video" in notes["e.mp4"][1]
 
 
-def test_a_finished_output_of_a_clip_that_ends_early_is_skipped_with_a_note(tmp_path: Path):
+def test_a_finished_output_that_is_shorter_than_planned_is_skipped_with_a_note(tmp_path: Path):
     whole = make_clip(tmp_path / "whole.mp4", 100, faststart=True, options={"g": "10"})
     (tmp_path / "in").mkdir()
     truncated(whole, 0.8, tmp_path / "in/a.mp4")
@@ -112,7 +112,7 @@ def test_a_finished_output_of_a_clip_that_ends_early_is_skipped_with_a_note(tmp_
     assert "s, not 10.0" in again.outcomes[0].note
 
 
-def test_bad_files_are_named_and_the_others_are_done(folder: Path, tmp_path: Path):
+def test_bad_files_are_reported_and_the_others_are_done(folder: Path, tmp_path: Path):
     (folder / "text.mp4").write_text("hi")
     (folder / "empty.mp4").touch()
     (folder / "gone.mp4").symlink_to("nothing")
@@ -121,12 +121,12 @@ def test_bad_files_are_named_and_the_others_are_done(folder: Path, tmp_path: Pat
     report = do(folder, tmp_path / "out")
     failed = {str(one.name): one.note for one in report.outcomes if one.state is State.FAILED}
     assert set(failed) == {"text.mp4", "empty.mp4", "gone.mp4", "pipe.mp4"}
-    assert "a link to nothing" in failed["gone.mp4"] and "is a pipe" in failed["pipe.mp4"]
+    assert "a link to a file that does not exist" in failed["gone.mp4"] and "is a pipe" in failed["pipe.mp4"]
     assert [str(one.name) for one in report.outcomes if one.state is State.DONE] == ["a.mp4", "sub/b.mkv"]
     assert report.exit_code == 3
 
 
-def test_outputs_below_the_inputs_are_never_inputs(folder: Path):
+def test_outputs_in_a_subfolder_of_the_inputs_are_never_inputs(folder: Path):
     out = folder / "out"
     assert do(folder, out).exit_code == 0
     surveyed = survey(batch(folder, out, {"overwrite": True}))
@@ -160,11 +160,11 @@ def test_an_output_never_replaces_a_source(tmp_path: Path):
         survey(batch(tmp_path / "in", tmp_path, {"overwrite": True}))
 
 
-def test_a_list_is_done_in_its_order(folder: Path, tmp_path: Path):
+def test_the_files_of_a_list_are_done_in_its_order(folder: Path, tmp_path: Path):
     surveyed = survey(batch(folder, tmp_path / "out", names=("sub/b.mkv", "missing.mp4", "a.mp4")))
     assert to_do(surveyed) == ["sub/b.mkv", "a.mp4"]
     assert [(str(one.name), one.note) for one in surveyed.outcomes] == [("missing.mp4", "no such file")]
-    assert [str(one.name) for one in run(surveyed, Alone()).outcomes] == ["sub/b.mkv", "missing.mp4", "a.mp4"]
+    assert [str(one.name) for one in run(surveyed, OneProcessPool()).outcomes] == ["sub/b.mkv", "missing.mp4", "a.mp4"]
 
 
 def test_a_list_and_patterns_exclude_each_other(folder: Path, tmp_path: Path):
@@ -172,12 +172,12 @@ def test_a_list_and_patterns_exclude_each_other(folder: Path, tmp_path: Path):
         batch(folder, tmp_path / "out", names=("a.mp4",), match=("*",))
 
 
-def test_nothing_is_written_by_a_survey(folder: Path, tmp_path: Path):
+def test_a_survey_writes_no_files(folder: Path, tmp_path: Path):
     survey(batch(folder, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_videos_and_a_place_that_is_taken_are_errors(folder: Path, tmp_path: Path):
+def test_a_folder_without_videos_and_a_target_that_is_a_file_are_errors(folder: Path, tmp_path: Path):
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no video"):
         survey(batch(tmp_path / "none", tmp_path / "out"))
@@ -186,18 +186,18 @@ def test_a_folder_without_videos_and_a_place_that_is_taken_are_errors(folder: Pa
         survey(batch(folder, tmp_path / "file"))
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_the_output(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be created"):
         make_folder(tmp_path / "file/below")
 
 
-def test_progress_is_that_of_all_clips(folder: Path, tmp_path: Path):
+def test_progress_covers_all_clips(folder: Path, tmp_path: Path):
     seen: list[Progress] = []
-    told: list[Outcome] = []
-    run(survey(batch(folder, tmp_path / "out")), Alone(), told.append, seen.append)
+    outcomes: list[Outcome] = []
+    run(survey(batch(folder, tmp_path / "out")), OneProcessPool(), outcomes.append, seen.append)
     assert [(one.read, one.written, one.expected) for one in seen] == [(5, 10, 20), (10, 20, 20)]
-    assert [str(one.name) for one in told] == ["a.mp4", "sub/b.mkv"]
+    assert [str(one.name) for one in outcomes] == ["a.mp4", "sub/b.mkv"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_progress_is_that_of_all_clips(folder: Path, tmp_path: Path):
         ([DeviceError(""), VfiError("")], 1),
     ],
 )
-def test_the_worst_file_decides_the_exit_code(errors: list[VfiError], code: int):
+def test_the_worst_clip_decides_the_exit_code(errors: list[VfiError], code: int):
     good = Outcome(Path("good"), State.FINISHED)
     bad = [Outcome(Path("bad"), State.FAILED, error=error) for error in errors]
     assert BatchReport((good, *bad), 0.0).exit_code == code

@@ -1,4 +1,4 @@
-"""In by to_rgb, out by to_planes: nothing changes."""
+"""`to_planes` is the exact inverse of `to_rgb`."""
 
 from fractions import Fraction
 
@@ -11,25 +11,25 @@ from vfi_cli.video.types import ColorSpec, PlaneFormat, VideoFrame, every_format
 
 
 def noise(format: PlaneFormat, color: ColorSpec) -> VideoFrame:
-    draw = np.random.default_rng(1)
-    planes = tuple(draw.integers(0, format.peak + 1, shape).astype(format.dtype) for shape in format.shapes(33, 17))
+    rng = np.random.default_rng(1)
+    planes = tuple(rng.integers(0, format.peak + 1, shape).astype(format.dtype) for shape in format.shapes(33, 17))
     return VideoFrame(planes, format, color, Fraction(0), Fraction(1))
 
 
 @pytest.mark.parametrize("format", list(every_format()), ids=lambda format: format.pix_fmt)
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
-def test_a_picture_of_any_format_comes_back_bit_for_bit(format, matrix, full_range):
+def test_a_frame_of_any_format_survives_conversion_to_rgb_and_back_bit_for_bit(format, matrix, full_range):
     frame = noise(format, ColorSpec(matrix, full_range))
-    back = to_planes(to_rgb(frame, alpha=format.alpha), format, frame.color)
-    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(back, frame.planes, strict=True))
+    planes = to_planes(to_rgb(frame, alpha=format.alpha), format, frame.color)
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(planes, frame.planes, strict=True))
 
 
-def test_a_picture_without_alpha_is_opaque():
+def test_a_frame_without_alpha_is_opaque():
     frame = noise(PlaneFormat.named("yuv420p"), ColorSpec("bt709"))
     assert to_rgb(frame, alpha=True)[3].min() == 1
-    for picture in (to_rgb(frame), to_rgb(frame, alpha=True)):
-        assert to_planes(picture, PlaneFormat.named("yuva444p10"), frame.color)[3].min() == 1023
+    for image in (to_rgb(frame), to_rgb(frame, alpha=True)):
+        assert to_planes(image, PlaneFormat.named("yuva444p10"), frame.color)[3].min() == 1023
 
 
 def test_red_green_and_blue_are_not_mixed_up():

@@ -1,4 +1,4 @@
-"""Whole jobs whose input or output is no video file."""
+"""Jobs whose source or output is not a video file."""
 
 import io
 import sys
@@ -24,7 +24,7 @@ def interp(source, target, **options):
     return run(InterpJob(source=Path(source), target=target, scene_threshold=None, **options), interpolator=Blend())
 
 
-def picture(path):
+def read_frame(path):
     found = read_picture(path)
     assert found is not None
     return found.frame
@@ -48,25 +48,25 @@ def test_a_sequence_without_a_target_is_named_after_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize("pattern", ["%06d.png", "f_%d.jpg", "%03d.tif", "%d.exr"])
-def test_a_video_becomes_a_folder_of_pictures(tmp_path, pattern):
+def test_a_video_becomes_a_folder_of_images(tmp_path, pattern):
     clip = make_clip(tmp_path / "a.mkv", 10, codec="ffv1")
     summary = interp(clip, tmp_path / "out" / pattern, multi=2)
     assert (summary.frames_out, summary.exit_code) == (20, 0)
     assert names(tmp_path / "out") == sorted(pattern % k for k in range(1, 21))
     for number in range(10):
-        shown = picture(tmp_path / "out" / (pattern % (2 * number + 1))).to_ndarray(format="gray")
+        shown = read_frame(tmp_path / "out" / (pattern % (2 * number + 1))).to_ndarray(format="gray")
         assert number_of(shown) == number
 
 
-def test_a_folder_as_output_means_png(tmp_path):
+def test_a_folder_as_output_gets_png_files(tmp_path):
     (tmp_path / "there").mkdir()
     assert output_path("new/") == Path("new/%06d.png")
     assert output_path(str(tmp_path / "there")) == tmp_path / "there" / "%06d.png"
     assert output_path("new.mp4") == Path("new.mp4")
 
 
-def test_pictures_are_the_rgb_that_is_computed_with(tmp_path):
-    """BT.709 full range, chroma by replication: what a conversion by FFmpeg would not give."""
+def test_image_files_hold_the_rgb_that_the_network_works_with(tmp_path):
+    """BT.709 full range with replicated chroma. A conversion by FFmpeg would give other values."""
     y, u, v = (np.full(shape, code, np.uint8) for shape, code in (((48, 64), 100), ((24, 32), 90), ((24, 32), 200)))
     clip = make_clip(tmp_path / "a.mkv", 2, codec="ffv1", planes=[y, u, v], matrix=1, full_range=True)
     interp(clip, tmp_path / "out" / "%d.png", multi=2)
@@ -74,7 +74,7 @@ def test_pictures_are_the_rgb_that_is_computed_with(tmp_path):
     rgb = [100 / 255 + pr * 1.5748, 100 / 255 - pb * 0.18732 - pr * 0.46812, 100 / 255 + pb * 1.8556]
     expected = [round(255 * value) for value in rgb]
     for path in (tmp_path / "out").iterdir():
-        assert np.unique(picture(path).to_ndarray(format="rgb24").reshape(-1, 3), axis=0).tolist() == [expected]
+        assert np.unique(read_frame(path).to_ndarray(format="rgb24").reshape(-1, 3), axis=0).tolist() == [expected]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_pictures_are_the_rgb_that_is_computed_with(tmp_path):
         ("png", "gray", np.uint8),
     ],
 )
-def test_pictures_in_and_out_keep_depth_and_transparency(tmp_path, suffix, pix_fmt, dtype):
+def test_image_files_keep_depth_and_transparency(tmp_path, suffix, pix_fmt, dtype):
     (tmp_path / "in").mkdir()
     shape = (48, 64) if pix_fmt == "gray" else (48, 64, 4 if pix_fmt.startswith("rgba") else 3)
     codes = [np.random.default_rng(k).integers(0, np.iinfo(dtype).max, shape, dtype) for k in range(2)]
@@ -94,13 +94,13 @@ def test_pictures_in_and_out_keep_depth_and_transparency(tmp_path, suffix, pix_f
         write_picture(tmp_path / "in" / f"{number}.{suffix}", [plane], pix_fmt)
     interp(tmp_path / "in", tmp_path / "out" / f"%d.{suffix}", input_rate=Fraction(10))
     for number, source in ((1, 0), (3, 1)):
-        out = picture(tmp_path / "out" / f"{number}.{suffix}")
-        before = picture(tmp_path / "in" / f"{source}.{suffix}")
+        out = read_frame(tmp_path / "out" / f"{number}.{suffix}")
+        before = read_frame(tmp_path / "in" / f"{source}.{suffix}")
         assert out.format.name == before.format.name == pix_fmt
         assert bytes(out.planes[0]) == bytes(before.planes[0])
 
 
-def test_exr_in_and_out_keeps_what_a_half_float_tells_apart(tmp_path):
+def test_exr_keeps_values_to_the_precision_of_half_floats(tmp_path):
     (tmp_path / "in").mkdir()
     linear = np.geomspace(1e-4, 1, 64 * 48, dtype=np.float32).reshape(48, 64)
     for number in range(2):
@@ -113,15 +113,15 @@ def test_exr_in_and_out_keeps_what_a_half_float_tells_apart(tmp_path):
     assert np.all(np.abs(got - linear) <= np.maximum(linear * 2**-10, 2**-20))
 
 
-def test_jpeg_holds_the_colours_of_jpeg(tmp_path):
+def test_jpeg_files_show_the_colours_of_the_clip(tmp_path):
     planes = [np.full((48, 64), 81, np.uint8), np.full((24, 32), 90, np.uint8), np.full((24, 32), 240, np.uint8)]
     clip = make_clip(tmp_path / "a.mkv", 1, codec="ffv1", planes=planes, matrix=6)  # red in BT.601
     interp(clip, tmp_path / "out" / "%d.jpg")
-    shown = picture(tmp_path / "out" / "1.jpg").to_ndarray(format="rgb24").reshape(-1, 3)
+    shown = read_frame(tmp_path / "out" / "1.jpg").to_ndarray(format="rgb24").reshape(-1, 3)
     assert np.abs(shown.mean(axis=0) - (254, 0, 0)).max() < 3
 
 
-def test_a_lost_picture_is_made_up_for_and_counted(tmp_path):
+def test_a_damaged_image_is_replaced_and_counted(tmp_path):
     folder = make_folder(tmp_path / "a", 6)
     (folder / "0003.png").write_bytes(b"broken")
     summary = interp(folder, tmp_path / "out" / "%d.png", input_rate=Fraction(10), fps="10")
@@ -131,7 +131,7 @@ def test_a_lost_picture_is_made_up_for_and_counted(tmp_path):
     assert names(tmp_path) == ["a", "out"]
 
 
-def test_a_failure_leaves_no_folder(tmp_path):
+def test_a_failed_job_leaves_no_folder(tmp_path):
     folder = make_folder(tmp_path / "a", 4)
     (folder / "0003.png").unlink()
     (folder / "0003.png").mkdir()
@@ -140,7 +140,7 @@ def test_a_failure_leaves_no_folder(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_an_unnumbered_picture_and_the_input_folder_are_refused(tmp_path):
+def test_an_output_without_a_number_and_one_in_the_input_folder_are_refused(tmp_path):
     folder = make_folder(tmp_path / "a", 4)
     for name in ("b.png", "b%s.png", "b%d%d.png", "b%.png"):
         with pytest.raises(UsageError, match="need a number"):
@@ -150,7 +150,7 @@ def test_an_unnumbered_picture_and_the_input_folder_are_refused(tmp_path):
     assert len(names(folder)) == 4
 
 
-def test_sound_is_named_before_it_is_left_out(tmp_path):
+def test_a_warning_says_that_audio_is_left_out(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 3, audio="libopus")
     for target in (PIPE, tmp_path / "a.gif", tmp_path / "a.webp", tmp_path / "out" / "%d.png"):
         warnings = list(make_plan(InterpJob(source=clip, target=target, fps="20")).warnings())
@@ -158,7 +158,7 @@ def test_sound_is_named_before_it_is_left_out(tmp_path):
 
 
 class _Output:
-    """Stands in for sys.stdout."""
+    """A test double for sys.stdout."""
 
     closed = False
 
@@ -170,8 +170,8 @@ class _Output:
 
 
 @pytest.fixture
-def fed(tmp_path, monkeypatch):
-    """Puts a clip of some frames into standard input."""
+def feed_stdin(tmp_path, monkeypatch):
+    """A function that puts a clip of so many frames into standard input."""
     with ExitStack() as stack:
 
         def feed(frames):
@@ -181,8 +181,8 @@ def fed(tmp_path, monkeypatch):
         yield feed
 
 
-def test_a_pipe_goes_in_and_out(fed, monkeypatch):
-    fed(10)
+def test_a_job_reads_a_pipe_and_writes_one(feed_stdin, monkeypatch):
+    feed_stdin(10)
     out = _Output()
     monkeypatch.setattr(sys, "stdout", out)
     summary = interp("-", PIPE, fps="20")
@@ -193,13 +193,13 @@ def test_a_pipe_goes_in_and_out(fed, monkeypatch):
     assert frames[::2] == list(range(10))
 
 
-def test_a_pipe_has_no_name_for_its_output(fed):
-    fed(2)
+def test_a_pipe_as_input_needs_a_named_output(feed_stdin):
+    feed_stdin(2)
     with pytest.raises(UsageError, match="needs a name"):
         interp("-", None)
 
 
-def test_a_pipe_as_input_is_of_unknown_length(fed, tmp_path):
-    fed(5)
+def test_a_pipe_as_input_has_an_unknown_length(feed_stdin, tmp_path):
+    feed_stdin(5)
     plan = make_plan(InterpJob(source=Path("-"), target=tmp_path / "a.mp4", start=Fraction(2)))
     assert (plan.frames, plan.clip.live) == (0, True)

@@ -1,4 +1,4 @@
-"""A whole job keeps what the pixels of its source mean: cases 22 to 27 of reliability, with the network replaced."""
+"""A job keeps the colours, depth, alpha and HDR data of its source: reliability cases 22 to 27, without the network."""
 
 import logging
 from fractions import Fraction
@@ -32,7 +32,7 @@ def interpolated(source: Path, target: Path, **options: object):
 
 
 def ramps(pix_fmt: str, width: int, height: int) -> list[np.ndarray]:
-    """All codes of luma from left to right, and of chroma, as far as the size goes."""
+    """Planes that hold all codes from left to right, as far as their width allows."""
     format = av.VideoFormat(pix_fmt)
     peak = (1 << format.components[0].bits) - 1
     kind = np.uint8 if peak == 255 else np.uint16
@@ -61,8 +61,8 @@ def ramps(pix_fmt: str, width: int, height: int) -> list[np.ndarray]:
         ("gray12le", "o.mp4", "libx265", "gray12le"),
     ],
 )
-def test_a_static_ramp_comes_back_within_a_code(tmp_path, pix_fmt, name, codec, kept, full_range):
-    """Lossless coding by the encoder that is chosen: all that could move a code is ours."""
+def test_a_still_ramp_keeps_its_codes_to_within_one(tmp_path, pix_fmt, name, codec, kept, full_range):
+    """The chosen encoder codes without loss, so only our own conversions could change a code."""
     planes = ramps(pix_fmt, 256, 64)
     full_range = full_range or pix_fmt == "yuvj420p"
     source = make_clip(
@@ -79,7 +79,7 @@ def test_a_static_ramp_comes_back_within_a_code(tmp_path, pix_fmt, name, codec, 
 
 
 @pytest.mark.parametrize(("codec", "pix_fmt"), [("libx264rgb", "rgb24"), ("ffv1", "gbrp10le"), ("gif", "rgb8")])
-def test_rgb_becomes_yuv_of_full_chroma_and_its_own_depth(tmp_path, codec, pix_fmt):
+def test_rgb_becomes_yuv_with_full_chroma_and_the_same_depth(tmp_path, codec, pix_fmt):
     red = np.full((48, 64, 3), (255, 0, 0), np.uint8)
     source = make_clip(tmp_path / ("a.gif" if codec == "gif" else "a.mkv"), 3, codec=codec, pix_fmt=pix_fmt,
                        planes=[red], matrix=0, options={"qp": "0"} if codec == "libx264rgb" else None)  # fmt: skip
@@ -99,7 +99,7 @@ def test_rgb_stays_rgb_in_a_lossless_codec(tmp_path):
         assert np.array_equal(np.stack((red, green, blue), 2), noise)
 
 
-def test_transparency_is_interpolated_like_the_picture(tmp_path):
+def test_transparency_is_interpolated_like_the_colours(tmp_path):
     levels = [np.full((48, 64), level, np.uint8) for level in (0, 200)]
     source = tmp_path / "a.mkv"
     with av.open(str(source), "w") as container:
@@ -118,7 +118,7 @@ def test_transparency_is_interpolated_like_the_picture(tmp_path):
     assert [int(frame.planes[3][0, 0]) for frame in frames] == [0, 50, 100, 150, 200, 200, 200, 200]
 
 
-def test_transparency_that_is_dropped_is_said_to_be(tmp_path, caplog):
+def test_a_warning_says_that_transparency_is_dropped(tmp_path, caplog):
     source = make_clip(
         tmp_path / "a.webm", 3, codec="libvpx-vp9", pix_fmt="yuva420p", options={"auto-alt-ref": "0", "b": "0"}
     )
@@ -127,7 +127,7 @@ def test_transparency_that_is_dropped_is_said_to_be(tmp_path, caplog):
     assert not info.format.alpha and "transparency is dropped: libx264" in caplog.text
 
 
-def test_hdr10_goes_through_a_job(tmp_path):
+def test_a_job_keeps_hdr10_metadata(tmp_path):
     params = "log-level=none:hdr10=1:master-display=" \
         "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"  # fmt: skip
     source = make_clip(tmp_path / "a.mp4", 3, width=64, height=64, codec="libx265", pix_fmt="yuv420p10le", matrix=9,
@@ -137,7 +137,7 @@ def test_hdr10_goes_through_a_job(tmp_path):
     assert (after.codec, after.format, after.color, after.hdr) == ("hevc", before.format, before.color, before.hdr)
 
 
-def test_interlaced_video_is_refused_unless_it_is_said_how_to_read_it(tmp_path):
+def test_interlaced_video_is_refused_unless_an_option_says_how_to_read_it(tmp_path):
     source = make_clip(tmp_path / "a.ts", 6, codec="mpeg2video", rate=25, interlaced=True)
     with pytest.raises(InputError, match="--deinterlace"):
         interpolated(source, tmp_path / "o.mp4")
@@ -152,6 +152,6 @@ def test_interlaced_video_is_refused_unless_it_is_said_how_to_read_it(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(stored, written[::2], strict=True))
 
 
-def test_fields_cannot_be_whole_pictures_and_be_made_so(tmp_path):
+def test_deinterlace_and_progressive_exclude_each_other(tmp_path):
     with pytest.raises(UsageError, match="--deinterlace and --progressive"):
         InterpJob(source=tmp_path / "a.ts", deinterlace=True, progressive=True)

@@ -1,4 +1,4 @@
-"""A job that was interrupted goes on where it was, and its result is that of a job that was not."""
+"""An interrupted job is resumed, and its output is the same as that of a job without an interruption."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from vfi_cli.video.write.encode import Encoder
 from vfi_cli.video.write.mux import Muxer
 
 FRAMES = 20  # of the clip; the output has twice as many
-PIECE = 8
+SEGMENT = 8
 WIDTH = 64
 
 
 @pytest.fixture(autouse=True)
-def short_pieces(monkeypatch) -> None:
-    monkeypatch.setattr(run_clip, "SEGMENT_FRAMES", PIECE)
+def short_segments(monkeypatch) -> None:
+    monkeypatch.setattr(run_clip, "SEGMENT_FRAMES", SEGMENT)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
-    """Uneven in time, with two cuts and with sound."""
+    """A clip with uneven times, two scene cuts, and audio."""
     times = [Fraction(n, 10) + Fraction(n * n, 1000) for n in range(FRAMES)]
     folder = tmp_path_factory.mktemp("resume")
     return make_clip(folder / "in.mp4", FRAMES, width=WIDTH, times=times, time_base=Fraction(1, 1000), audio="aac")
@@ -59,8 +59,8 @@ def clip(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(clip: Path, tmp_path_factory) -> tuple[Summary, Contents]:
-    """What an uninterrupted run says and makes."""
-    run_clip.SEGMENT_FRAMES, before = PIECE, run_clip.SEGMENT_FRAMES
+    """The summary and the contents of an uninterrupted run."""
+    run_clip.SEGMENT_FRAMES, before = SEGMENT, run_clip.SEGMENT_FRAMES
     summary = do(clip, tmp_path_factory.mktemp("whole") / "out.mp4")
     run_clip.SEGMENT_FRAMES = before
     return summary, contents(summary.target)
@@ -70,11 +70,11 @@ Contents = tuple[list[Fraction], list[bytes], list[tuple[Fraction, bytes]], Frac
 
 
 def contents(path: Path) -> Contents:
-    """Times, pictures, sound and duration of a file."""
+    """Times, frames, audio packets and duration of a file."""
     with av.open(str(path)) as container:
-        pictures = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+        images = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
         stream = container.streams.video[0]
-        return video_times(path), pictures, audio_packets(path), stream.duration * stream.time_base
+        return video_times(path), images, audio_packets(path), stream.duration * stream.time_base
 
 
 def do(clip: Path, target: Path, blend: Blend | None = None, **options) -> Summary:
@@ -82,7 +82,7 @@ def do(clip: Path, target: Path, blend: Blend | None = None, **options) -> Summa
 
 
 def interrupt(clip: Path, target: Path, after: int, error: BaseException | None = None, **options) -> BaseException:
-    """Run the job until so many frames have been made."""
+    """Run the job until `after` frames are written, then raise `error`, which is returned."""
 
     def stop(progress: Progress) -> None:
         if progress.written == after:
@@ -97,7 +97,7 @@ def folder_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.vfi")
 
 
-def pieces(target: Path) -> list[str]:
+def segments(target: Path) -> list[str]:
     return sorted(path.name for path in folder_of(target).glob("*.mkv"))
 
 
@@ -106,45 +106,47 @@ def bytes_in(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("after", [15, 30, 39, 40])
-def test_it_ends_as_if_nothing_had_been(clip: Path, whole, tmp_path: Path, after: int, caplog):
+def test_a_resumed_job_gives_the_same_output(clip: Path, whole, tmp_path: Path, after: int, caplog):
     caplog.set_level(logging.INFO)
     target, blend = tmp_path / "out.mp4", Blend()
     error = interrupt(clip, target, after)
-    kept = (after - 6) // PIECE * PIECE  # at least: some frames are still on their way to the encoder
+    kept = (after - 6) // SEGMENT * SEGMENT  # at least; some frames have not yet reached the encoder
     summary = do(clip, target, blend)
     assert contents(target) == whole[1]
     assert summary.kept >= kept > 0
     assert f"{summary.kept} frames are finished" in error.__notes__[0]
-    assert f"going on after {summary.kept} frames" in caplog.text
+    assert f"resuming after {summary.kept} frames" in caplog.text
     for name in ("frames_in", "frames_out", "generated", "copied", "cuts", "duration_in", "duration_out"):
         assert getattr(summary, name) == getattr(whole[0], name), name
-    made = summary.kept // 2 - summary.cuts - 1  # every other frame, but for cuts and the last one, which is held
+    made = (
+        summary.kept // 2 - summary.cuts - 1
+    )  # every second frame, without those at cuts and the last one, which are held
     assert len(blend.asked) <= whole[0].generated - made
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_where_nothing_is_finished_nothing_is_left(clip: Path, tmp_path: Path):
+def test_an_interruption_before_the_first_segment_is_finished_leaves_no_file(clip: Path, tmp_path: Path):
     error = interrupt(clip, tmp_path / "out.mp4", 3)
     assert error.__notes__ == ["nothing was kept"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_that_would_come_again_leaves_nothing(clip: Path, tmp_path: Path):
+def test_a_permanent_failure_leaves_no_file(clip: Path, tmp_path: Path):
     for error in (ModelError("broken"), InputError("broken"), OutputError("broken")):
         interrupt(clip, tmp_path / "out.mp4", 30, error)
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_that_need_not_come_again_keeps_what_is_finished(clip: Path, tmp_path: Path):
+def test_a_failure_that_may_be_temporary_keeps_the_finished_segments(clip: Path, tmp_path: Path):
     for number, error in enumerate((DeviceError("unplugged"), RuntimeError("a bug"), SystemExit(143))):
         target = tmp_path / f"{number}.mp4"
         interrupt(clip, target, 30, error)
-        assert len(pieces(target)) >= 3 and not target.exists()
+        assert len(segments(target)) >= 3 and not target.exists()
 
 
 @pytest.mark.parametrize("method", ["write", "close"])
 @pytest.mark.parametrize("kind", [Encoder, Muxer])
-def test_an_encoder_that_fails_later_on_leaves_nothing_and_no_thread(
+def test_an_encoder_or_muxer_that_fails_later_leaves_no_file(
     clip: Path, tmp_path: Path, monkeypatch, kind: type, method: str
 ):
     calls, do_it = iter(range(1000)), getattr(kind, method)
@@ -162,7 +164,7 @@ def test_an_encoder_that_fails_later_on_leaves_nothing_and_no_thread(
 
 
 def fail_the_check(patch) -> None:
-    """Let every check of a finished file fail, as if a track were not there."""
+    """Make every check of a finished file fail, as if an audio track were missing."""
 
     def failing(*_) -> None:
         raise OutputError("is not what was written: these other streams cannot be read back: 1 audio")
@@ -170,13 +172,13 @@ def fail_the_check(patch) -> None:
     patch.setattr(Muxer, "verify", failing)
 
 
-def test_a_file_that_fails_its_check_costs_nothing_that_is_finished(clip: Path, whole, tmp_path: Path, monkeypatch):
+def test_an_output_that_fails_its_check_keeps_the_finished_segments(clip: Path, whole, tmp_path: Path, monkeypatch):
     target, blend = tmp_path / "out.mp4", Blend()
     with monkeypatch.context() as patch:
         fail_the_check(patch)
         with pytest.raises(OutputError, match="cannot be read back: 1 audio") as caught:
             do(clip, target)
-    assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command goes on from there"]
+    assert caught.value.__notes__ == [f"{2 * FRAMES} frames are finished: the same command resumes the job"]
     assert not target.exists()
     summary = do(clip, target, blend)
     assert summary.kept == 2 * FRAMES and not blend.asked
@@ -187,7 +189,7 @@ def test_a_file_that_fails_its_check_costs_nothing_that_is_finished(clip: Path, 
 @pytest.mark.parametrize(
     "options", [{"audio": False}, {"subtitles": False}, {"sound": SoundCodec("flac")}, {"metadata": False}]
 )
-def test_what_is_beside_the_picture_may_change_when_a_job_goes_on(clip: Path, tmp_path: Path, monkeypatch, options):
+def test_options_of_other_streams_may_change_when_a_job_is_resumed(clip: Path, tmp_path: Path, monkeypatch, options):
     target, blend = tmp_path / "out.mp4", Blend()
     with monkeypatch.context() as patch:
         fail_the_check(patch)
@@ -200,8 +202,8 @@ def test_what_is_beside_the_picture_may_change_when_a_job_goes_on(clip: Path, tm
     assert codecs == ([] if "audio" in options else ["flac"] if "sound" in options else ["aac"])
 
 
-def test_sound_that_begins_first_moves_the_clock_of_the_pieces(tmp_path: Path):
-    """Without it, the first frame becomes 0: pieces of the one job are of no use to the other."""
+def test_audio_before_the_first_frame_moves_the_clock_of_the_segments(tmp_path: Path):
+    """Without that audio, the first frame has the time 0, so the segments of the two jobs cannot be mixed."""
     clip = make_clip(
         tmp_path / "in.mkv", FRAMES, width=WIDTH, audio="ac3", times=[Fraction(n + 5, 10) for n in range(FRAMES)]
     )
@@ -218,7 +220,7 @@ def test_sound_that_begins_first_moves_the_clock_of_the_pieces(tmp_path: Path):
     interrupt(early, target, 30)
     with pytest.raises(OutputError, match=r"clock was .*now") as caught:
         do(early, target, audio=False)
-    assert "--restart" in caught.value.remedy and len(pieces(target)) >= 3
+    assert "--restart" in caught.value.remedy and len(segments(target)) >= 3
 
 
 def test_strict_keeps_nothing_of_a_damaged_input(clip: Path, tmp_path: Path, monkeypatch):
@@ -246,7 +248,7 @@ class OnAnotherDevice(Blend):
         ({"blend": type("Other", (Blend,), {})()}, "model was lite (Blend), now lite (Other)"),
     ],
 )
-def test_another_job_is_refused_and_changes_nothing(clip: Path, tmp_path: Path, changed, named: str):
+def test_a_job_with_other_options_is_refused_and_changes_no_file(clip: Path, tmp_path: Path, changed, named: str):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30)
     before = bytes_in(tmp_path)
@@ -272,9 +274,9 @@ def test_another_input_is_refused(clip: Path, tmp_path: Path, change: str):
         os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
     with pytest.raises((OutputError, InputError)) as caught:
         do(source, target)
-    if change != "size":  # which breaks the file
+    if change != "size":  # a change of the size breaks the file
         assert "job differs" in str(caught.value) and "input was" in str(caught.value)
-    assert len(pieces(target)) >= 3
+    assert len(segments(target)) >= 3
 
 
 @pytest.mark.reliability(48)
@@ -288,7 +290,7 @@ def test_another_version_is_refused(clip: Path, tmp_path: Path, monkeypatch, nam
 
 @pytest.mark.reliability(48)
 def test_another_number_of_cpus_is_refused(clip: Path, tmp_path: Path, monkeypatch):
-    """x264, for one, writes other frames with another number of threads."""
+    """The number of threads changes the frames of some encoders, for example x264."""
     interrupt(clip, tmp_path / "out.mp4", 30)
     monkeypatch.setattr("vfi_cli.jobs.interp.fingerprint.available_cpus", lambda: 99)
     with pytest.raises(OutputError, match=r"job differs.*now 99 threads"):
@@ -296,25 +298,25 @@ def test_another_number_of_cpus_is_refused(clip: Path, tmp_path: Path, monkeypat
 
 
 @pytest.mark.reliability(48)
-def test_other_weights_by_the_same_name_are_another_job(clip: Path):
+def test_other_weights_with_the_same_name_make_another_job(clip: Path):
     job = InterpJob(source=clip)
     network = untrained(SMALL["lite"])
-    marks = fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE)
-    assert fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE) == marks
+    first = fingerprint(job, Interpolator(network, Blend.runtime), None, SEGMENT)
+    assert fingerprint(job, Interpolator(network, Blend.runtime), None, SEGMENT) == first
     with torch.no_grad():
         next(network.parameters()).mul_(2)
-    other = fingerprint(job, Interpolator(network, Blend.runtime), None, PIECE)
-    assert {name for name in marks if marks[name] != other[name]} == {"model"}
+    other = fingerprint(job, Interpolator(network, Blend.runtime), None, SEGMENT)
+    assert {name for name in first if first[name] != other[name]} == {"model"}
 
 
-def test_restart_begins_anew(clip: Path, whole, tmp_path: Path):
+def test_restart_ignores_the_finished_segments(clip: Path, whole, tmp_path: Path):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30, crf=40.0)
     summary = do(clip, target, restart=True)
     assert summary.kept == 0 and contents(target) == whole[1]
 
 
-def test_what_was_finished_before_an_interruption_of_another_kind_is_not_lost(clip: Path, tmp_path: Path, monkeypatch):
+def test_a_run_that_fails_early_keeps_the_segments_of_the_run_before(clip: Path, tmp_path: Path, monkeypatch):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30)
     before = bytes_in(tmp_path)
@@ -332,30 +334,30 @@ def test_what_was_finished_before_an_interruption_of_another_kind_is_not_lost(cl
 
 @pytest.mark.reliability(49)
 @pytest.mark.parametrize("damage", ["cut", "gone", "flipped", "empty"])
-def test_a_damaged_piece_is_made_again(clip: Path, whole, tmp_path: Path, damage: str):
+def test_a_damaged_segment_is_made_again(clip: Path, whole, tmp_path: Path, damage: str):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 39)
-    piece = folder_of(target) / "000001.mkv"
-    data = bytearray(piece.read_bytes())
+    segment = folder_of(target) / "000001.mkv"
+    data = bytearray(segment.read_bytes())
     if damage == "cut":
-        piece.write_bytes(data[:-1])
+        segment.write_bytes(data[:-1])
     elif damage == "gone":
-        piece.unlink()
+        segment.unlink()
     elif damage == "empty":
-        piece.write_bytes(b"")
+        segment.write_bytes(b"")
     else:
         data[len(data) // 2] ^= 1
-        piece.write_bytes(data)
-    left = len(pieces(target)) - (damage != "gone")
+        segment.write_bytes(data)
+    left = len(segments(target)) - (damage != "gone")
     summary = do(clip, target)
-    assert summary.kept == left * PIECE
+    assert summary.kept == left * SEGMENT
     assert contents(target) == whole[1]
 
 
 @pytest.mark.reliability(49)
 @pytest.mark.parametrize("line", [0, 1, 2, -1])
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
-def test_a_damaged_line_of_the_journal_counts_for_nothing(clip: Path, whole, tmp_path: Path, line: int, damage: str):
+def test_a_damaged_line_of_the_journal_is_ignored(clip: Path, whole, tmp_path: Path, line: int, damage: str):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 39)
     journal = folder_of(target) / "journal"
@@ -371,7 +373,7 @@ def test_a_damaged_line_of_the_journal_counts_for_nothing(clip: Path, whole, tmp
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_frames_that_are_not_where_they_were_are_an_error(clip: Path, tmp_path: Path, monkeypatch):
+def test_frames_at_other_times_than_in_the_interrupted_run_are_an_error(clip: Path, tmp_path: Path, monkeypatch):
     target = tmp_path / "out.mp4"
     interrupt(clip, target, 30)
     time_of = Nominal.time
@@ -387,44 +389,44 @@ def test_frames_that_are_not_where_they_were_are_an_error(clip: Path, tmp_path: 
         ("out.webm", {"audio": False}),
         ("out.mkv", {"codec": "ffv1"}),
         ("out.mov", {"codec": "prores_ks"}),
-        ("out.mov", {"codec": "magicyuv"}),  # which Matroska does not hold
+        ("out.mov", {"codec": "magicyuv"}),  # Matroska does not support it
         ("out.mp4", {"codec": "libsvtav1"}),
     ],
 )
-def test_every_codec_and_container_can_be_carried_on(tmp_path: Path, name: str, options):
+def test_jobs_of_every_codec_and_container_can_be_resumed(tmp_path: Path, name: str, options):
     clip = make_clip(tmp_path / "in.mp4", FRAMES, width=WIDTH, height=64, audio="aac")
     expected = contents_of_any(do(clip, tmp_path / f"whole{Path(name).suffix}", **options).target)
     interrupt(clip, tmp_path / name, 30, **options)
     summary = do(clip, tmp_path / name, **options)
-    assert summary.kept >= PIECE
+    assert summary.kept >= SEGMENT
     assert contents_of_any(tmp_path / name) == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(320, 180), (322, 182), (1280, 720)], ids=str)
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "libvpx-vp9"])
-def test_it_ends_as_if_nothing_had_been_at_ordinary_sizes(tmp_path: Path, size: tuple[int, int], codec: str):
-    draw = np.random.default_rng(0)
-    wide = draw.integers(16, 235, (size[1] // 2, size[0] // 2 + 5 * FRAMES), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
-    pictures = [wide[:, 10 * n : 10 * n + size[0]] for n in range(FRAMES)]
-    clip = make_clip(tmp_path / "in.mp4", FRAMES, width=size[0], height=size[1], pictures=pictures)
+def test_a_resumed_job_gives_the_same_output_at_common_sizes(tmp_path: Path, size: tuple[int, int], codec: str):
+    rng = np.random.default_rng(0)
+    wide = rng.integers(16, 235, (size[1] // 2, size[0] // 2 + 5 * FRAMES), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
+    images = [wide[:, 10 * n : 10 * n + size[0]] for n in range(FRAMES)]
+    clip = make_clip(tmp_path / "in.mp4", FRAMES, width=size[0], height=size[1], pictures=images)
     expected = contents_of_any(do(clip, tmp_path / "whole.mkv", codec=codec).target)
     interrupt(clip, tmp_path / "out.mkv", 36, codec=codec)
-    assert do(clip, tmp_path / "out.mkv", codec=codec).kept >= PIECE
+    assert do(clip, tmp_path / "out.mkv", codec=codec).kept >= SEGMENT
     assert contents_of_any(tmp_path / "out.mkv") == expected
 
 
 def contents_of_any(path: Path) -> tuple[list[Fraction], list[bytes]]:
     with av.open(str(path)) as container:
-        pictures = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
-    return video_times(path), pictures
+        images = [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+    return video_times(path), images
 
 
-# Killed at any moment -------------------------------------------------------------------------------------------------
+# A job that is killed at any time ------------------------------------------------------------------------------------
 
 
 def child(clip: Path, target: Path, **more) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.jobs.interp.victim", str(PIECE), str(clip), str(target)]
+    command = [sys.executable, "-m", "tests.jobs.interp.victim", str(SEGMENT), str(clip), str(target)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3], **more)
 
 
@@ -435,15 +437,17 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 @pytest.mark.reliability(46)
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(clip: Path, whole, tmp_path: Path, kills: int):
-    nursery = multiprocessing.get_context("forkserver")
-    nursery.set_forkserver_preload(["tests.jobs.interp.victim"])  # so that they need not import everything each time
-    draw, survived, job = random.Random(kills), 0, 0
+def test_a_job_that_is_killed_at_random_moments_gives_the_same_output(clip: Path, whole, tmp_path: Path, kills: int):
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(
+        ["tests.jobs.interp.victim"]
+    )  # so that the processes need not import everything each time
+    rng, survived, job = random.Random(kills), 0, 0
     while survived < kills:
         job, target, code = job + 1, tmp_path / f"{job}.mp4", None
-        while code != 0 and not target.exists():  # it can be killed between putting it in place and the end
-            delay = {"die_after": draw.uniform(0, 1)}
-            process = nursery.Process(target=victim.work, args=(PIECE, str(clip), str(target)), kwargs=delay)
+        while code != 0 and not target.exists():  # it may be killed after it has moved the output to its place
+            delay = {"die_after": rng.uniform(0, 1)}
+            process = server.Process(target=victim.work, args=(SEGMENT, str(clip), str(target)), kwargs=delay)
             process.start()
             process.join(300)
             code = process.exitcode
@@ -454,7 +458,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(clip: Path, who
 
 
 class PowerCuts:
-    """Copies a folder whenever something in it has reached the disk for certain, and just before."""
+    """Copies a folder before and after every fsync of a file in it, and records which bytes are on the disk."""
 
     def __init__(self, folder: Path, states: Path, monkeypatch) -> None:
         self._folder, self._states = folder, states
@@ -478,15 +482,15 @@ class PowerCuts:
         safe = {path.relative_to(self._folder): self._safe.get(path.stat().st_ino, 0) for path in files}
         self._copies.append((state, safe))
 
-    def states(self, draw: random.Random) -> Iterator[Path]:
-        """What the folder may look like after a cut: as it was, or without the end of what was not safe."""
+    def states(self, rng: random.Random) -> Iterator[Path]:
+        """Possible states of the folder after a power cut: as copied, or with one file cut after its safe bytes."""
         for state, safe in list(self._copies):
             for path, least in safe.items():
                 data = (state / path).read_bytes()
                 if least < len(data):
                     cut = state.with_name(f"{state.name} {path.name}")
                     shutil.copytree(state, cut)
-                    (cut / path).write_bytes(data[: draw.randrange(least, len(data))])
+                    (cut / path).write_bytes(data[: rng.randrange(least, len(data))])
                     yield cut
             yield state
 
@@ -499,7 +503,7 @@ def test_a_power_cut_at_any_moment_is_survived(tmp_path: Path, monkeypatch):
     cuts = PowerCuts(tmp_path / "work", tmp_path / "states", monkeypatch)
     expected = contents_of_any(do(clip, tmp_path / "work" / "out.mp4").target)
     monkeypatch.undo()
-    monkeypatch.setattr(run_clip, "SEGMENT_FRAMES", PIECE)
+    monkeypatch.setattr(run_clip, "SEGMENT_FRAMES", SEGMENT)
     count = 0
     for state in cuts.states(random.Random(0)):
         target = state / "out.mp4"
@@ -513,7 +517,7 @@ def test_a_power_cut_at_any_moment_is_survived(tmp_path: Path, monkeypatch):
 
 
 @pytest.mark.reliability(56)
-def test_of_two_runs_started_together_exactly_one_makes_the_file(clip: Path, whole, tmp_path: Path):
+def test_of_two_simultaneous_runs_exactly_one_writes_the_output(clip: Path, whole, tmp_path: Path):
     target = tmp_path / "out.mp4"
     runs = [child(clip, target) for _ in range(2)]
     ends = sorted(finish(process) for process in runs)
@@ -523,7 +527,7 @@ def test_of_two_runs_started_together_exactly_one_makes_the_file(clip: Path, who
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_run_is_refused_while_another_is_at_work_and_does_not_disturb_it(clip: Path, whole, tmp_path: Path):
+def test_a_second_run_is_refused_and_does_not_disturb_the_first(clip: Path, whole, tmp_path: Path):
     target, refused = tmp_path / "out.mp4", []
 
     def meanwhile(progress: Progress) -> None:
@@ -545,41 +549,41 @@ def limited(size: int):
 
 
 @pytest.mark.reliability(42)
-def test_a_disk_that_is_full_in_the_end_costs_nothing_that_is_finished(clip: Path, whole, tmp_path: Path):
+def test_a_disk_that_is_full_at_the_end_keeps_the_finished_segments(clip: Path, whole, tmp_path: Path):
     target = tmp_path / "out.mp4"
     size = whole[0].target.stat().st_size
     code, err = finish(child(clip, target, preexec_fn=limited(size - 1)))
-    assert code == 4 and "too large" in err and "40 frames are finished: the same command goes on" in err
+    assert code == 4 and "too large" in err and "40 frames are finished: the same command resumes" in err
     assert not target.exists() and not (folder_of(target) / "part").exists()
     code, err = finish(child(clip, target))
     assert code == 0 and contents(target) == whole[1]
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_disk_that_is_full_from_the_start_leaves_nothing(clip: Path, tmp_path: Path):
+def test_a_disk_that_is_full_from_the_start_leaves_no_file(clip: Path, tmp_path: Path):
     code, err = finish(child(clip, tmp_path / "out.mp4", preexec_fn=limited(1000)))
     assert code == 4 and "too large" in err, err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("choice", ["deinterlace", "progressive"])
-def test_fields_that_turn_up_late_keep_what_is_finished_for_a_run_that_is_told_about_them(
+def test_interlacing_that_is_found_late_keeps_the_segments_for_a_run_with_an_option_for_it(
     tmp_path: Path, monkeypatch, choice: str
 ):
-    monkeypatch.setattr(sources, "find_fields", lambda info: None)  # a change that the look ahead misses
+    monkeypatch.setattr(sources, "find_fields", lambda info: None)  # the probe misses the interlaced part
     clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
     with pytest.raises(FieldsError, match="interlaced at frame 24") as caught:
         do(clip, target)
-    assert "frames are finished: the same command with one of these options goes on" in caught.value.__notes__[0]
-    assert len(pieces(target)) >= 3
+    assert "frames are finished: the same command with one of these options resumes" in caught.value.__notes__[0]
+    assert len(segments(target)) >= 3
     summary = do(clip, target, **{choice: True})
     fresh = do(clip, tmp_path / "fresh.mp4", **{choice: True})
-    assert summary.kept >= 3 * PIECE and summary.frames_in == fresh.frames_in == 49
+    assert summary.kept >= 3 * SEGMENT and summary.frames_in == fresh.frames_in == 49
     assert contents_of_any(target) == contents_of_any(tmp_path / "fresh.mp4")
 
 
-def test_pieces_with_fields_read_in_one_way_are_not_continued_in_another(tmp_path: Path):
+def test_a_job_is_not_resumed_with_another_option_for_interlaced_frames(tmp_path: Path):
     clip, target = make_mixed(tmp_path), tmp_path / "out.mp4"
     interrupt(clip, target, 90, deinterlace=True)
-    with pytest.raises(OutputError, match="fields was deinterlaced, now read as whole pictures"):
+    with pytest.raises(OutputError, match="fields was deinterlaced, now read as whole frames"):
         do(clip, target, progressive=True)

@@ -26,7 +26,7 @@ F = Fraction
 
 
 def do(source: Path, target: Path | None = None, interpolator: Blend | None = None, **options) -> Summary:
-    """Run a job in which the numbered frames of the test clips are not taken for scenes."""
+    """Run a job without scene detection, which would take the numbered frames of the test clips for scenes."""
     job = InterpJob(source=source, target=target, **{"scene_threshold": None, **options})
     return run(job, interpolator=interpolator or Blend())
 
@@ -46,7 +46,7 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "in.mp4", 10)
 
 
-def test_twice_the_rate_is_twice_the_frames_in_the_same_time(clip: Path, tmp_path: Path):
+def test_twice_the_frame_rate_gives_twice_the_frames_in_the_same_duration(clip: Path, tmp_path: Path):
     summary = do(clip, tmp_path / "out.mp4")
     assert video_times(summary.target) == [F(k, 20) for k in range(20)]
     assert numbers(summary.target)[0::2] == list(range(10))
@@ -66,14 +66,14 @@ def test_twice_the_rate_is_twice_the_frames_in_the_same_time(clip: Path, tmp_pat
     ],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_new_rate_keeps_the_duration(tmp_path: Path, rate: Fraction, fps: str, expected: Fraction, suffix: str):
+def test_a_new_frame_rate_keeps_the_duration(tmp_path: Path, rate: Fraction, fps: str, expected: Fraction, suffix: str):
     clip = make_clip(tmp_path / f"in{suffix}", 12, rate=rate)
     times = video_times(do(clip, tmp_path / "out.mp4", fps=fps).target)
     assert times == [k / expected for k in range(len(times))]
     assert times[-1] < 12 / rate <= times[-1] + 1 / expected
 
 
-def test_rounded_timestamps_do_not_cost_the_copies(tmp_path: Path):
+def test_rounded_timestamps_do_not_reduce_the_copied_frames(tmp_path: Path):
     blend = Blend()
     clip = make_clip(tmp_path / "in.mkv", 48, rate=24)
     summary = do(clip, tmp_path / "out.mkv", blend, fps="48")
@@ -81,7 +81,7 @@ def test_rounded_timestamps_do_not_cost_the_copies(tmp_path: Path):
     assert {t for times in blend.asked for t in times} == {0.5}
 
 
-def test_uneven_source_times_stay_and_the_new_frames_lie_half_way(tmp_path: Path):
+def test_uneven_source_times_are_kept_and_new_frames_lie_half_way_between(tmp_path: Path):
     times = [F(0), F(1, 10), F(4, 10), F(5, 10), F(11, 10)]
     clip = make_clip(tmp_path / "in.mkv", 5, times=times, time_base=F(1, 1000))
     summary = do(clip, tmp_path / "out.mkv", multi=2)
@@ -90,7 +90,7 @@ def test_uneven_source_times_stay_and_the_new_frames_lie_half_way(tmp_path: Path
     assert written[1:9:2] == [F(1, 20), F(1, 4), F(9, 20), F(4, 5)]
 
 
-def test_a_frame_that_is_missing_costs_one_gap_and_not_all_copies(tmp_path: Path):
+def test_after_a_missing_frame_source_frames_are_still_copied(tmp_path: Path):
     blend = Blend()
     times = [F(k, 30) for k in range(29) if k != 14]
     clip = make_clip(tmp_path / "in.mkv", 28, rate=30, times=times, time_base=F(1, 1000))
@@ -116,8 +116,8 @@ def test_a_pause_is_held_until_one_usual_gap_before_its_end(tmp_path: Path, opti
         assert written == [F(k, 20) for k in range(len(written))]
 
 
-def test_film_with_repeat_flags_becomes_steady(tmp_path: Path):
-    """Pictures of 50 and 33 ms, as of a DVD."""
+def test_film_with_repeat_flags_is_placed_evenly(tmp_path: Path):
+    """Frames of 50 and 33 ms, as on a DVD."""
     times = [F(1001 * (5 * (k // 2) + 3 * (k % 2)), 60000) for k in range(20)]
     clip = make_clip(tmp_path / "in.mkv", 20, times=times, time_base=F(1, 1000))
     blend = Blend()
@@ -127,11 +127,11 @@ def test_film_with_repeat_flags_becomes_steady(tmp_path: Path):
 
 
 @pytest.mark.parametrize("options", [{"fps": "10"}, {"multi": 2}, {"fps": "25"}, {"slowmo": 3}])
-def test_repeats_are_replaced_on_the_same_timeline_with_the_same_sound(tmp_path: Path, options):
+def test_replacing_repeats_changes_no_times_and_no_audio(tmp_path: Path, options):
     clip = make_clip(tmp_path / "in.mp4", 12, audio="aac", shown=[0, 0, 0, 1, 1, 2, 3, 3, 3, 4, 4, 4])
     plain = do(clip, tmp_path / "plain.mp4", **options)
     summary = do(clip, tmp_path / "out.mp4", dedup=Deduplication(), **options)
-    assert (plain.replaced, summary.replaced) == (0, 5)  # not those at the end
+    assert (plain.replaced, summary.replaced) == (0, 5)  # without those at the end
     assert summary.generated > plain.generated
     assert video_times(summary.target) == video_times(plain.target)
     assert summary.duration_out == plain.duration_out
@@ -140,13 +140,13 @@ def test_repeats_are_replaced_on_the_same_timeline_with_the_same_sound(tmp_path:
 
 
 class Dragging(Blend):
-    """The mean, a few pixels too far to the right: what flow does to the rim of an overlay."""
+    """Makes the mean of two frames, moved 4 pixels to the right, as flow moves the edge of an overlay."""
 
     def between(self, left, right, times):
         return [image.roll(4, dims=2) for image in super().between(left, right, times)]
 
 
-def test_a_mask_keeps_its_part_of_the_picture_in_place(tmp_path: Path):
+def test_a_mask_keeps_its_part_of_the_frame_in_place(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mkv", 6, codec="ffv1")
     white = np.zeros((48, 64), np.uint8)
     white[30:, :] = 255
@@ -160,7 +160,7 @@ def test_a_mask_keeps_its_part_of_the_picture_in_place(tmp_path: Path):
         assert not np.array_equal(made[:30], left[:30]) and not np.array_equal(made[:30], right[:30])
 
 
-def test_slow_motion_keeps_the_rate_stretches_the_time_and_says_that_it_is_silent(tmp_path: Path, caplog):
+def test_slow_motion_keeps_the_frame_rate_lasts_longer_and_warns_that_it_is_silent(tmp_path: Path, caplog):
     clip = make_clip(tmp_path / "in.mp4", 6, audio="aac")
     caplog.set_level(logging.WARNING)
     summary = do(clip, slowmo=4)
@@ -173,7 +173,7 @@ def test_slow_motion_keeps_the_rate_stretches_the_time_and_says_that_it_is_silen
     assert "no audio" in caplog.text
 
 
-def test_sound_is_copied_untouched_and_left_out_on_request(tmp_path: Path):
+def test_audio_is_copied_unchanged_or_left_out_on_request(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 10, audio="aac")
     with_sound = do(clip, tmp_path / "out.mp4").target
     assert [data for _, data in audio_packets(with_sound)] == [data for _, data in audio_packets(clip)]
@@ -187,7 +187,7 @@ def test_sound_is_copied_untouched_and_left_out_on_request(tmp_path: Path):
     [("audio", {"audio"}), ("subtitles", {"subtitle"}), ("data", {"attachment", "cover"}), ("chapters", {"chapters"}),
      ("metadata", {"title"})],
 )  # fmt: skip
-def test_each_kind_of_what_is_beside_the_picture_can_be_left_out(tmp_path: Path, caplog, option: str, gone: set[str]):
+def test_each_kind_of_other_stream_can_be_left_out(tmp_path: Path, caplog, option: str, gone: set[str]):
     clip = make_rich(tmp_path / "in.mkv")
     caplog.set_level(logging.WARNING)
     out = probe(do(clip, tmp_path / "out.mkv", stop=F(1), **{option: False}).target)
@@ -200,7 +200,7 @@ def test_each_kind_of_what_is_beside_the_picture_can_be_left_out(tmp_path: Path,
     assert "left out" not in caplog.text
 
 
-def test_sound_that_the_container_refuses_fails_before_the_model_is_asked(tmp_path: Path):
+def test_audio_that_the_container_refuses_fails_before_the_model_is_used(tmp_path: Path):
     clip, blend = make_clip(tmp_path / "in.mkv", 10, audio="pcm_s16le"), Blend()
     with pytest.raises(OutputError, match=r"pcm_s16le in mp4 .*-c:a aac"):
         do(clip, None, blend)
@@ -209,14 +209,14 @@ def test_sound_that_the_container_refuses_fails_before_the_model_is_asked(tmp_pa
     assert do(clip, None, audio=False).exit_code == 0
 
 
-def test_a_part_can_be_used(clip: Path, tmp_path: Path):
+def test_a_part_of_the_clip_can_be_used(clip: Path, tmp_path: Path):
     summary = do(clip, tmp_path / "out.mp4", start=F(2, 10), stop=F(7, 10))
     assert numbers(summary.target)[0::2] == [2, 3, 4, 5, 6]
     assert video_times(summary.target)[0] == 0
     assert summary.duration_out == F(5, 10)
 
 
-def test_one_frame_is_held(tmp_path: Path):
+def test_a_single_frame_is_held(tmp_path: Path):
     summary = do(make_clip(tmp_path / "in.mp4", 1), tmp_path / "out.mp4")
     assert (summary.frames_out, summary.generated, summary.exit_code) == (2, 0, 0)
 
@@ -224,33 +224,33 @@ def test_one_frame_is_held(tmp_path: Path):
 @pytest.mark.parametrize(
     "options, name", [({"fps": "60"}, "in_60fps.mp4"), ({"fps": "59.94"}, "in_59.94fps.mp4"), ({}, "in_20fps.mp4")]
 )
-def test_the_output_lies_beside_the_input_and_says_what_it_is(clip: Path, options, name):
+def test_the_default_output_lies_beside_the_input_and_is_named_after_its_rate(clip: Path, options, name):
     assert do(clip, **options).target == clip.with_name(name)
 
 
-def test_names_are_taken_literally(tmp_path: Path):
+def test_file_names_are_taken_literally(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 2).rename(tmp_path / "-a b%03d 🎬:'.mp4")
     summary = do(clip, tmp_path / "-ü \n%d.mp4")
     assert len(numbers(summary.target)) == 4
     assert_clean(tmp_path, clip, summary.target)
 
 
-def test_progress_is_told_for_every_frame(clip: Path, tmp_path: Path):
-    told: list[Progress] = []
+def test_progress_is_reported_for_every_frame(clip: Path, tmp_path: Path):
+    reports: list[Progress] = []
     job = InterpJob(source=clip, target=tmp_path / "out.mp4", scene_threshold=None)
-    run(job, told.append, Blend())
-    assert [progress.written for progress in told] == list(range(1, 21))
-    assert {progress.expected for progress in told} == {20}
+    run(job, reports.append, Blend())
+    assert [progress.written for progress in reports] == list(range(1, 21))
+    assert {progress.expected for progress in reports} == {20}
 
 
-def test_the_summary_names_the_work_of_each_stage_and_is_json(clip: Path, tmp_path: Path):
+def test_the_summary_holds_the_work_of_each_stage_and_converts_to_a_dict(clip: Path, tmp_path: Path):
     summary = do(clip, tmp_path / "out.mp4")
     assert {stage.name: stage.items for stage in summary.stages} == {"decode": 10, "interpolate": 20, "encode": 20}
     assert summary.bottleneck in ("decode", "interpolate", "encode")
     assert summary.to_dict()["frames_out"] == 20 and summary.peak_bytes > 1e6
 
 
-def test_a_file_that_is_there_is_not_touched(clip: Path, tmp_path: Path):
+def test_an_existing_file_is_not_changed(clip: Path, tmp_path: Path):
     target = tmp_path / "out.mp4"
     target.write_text("precious")
     with pytest.raises(OutputError, match="-y"):
@@ -274,7 +274,7 @@ def test_the_input_is_never_the_output(clip: Path, tmp_path: Path, alias: str):
 
 
 class Failing(Blend):
-    """Works for a while."""
+    """Fails at the fourth call."""
 
     def between(self, left, right, times):
         if len(self.asked) == 3:
@@ -282,7 +282,7 @@ class Failing(Blend):
         return super().between(left, right, times)
 
 
-def test_a_failure_of_the_model_leaves_the_old_file_and_nothing_else(clip: Path, tmp_path: Path):
+def test_a_failure_of_the_model_keeps_the_old_file_and_leaves_no_other(clip: Path, tmp_path: Path):
     target = tmp_path / "out.mp4"
     target.write_text("precious")
     with pytest.raises(ModelError, match="out of ideas"):
@@ -295,7 +295,7 @@ def test_a_failure_of_the_model_leaves_the_old_file_and_nothing_else(clip: Path,
     ("part", "method"),
     [(Encoder, "write"), (Encoder, "close"), (Muxer, "write"), (Muxer, "close")],
 )
-def test_a_failure_of_the_encoder_or_the_muxer_is_the_one_shown(
+def test_an_error_of_the_encoder_or_the_muxer_is_raised(
     clip: Path, tmp_path: Path, monkeypatch, part: type, method: str
 ):
     def fail(*_, **__):
@@ -308,7 +308,7 @@ def test_a_failure_of_the_encoder_or_the_muxer_is_the_one_shown(
 
 
 @pytest.mark.parametrize("signal_of", [KeyboardInterrupt, SystemExit])
-def test_an_interrupted_job_leaves_nothing(clip: Path, tmp_path: Path, signal_of):
+def test_a_job_interrupted_early_leaves_no_file(clip: Path, tmp_path: Path, signal_of):
     def stop(progress: Progress) -> None:
         if progress.written == 5:
             raise signal_of
@@ -318,7 +318,7 @@ def test_an_interrupted_job_leaves_nothing(clip: Path, tmp_path: Path, signal_of
     assert_clean(tmp_path, clip)
 
 
-def test_a_damaged_input_is_done_and_counted_or_refused_if_strict(tmp_path: Path):
+def test_damaged_frames_are_counted_or_an_error_if_strict(tmp_path: Path):
     whole = make_clip(tmp_path / "whole.mp4", 40, options={"g": "5"})
     with (
         av.open(str(whole)) as source,
@@ -354,7 +354,7 @@ def test_a_damaged_input_is_done_and_counted_or_refused_if_strict(tmp_path: Path
         {"scene_threshold": 2.0},
     ],
 )
-def test_a_job_that_makes_no_sense_is_not_born(options):
+def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(UsageError):
         InterpJob(source=Path("in.mp4"), **options)
 
@@ -369,7 +369,7 @@ def test_a_job_that_makes_no_sense_is_not_born(options):
         ({"mask": Path("nowhere.png")}, InputError),
     ],
 )
-def test_what_cannot_work_fails_before_the_model_is_asked(clip: Path, options, error):
+def test_a_job_that_cannot_work_fails_before_the_model_is_used(clip: Path, options, error):
     blend = Blend()
     with pytest.raises(error):
         do(clip, options.pop("target", None), blend, **options)

@@ -1,4 +1,4 @@
-"""Jobs on clips that players turn, to outputs that cannot say so."""
+"""Jobs on clips that players turn, with outputs that cannot store an orientation."""
 
 import io
 from pathlib import Path
@@ -21,7 +21,7 @@ RED, BLUE = (81, 90, 240), (41, 240, 110)  # Y, U, V of BT.601
 
 
 def corner_clip(path, **turned):
-    """Blue, with red in the left upper quarter as it is stored."""
+    """A blue clip whose stored frames are red in the upper left quarter."""
     planes = [np.full(shape, code, np.uint8) for shape, code in zip(((48, 64), (24, 32), (24, 32)), BLUE, strict=True)]
     for plane, code in zip(planes, RED, strict=True):
         plane[: plane.shape[0] // 2, : plane.shape[1] // 2] = code
@@ -32,9 +32,9 @@ def interp(source, target, **options):
     return run(InterpJob(source=source, target=target, scene_threshold=None, **options), interpolator=Blend())
 
 
-def red_of(picture):
-    """Where red is: (upper half, left half)."""
-    red = picture[..., 0].astype(int) - picture[..., 2] > 0
+def red_of(image):
+    """Whether red is in the upper half, and whether it is in the left half."""
+    red = image[..., 0].astype(int) - image[..., 2] > 0
     rows, columns = np.nonzero(red)
     assert np.count_nonzero(red) * 4 == red.size
     return rows.max() < red.shape[0] / 2, columns.max() < red.shape[1] / 2
@@ -42,7 +42,7 @@ def red_of(picture):
 
 @pytest.mark.parametrize("name", ["o.gif", "o/%d.png", "o/%d.jpg", "o/%d.tif", "o/%d.exr"])
 @pytest.mark.parametrize(("rotation", "mirrored", "corner"), [(90, False, (False, True)), (-90, True, (True, True))])
-def test_pictures_come_out_upright(tmp_path, name, rotation, mirrored, corner):
+def test_image_files_and_gifs_are_upright(tmp_path, name, rotation, mirrored, corner):
     clip = corner_clip(tmp_path / "a.mp4", rotation=rotation, mirrored=mirrored)
     target = tmp_path / name
     interp(clip, target, fps="10")
@@ -55,9 +55,9 @@ def test_pictures_come_out_upright(tmp_path, name, rotation, mirrored, corner):
     assert red_of(shown) == corner
 
 
-def test_turned_pictures_are_those_of_the_clip_pixel_by_pixel(tmp_path):
-    draw = np.random.default_rng(0)
-    planes = [draw.integers(16, 236, shape, np.uint8) for shape in ((48, 64), (24, 32), (24, 32))]
+def test_turned_frames_equal_the_stored_frames_pixel_by_pixel(tmp_path):
+    rng = np.random.default_rng(0)
+    planes = [rng.integers(16, 236, shape, np.uint8) for shape in ((48, 64), (24, 32), (24, 32))]
     for name, rotation in (("stored", 0), ("turned", 90)):
         clip = make_clip(tmp_path / f"{name}.mp4", 2, planes=planes, options={"qp": "0"}, rotation=rotation)
         interp(clip, tmp_path / name / "%d.png", multi=2)
@@ -69,7 +69,7 @@ def test_turned_pictures_are_those_of_the_clip_pixel_by_pixel(tmp_path):
         assert np.array_equal(turned, np.rot90(stored))
 
 
-def test_a_pipe_holds_upright_pictures(tmp_path, monkeypatch):
+def test_frames_in_a_pipe_are_upright(tmp_path, monkeypatch):
     sink = io.BytesIO()
     monkeypatch.setattr(pipe, "_standard_output", lambda: sink)
     interp(corner_clip(tmp_path / "a.mp4", rotation=90), PIPE, fps="10")
@@ -88,7 +88,7 @@ def test_a_webp_is_upright(tmp_path):
     assert [1 + int.from_bytes(data[k : k + 3], "little") for k in (at, at + 3)] == [48, 64]
 
 
-def test_a_video_file_says_how_it_is_turned(tmp_path):
+def test_a_video_file_stores_its_orientation(tmp_path):
     clip = corner_clip(tmp_path / "a.mp4", rotation=-90, mirrored=True)
     for suffix in ("mp4", "mov", "mkv", "webm"):
         plan = make_plan(InterpJob(source=clip, target=tmp_path / f"o.{suffix}", fps="10"))
@@ -98,21 +98,21 @@ def test_a_video_file_says_how_it_is_turned(tmp_path):
         assert (made.rotation, made.mirrored, made.width) == (-90, True, 64)
 
 
-def test_what_was_done_and_what_cannot_be_is_named(tmp_path):
+def test_warnings_say_how_frames_are_turned_or_that_they_cannot_be(tmp_path):
     def warnings(rotation, mirrored, target):
         clip = corner_clip(tmp_path / "a.mp4", rotation=rotation, mirrored=mirrored)
         plan = make_plan(InterpJob(source=clip, target=tmp_path / target, fps="10"))
         return [warning for warning in plan.warnings() if "turned" in warning or "mirrored" in warning]
 
-    assert warnings(90, False, "o.gif") == ["the pictures are turned by 90 degrees, as players show them"]
-    assert warnings(-90, True, "o.gif") == ["the pictures are turned by 270 degrees and mirrored, as players show them"]
+    assert warnings(90, False, "o.gif") == ["the frames are turned by 90 degrees, as players show them"]
+    assert warnings(-90, True, "o.gif") == ["the frames are turned by 270 degrees and mirrored, as players show them"]
     assert warnings(30, False, "o.gif") == [
         "a GIF cannot be marked as turned by 30 degrees, and its frames are not turned"
     ]
     assert warnings(0, False, "o.gif") == warnings(90, True, "o.mp4") == []
 
 
-def test_a_mask_shows_the_clip_as_players_do(tmp_path):
+def test_a_mask_has_the_orientation_that_players_show(tmp_path):
     clip = corner_clip(tmp_path / "a.mp4", rotation=90)
     mask = np.zeros((64, 48), np.uint8)
     mask[:10, 20:] = 255

@@ -1,4 +1,4 @@
-"""`vfi interp` with a stub as its model, to be killed while it works."""
+"""Runs `vfi interp` with a test double as its model. Tests kill this process while it works."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Slow(Blend):
         return super().between(*arguments)
 
 
-def work(piece: int, clip: str, target: str, *options: str, die_after: float | None = None) -> NoReturn:
-    """Run the command, with pieces of so many frames, for so many seconds at most."""
+def work(segment: int, clip: str, target: str, *options: str, die_after: float | None = None) -> NoReturn:
+    """Run the command with segments of `segment` frames. Kill the process after `die_after` seconds."""
     if die_after is not None:
         death = threading.Timer(die_after, os.kill, (os.getpid(), signal.SIGKILL))
         death.daemon = True
         death.start()
     run_clip.build = lambda *_: Slow()  # type: ignore[assignment,return-value]
-    run_clip.SEGMENT_FRAMES = piece
+    run_clip.SEGMENT_FRAMES = segment
     sys.argv = ["vfi", "interp", clip, "-o", target, "-q", *options]
     main()
 

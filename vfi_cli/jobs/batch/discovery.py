@@ -1,6 +1,6 @@
-"""Which files of a folder are videos to work on, and which look like one but cannot be read.
+"""Finds the videos of a folder, and the files that have the name of a video but cannot be read.
 
-No video is opened here. Pictures that may be animations have their first bytes read.
+Videos are not opened. Of images that may be animations, the first bytes are read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.file_names import VIDEO_SUFFIXES, natural_key
-from vfi_cli.jobs.interp.plan import output_of
+from vfi_cli.jobs.interp.plan import source_stem
 from vfi_cli.video.image.animated import is_animation
 
-_PICTURES = frozenset({".avif", ".png", ".webp"})  # count as videos if they are animated
+_MAYBE_ANIMATED = frozenset({".avif", ".png", ".webp"})  # suffixes of images; animated ones count as videos
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -30,12 +30,13 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry below the folder that was searched.
+    """A file or folder below the folder that was searched.
 
     Args:
-        name: relative to that folder.
-        problem: why it cannot be read; "" if it seems to be fine.
-        made_from: the entry beside it that it is an output of, by its name; None if it is a source.
+        name: path relative to that folder.
+        problem: why it cannot be read; "" if it can.
+        made_from: the file stem of its source, if its name is that of an output of a video beside it; None if it is
+            itself a source.
     """
 
     name: Path
@@ -43,40 +44,42 @@ class Found:
     made_from: str | None = None
 
 
-def find_videos(folder: Path, match: Sequence[str] = (), *, without: Path | None = None) -> list[Found]:
-    """Every entry below `folder` that is called like a video, in natural order; unreadable folders too.
+def find_videos(folder: Path, match: Sequence[str] = (), *, exclude: Path | None = None) -> list[Found]:
+    """All files below `folder` that have the name of a video, and all unreadable folders, in natural order.
 
-    A folder is visited once, by its own name rather than by that of a link to it; one that contains `folder` never.
-    Hidden files and folders are passed over.
+    Each folder is visited once, under its own path rather than that of a link to it. Folders that contain `folder` are
+    not visited, nor are hidden files and folders.
 
     Args:
-        match: patterns of the shell, of which one must fit: the path from `folder` on if it has a slash, else the name.
-        without: a folder not to look into, because it is written to.
+        folder: the folder to search.
+        match: shell patterns; at least one must fit. A pattern with a slash is compared with the path relative to
+            `folder`, any other with the name. Empty: all names fit.
+        exclude: a folder that is not searched, because outputs are written to it.
 
     Raises:
-        InputError: `folder` is none, or cannot be read.
+        InputError: `folder` does not exist, is not a folder, or cannot be read.
     """
     if not folder.is_dir():
         raise InputError("no such folder", path=folder)
-    seen = {_identity(place) for place in (without,) if place is not None and place.exists()}
-    around = {_identity(place) for place in folder.resolve().parents}
+    seen = {_identity(excluded) for excluded in (exclude,) if excluded is not None and excluded.exists()}
+    ancestors = {_identity(parent) for parent in folder.resolve().parents}
     found: list[Found] = []
     folders, links = [folder], list[Path]()
     while folders or links:
         if not folders:
             links.sort(key=lambda link: _order(link.relative_to(folder)))
             folders.append(links.pop(0))
-        place = folders.pop()
-        if (identity := _identity(place)) in seen | around:
+        current = folders.pop()
+        if (identity := _identity(current)) in seen | ancestors:
             continue
         seen.add(identity)
         try:
-            with os.scandir(place) as listing:
+            with os.scandir(current) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            if place == folder:
+            if current == folder:
                 raise InputError(f"cannot be listed: {error.strerror}", path=folder) from error
-            found.append(Found(place.relative_to(folder), f"the folder cannot be listed: {error.strerror}"))
+            found.append(Found(current.relative_to(folder), f"the folder cannot be listed: {error.strerror}"))
             continue
         files = []
         for entry in entries:
@@ -86,15 +89,15 @@ def find_videos(folder: Path, match: Sequence[str] = (), *, without: Path | None
                 links.append(Path(entry))
             else:
                 folders.append(Path(entry))
-        found += _videos(folder, files, match)
+        found += _select_videos(folder, files, match)
     return sorted(found, key=lambda one: _order(one.name))
 
 
 def listed_videos(folder: Path, names: Iterable[str]) -> list[Found]:
-    """The files below `folder` that a list names, in its order, each once.
+    """The files `names` below `folder`, in the same order, each once.
 
     Raises:
-        InputError: `folder` is none.
+        InputError: `folder` does not exist or is not a folder.
         UsageError: a name leads out of `folder`.
     """
     if not folder.is_dir():
@@ -104,17 +107,17 @@ def listed_videos(folder: Path, names: Iterable[str]) -> list[Found]:
         path = Path(name)
         if path.is_absolute() or ".." in path.parts:
             raise UsageError(
-                f"{name!r} in the list leads out of {folder}", remedy="name files relative to the folder of the input"
+                f"{name!r} in the list leads out of {folder}", remedy="write names relative to that folder"
             )
         found[path] = Found(path, problem_of(folder / path))
     return list(found.values())
 
 
 def read_list(path: Path) -> list[str]:
-    """The lines of a file, without the empty ones; names may hold any bytes.
+    """The lines of a file that are not empty. The names may hold any bytes.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         lines = _in_utf8(path.read_bytes()).splitlines()
@@ -124,18 +127,18 @@ def read_list(path: Path) -> list[str]:
 
 
 def _in_utf8(data: bytes) -> bytes:
-    """The text of a list, without the byte order mark that Windows writes."""
+    """A list as UTF-8, without the byte order mark that Windows writes."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
     return data.removeprefix(codecs.BOM_UTF8)
 
 
 def problem_of(path: Path) -> str:
-    """Why `path` is no file that can be read, "" if it is one; it is not opened: that could block."""
+    """Why `path` is not a readable file; "" if it is one. The file is not opened, because that could block."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else "no such file"
+        return "a link to a file that does not exist" if path.is_symlink() else "no such file"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     for is_kind, name in _KINDS:
@@ -145,23 +148,24 @@ def problem_of(path: Path) -> str:
 
 
 def _order(name: Path) -> list[list[tuple[int, int, str]]]:
+    """Sort key of the natural order, folder by folder."""
     return [natural_key(Path(part)) for part in name.parts]
 
 
-def _videos(folder: Path, paths: Sequence[Path], match: Sequence[str]) -> Iterator[Found]:
-    """Those of the entries of one place that are asked for."""
+def _select_videos(folder: Path, paths: Sequence[Path], match: Sequence[str]) -> Iterator[Found]:
+    """The videos among the files `paths` of one folder that fit `match`."""
     videos = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES or _is_animated(path)]
     stems = {path.stem for path in videos}
     for path in videos:
         name = path.relative_to(folder)
         if not _fits(name, match):
             continue
-        origin = output_of(path.stem)
+        origin = source_stem(path.stem)
         yield Found(name, problem_of(path), origin if origin in stems else None)
 
 
 def _is_animated(path: Path) -> bool:
-    return path.suffix.lower() in _PICTURES and not problem_of(path) and is_animation(path)
+    return path.suffix.lower() in _MAYBE_ANIMATED and not problem_of(path) and is_animation(path)
 
 
 def _fits(name: Path, match: Sequence[str]) -> bool:
@@ -172,10 +176,11 @@ def _fits(name: Path, match: Sequence[str]) -> bool:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:  # e.g. a link to itself
         return False
 
 
 def _identity(path: Path) -> tuple[int, int]:
+    """Device and inode, the same for all paths to one file or folder."""
     status = path.stat()
     return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""What clips will cost: frames to generate, time, and room on the disk. Nothing is decoded."""
+"""Estimates the cost of clips: frames to generate, time, and disk space. No frame is decoded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 from vfi_cli.jobs.interp.plan import InterpJob, Plan
 
 MAX_PIXELS = 1280 * 720
-"""The network is timed on frames of the size that the clips have, up to this."""
+"""Largest frame that the network is timed on; larger clips are timed on smaller frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of one clip.
+    """The estimated cost of one clip.
 
     Args:
-        generated: frames that the network has to make, if there are no cuts.
-        pixels: of all of these.
-        size: bytes of the output, if a frame of it takes as much room as one of the source. Frames between others take
-            less, but the source may be coded better or worse than the output: wrong by a factor of three at times.
+        generated: frames that the network makes, if there are no scene cuts.
+        pixels: of all generated frames together.
+        size: bytes of the output, if one of its frames takes as many bytes as one of the source. An interpolated frame
+            takes fewer, but the source may be compressed more or less than the output: the estimate is sometimes wrong
+            by a factor of three.
     """
 
     generated: int
@@ -32,7 +33,7 @@ class Estimate:
 
 
 def estimate(plan: Plan) -> Estimate:
-    """What `plan` will take."""
+    """Estimate the cost of `plan`."""
     clip = plan.clip
     generated = round(plan.frames * _generated_share(plan))
     size = round(clip.path.stat().st_size * plan.frames / max(1, clip.frame_count))
@@ -40,9 +41,10 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def _generated_share(plan: Plan) -> Fraction:
-    """Of the frames of the output, those that do not fall on one of the source.
+    """The share of output frames at whose time there is no source frame, from 0 to 1.
 
-    Frames at rates a and b that share one, share gcd(a, b) per second: 24 -> 60 fps copies 12 and generates 48.
+    If frames at rates a and b coincide once, they coincide gcd(a, b) times per second: 24 -> 60 fps copies 12 frames
+    per second and generates 48.
     """
     if plan.multiple is not None:
         return 1 - Fraction(1, plan.multiple)
@@ -52,9 +54,11 @@ def _generated_share(plan: Plan) -> Fraction:
 
 
 def seconds_per_pixel(template: InterpJob, device: str, plans: Iterable[Plan]) -> float:
-    """Of a generated frame, by the network alone: timed now, at the size of the clip that asks for most pixels.
+    """Seconds that the network takes per pixel of a generated frame. The network is built and timed now.
 
-    Raises ModelError if the model or the device is not to be had.
+    It is timed at the frame size of the clip that needs the most pixels, or at MAX_PIXELS if that is smaller.
+
+    Raises ModelError if the model or the device is not available.
     """
     from vfi_cli.engine.interpolator import build
     from vfi_cli.jobs.score.bench import seconds_per_frame
@@ -67,8 +71,8 @@ def seconds_per_pixel(template: InterpJob, device: str, plans: Iterable[Plan]) -
 
 
 def free_bytes(folder: Path) -> int:
-    """What can still be written to `folder`, which need not exist yet."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
+    """Free disk space for `folder`, which need not exist yet."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    return shutil.disk_usage(existing).free

@@ -1,4 +1,4 @@
-"""What a worker tells its parent, see `pool`. Nothing here loads torch, which the parent can spare."""
+"""The messages of a worker to its parent process, see `pool`. This file loads no torch: the parent needs none."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from vfi_cli.engine.interpolator import Interpolator
 
 FROM_TERMINAL = (signal.SIGINT, signal.SIGHUP)
-"""The terminal sends these to the whole group of processes, but it is for the parent to end its workers."""
+"""The terminal sends these signals to the whole process group. Workers ignore them: the parent ends its workers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker has its network, on the device that `label` tells people, and waits for the first job."""
+    """The worker has built its network, and waits for the first job. `label` is the name of the device, for users."""
 
     label: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
+    """A line that the worker logged, for the log of the parent."""
+
     logger: str
     level: int
     text: str

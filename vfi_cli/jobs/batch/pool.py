@@ -1,4 +1,4 @@
-"""Processes that interpolate clips side by side. One that dies takes its clip with it and nothing else.
+"""A pool of worker processes that interpolate clips in parallel. If a worker dies, only its current clip is lost.
 
     parent                    worker (spawned, one per device)
       |    <-------- Ready      has built its network
@@ -7,7 +7,7 @@
       |    <-- Summary or error
       |  InterpJob -------->
 
-The end of either process closes the pipe, by which the other one notices.
+When either process ends, its end of the pipe is closed, and the other process notices that.
 """
 
 from __future__ import annotations
@@ -38,27 +38,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRACE = 1.0
-"""Seconds that a worker has to unwind before it is killed."""
+"""Seconds that a worker has to clean up before it is killed."""
 
 
 def build_network(job: InterpJob) -> Interpolator:
-    """The interpolator that `job` asks for. Raises VfiError."""
+    """Build the interpolator that `job` asks for. Raises VfiError."""
     from vfi_cli.engine.interpolator import build
 
     return build(job.model, job.device, job.precision, job.routing)
 
 
 class WorkerPool:
-    """A worker for each entry of `devices`, `at_most` so many; all are ready when this returns. As a context manager it
-    stops them.
+    """A pool of worker processes, all of them ready when the constructor returns.
+
+    As a context manager it stops the workers at the end.
 
     Args:
-        like: a job; the network of all of them is that of this one.
-        devices: where the network of each worker runs, see `engine.device.resolve`. They share the CPUs evenly; who is
-            not started keeps its share, so that a run with few clips left computes as the one before it did.
-        make: gives a worker its interpolator; it must be able to import it.
+        template: the job whose network all workers build.
+        devices: one worker for each entry; its network runs there, see `engine.device.resolve`. The workers share the
+            CPUs evenly. A worker that is not started keeps its share of the CPUs, so that a run with few clips left
+            uses the same number of threads per clip as the run before it, and can resume its clips.
+        make: builds the interpolator of a worker. The worker must be able to import it.
+        at_most: start at most so many workers.
 
-    Raises VfiError if a worker cannot start, e.g. because its device is not there.
+    Raises VfiError if a worker cannot start, e.g. because its device does not exist.
     """
 
     def __init__(
@@ -68,43 +71,44 @@ class WorkerPool:
         self._make = make
         self._threads = max(1, available_cpus() // len(devices))
         self._workers: list[_Worker] = []
-        self._vacant: list[str] = []  # devices whose worker died at work
-        self._lost: VfiError | None = None  # why a worker could not start
+        self._free_devices: list[str] = []  # devices whose worker died during a job
+        self._start_error: VfiError | None = None  # the error of the first worker that could not start
         try:
             self._workers += [self._start(device) for device in devices[:at_most]]
             while not all(worker.ready for worker in self._workers):
-                for worker in self._with_news():
-                    self._hear(worker)
-                if self._lost is not None:
-                    raise self._lost
+                for worker in self._wait_for_messages():
+                    self._handle_message(worker)
+                if self._start_error is not None:
+                    raise self._start_error
         except BaseException:
             self.stop()
             raise
 
     def run(self, jobs: Sequence[InterpJob]) -> Iterator[tuple[int, Progress | Summary | VfiError]]:
-        """Do `jobs`, each begun in its turn when a worker is free.
+        """Do `jobs`. They begin in the given order, each when a worker is free.
 
-        Yields what happens to them, with their number: Progress now and then, at last a Summary or an error.
+        Yields pairs (number of the job, event). The events of a job are Progress from time to time, and at the end a
+        Summary or an error.
         """
         waiting = deque(enumerate(jobs))
         while waiting or any(worker.number is not None for worker in self._workers):
-            while waiting and self._vacant:
-                self._workers.append(self._start(self._vacant.pop()))
+            while waiting and self._free_devices:
+                self._workers.append(self._start(self._free_devices.pop()))
             if not self._workers:
                 job, _ = waiting.popleft()
-                yield job, self._lost or VfiError("no worker is left")
+                yield job, self._start_error or VfiError("all workers have ended")
                 continue
             for worker in self._workers:
                 if waiting and worker.ready and worker.number is None:
                     worker.begin(*waiting.popleft())
-            for worker in self._with_news():
+            for worker in self._wait_for_messages():
                 number = worker.number
-                event = self._hear(worker)
+                event = self._handle_message(worker)
                 if number is not None and event is not None:
                     yield number, event
 
     def stop(self) -> None:
-        """End all workers. They have `GRACE` seconds to remove what they began, then they are killed."""
+        """End all workers. They have GRACE seconds to remove their temporary files, then they are killed."""
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + GRACE
@@ -116,13 +120,17 @@ class WorkerPool:
     def _start(self, device: str) -> _Worker:
         return _Worker(replace(self._template, device=device), self._make, self._threads)
 
-    def _with_news(self) -> list[_Worker]:
-        """Waits until there is one."""
-        links = wait([worker.link for worker in self._workers])
-        return [worker for worker in self._workers if worker.link in links]
+    def _wait_for_messages(self) -> list[_Worker]:
+        """Wait for messages; return the workers that have sent one, or have ended."""
+        readable = wait([worker.connection for worker in self._workers])
+        return [worker for worker in self._workers if worker.connection in readable]
 
-    def _hear(self, worker: _Worker) -> Progress | Summary | VfiError | None:
-        """The next message of `worker` about its job, None if it is about something else."""
+    def _handle_message(self, worker: _Worker) -> Progress | Summary | VfiError | None:
+        """Receive the next message of `worker`, and update the state of the pool.
+
+        Returns the message if it is about the current job of the worker, else None. The end of a worker during a job is
+        an error about that job.
+        """
         message = worker.receive()
         if isinstance(message, LogLine):
             logging.getLogger(message.logger).log(message.level, "%s", message.text)
@@ -131,14 +139,16 @@ class WorkerPool:
             worker.ready = True
             log.info("%s on %s", self._template.model, message.label)
             return None
-        if worker.gone:
+        if worker.ended:
             self._workers.remove(worker)
             worker.close()
         if not worker.ready:
-            self._lost = message if isinstance(message, VfiError) and self._lost is None else self._lost
+            self._start_error = (
+                message if isinstance(message, VfiError) and self._start_error is None else self._start_error
+            )
             return None
-        if worker.gone:
-            self._vacant.append(worker.device)
+        if worker.ended:
+            self._free_devices.append(worker.device)
         if not isinstance(message, Progress):
             worker.number = None
         return message
@@ -153,59 +163,66 @@ class WorkerPool:
 
 
 class _Worker:
-    """The parent's end of one process; `number` is that of the job at work."""
+    """One worker process, as the parent sees it.
+
+    Attributes:
+        ready: it has built its network.
+        ended: it has ended.
+        number: that of its current job; None: it has no job.
+    """
 
     def __init__(self, template: InterpJob, make: Build, threads: int) -> None:
         self.device = template.device
         self.ready = False
-        self.gone = False
+        self.ended = False
         self.number: int | None = None
         context = get_context("spawn")
-        self.link, far = context.Pipe()
+        self.connection, worker_end = context.Pipe()
         level = logging.getLogger("vfi_cli").getEffectiveLevel()
-        if level == logging.INFO:  # notes that every clip would repeat
+        if level == logging.INFO:  # lines at this level would be the same for every clip
             level = logging.WARNING
-        # A daemon, so that a parent that forgets it does not wait for it at exit.
-        self.process = context.Process(target=_work, args=(far, template, make, level), daemon=True)
-        ensure_running()  # of itself it would let signals through
-        with _environment("OMP_NUM_THREADS", str(threads)), _held_back(FROM_TERMINAL):
+        # A daemon, so that the parent does not wait at exit for a worker that it has not stopped.
+        self.process = context.Process(target=_run_worker, args=(worker_end, template, make, level), daemon=True)
+        ensure_running()  # else `start` starts the resource tracker, which unblocks SIGINT
+        with _environment("OMP_NUM_THREADS", str(threads)), _blocked(FROM_TERMINAL):
             self.process.start()
-        far.close()
+        worker_end.close()
 
     def begin(self, number: int, job: InterpJob) -> None:
         self.number = number
-        with suppress(OSError):  # it just died: the next message says so
-            self.link.send(job)
+        with suppress(OSError):  # the worker has just died, which `receive` will report
+            self.connection.send(job)
 
     def receive(self) -> Message:
-        """What it says, or if it is `gone`, what it died of."""
+        """Return the next message. If the worker has ended, set `ended` and return the reason as an error."""
         try:
-            message: Message = self.link.recv()
+            message: Message = self.connection.recv()
         except (EOFError, OSError):
-            self.gone = True
+            self.ended = True
             self.process.join(GRACE)
-            return _death(self.process.exitcode)
+            return _error_of_exit(self.process.exitcode)
         return message
 
     def close(self) -> None:
-        """End the process, if it has not ended."""
+        """Kill the process if it is still running, and close the connection."""
         self.process.kill()
         self.process.join()
-        self.link.close()
+        self.connection.close()
 
 
-def _work(link: Connection, template: InterpJob, make: Build, log_level: int) -> None:
-    """The process."""
+def _run_worker(connection: Connection, template: InterpJob, make: Build, log_level: int) -> None:
+    """The main function of the worker process."""
     from vfi_cli.jobs.batch.worker import serve
 
-    serve(link, template, make, log_level)
+    serve(connection, template, make, log_level)
 
 
-def _death(code: int | None) -> VfiError:
-    """The error of a worker that ended with `code`; negative is a signal."""
+def _error_of_exit(code: int | None) -> VfiError:
+    """The error of a worker that ended with the exit code `code`. A negative code is the number of a signal."""
     if code == -signal.SIGKILL:
         return DeviceError(
-            "the worker was killed, as happens when the memory runs out", remedy="use fewer --workers, or smaller clips"
+            "the worker was killed, probably because the memory was full",
+            remedy="use fewer --workers, or smaller clips",
         )
     how = f"signal {-code} ({signal.Signals(-code).name})" if code is not None and code < 0 else f"exit code {code}"
     return VfiError(f"the worker ended with {how}")
@@ -213,7 +230,7 @@ def _death(code: int | None) -> VfiError:
 
 @contextmanager
 def _environment(name: str, value: str) -> Iterator[None]:
-    """Processes started inside find the variable set."""
+    """Set an environment variable for the processes that are started inside the `with` block."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -225,8 +242,11 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 @contextmanager
-def _held_back(signals: Collection[signal.Signals]) -> Iterator[None]:
-    """Processes started inside never see `signals`, this one sees them afterwards."""
+def _blocked(signals: Collection[signal.Signals]) -> Iterator[None]:
+    """Block `signals` inside the `with` block, so that processes that are started there inherit the block.
+
+    This process receives the blocked signals afterwards.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield

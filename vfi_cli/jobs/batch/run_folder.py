@@ -1,8 +1,8 @@
-"""All videos of a folder, each as `run_clip` does one.
+"""Interpolates all videos of a folder, each as `run_clip` does.
 
-First every source is looked at, which tells what is to do, what is done already and what cannot be done; names that
-collide are refused there. Then a pool of workers does them. A clip that fails is an entry of the report, and the
-others go on.
+`survey` probes every source: it may be to do, done before, or impossible. `survey` also refuses colliding outputs.
+`run` then gives the clips to a pool of workers. A clip that fails becomes an entry of the report, and the other clips
+go on.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from vfi_cli.jobs.interp.plan import InterpJob, Plan, make_plan, plan_for_clip
 from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.video.read.probe import probe
 
-# Exit codes from the worst to the best: that of a batch is the worst of its clips.
+# Exit codes from worst to best. The exit code of a batch is the worst one of its clips.
 _WORST_FIRST = (1, 6, 4, 7, 3, 2, 5, 0)
-# How far an output may be from the plan: rates are rounded by some containers; where frames are uneven, as in a clip
-# with damage, the mean is an estimate.
-_RATE, _MEAN_RATE = Fraction(1, 2000), Fraction(1, 20)
-_SLACK = Fraction(1, 2)  # seconds, and a fiftieth of the duration
+# How much an existing output may differ from the plan. Some containers round the frame rate. If the frames are uneven,
+# as in a damaged clip, the mean frame rate is only an estimate.
+_RATE_TOLERANCE, _MEAN_RATE_TOLERANCE = Fraction(1, 2000), Fraction(1, 20)  # relative
+_DURATION_TOLERANCE = Fraction(1, 2)  # seconds; a fiftieth of the duration is added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ class BatchJob:
     """A folder of videos to interpolate.
 
     Args:
-        folder: where the videos are.
-        target: where the outputs go, in the same tree; `folder` itself puts each beside its source, under the name
-            that `plan` gives it.
-        like: how each clip is done; source and target are those of the clip.
-        match: patterns of which a name must fit one, see `discovery.find_videos`.
-        names: the files to take instead of searching for them, relative to `folder`.
-        suffix: of the outputs; tells their container.
+        folder: the folder of the videos.
+        target: the folder of the outputs; it gets the same subfolders. If it is `folder` itself, each output lies
+            beside its source, under the name that `plan` gives it.
+        template: the options of each clip; its source and target are replaced by those of the clip.
+        match: patterns of names, see `discovery.find_videos`.
+        names: these files are taken, relative to `folder`, and the folder is not searched. None: it is searched.
+        suffix: of the outputs; it decides their container.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class BatchJob:
 
 
 class State(StrEnum):
-    """What became of a clip."""
+    """The result for one clip."""
 
     DONE = "done"
     DAMAGED = "damaged"
@@ -67,7 +67,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one clip; `name` is relative to the folder of the batch, `note` is for people."""
+    """What became of one clip. `name` is relative to the folder of the batch, `note` is for users."""
 
     name: Path
     state: State
@@ -83,7 +83,7 @@ class Outcome:
         return self.summary.exit_code if self.summary is not None else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The outcome as values that JSON supports."""
         return {
             "source": str(self.name),
             "state": self.state.value,
@@ -96,13 +96,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is to be done.
+    """What `survey` found.
 
     Args:
-        names: of all clips, in order.
-        plans: of the clips to interpolate.
-        outcomes: of the clips that there is nothing to do for: finished before, or impossible.
-        own: what was left aside as an output of an earlier run.
+        job: the batch.
+        names: all clips, in order.
+        plans: the clips to interpolate.
+        outcomes: the clips with nothing to do: those finished before, and those that cannot be interpolated.
+        own: files that were skipped because they are outputs of an earlier run.
     """
 
     job: BatchJob
@@ -112,38 +113,39 @@ class Survey:
     own: tuple[Path, ...]
 
     def name_of(self, plan: Plan) -> Path:
-        """Of its source, relative to the folder of the batch."""
+        """The source of `plan`, relative to the folder of the batch."""
         return plan.job.source.relative_to(self.job.folder)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What became of every clip, in order, and the seconds of wall time that the work took."""
+    """The outcome of every clip, in order, and the wall time of the work in seconds."""
 
     outcomes: tuple[Outcome, ...]
     seconds: float
 
     @property
     def exit_code(self) -> int:
-        """That of the worst clip: a bug, then device, output, limit, input, request, damage."""
+        """The worst exit code of the clips. From worst: a bug, model or device, output, limit, input, usage, damage."""
         return min((outcome.exit_code for outcome in self.outcomes), key=_WORST_FIRST.index, default=0)
 
 
 class WorkerPool(Protocol):
-    """Does jobs, see `jobs.pool.WorkerPool.run`."""
+    """Does jobs, see `pool.WorkerPool.run`."""
 
     def run(self, jobs: Sequence[InterpJob]) -> Iterator[tuple[int, Progress | Summary | VfiError]]: ...
 
 
-def survey(job: BatchJob, looked: Callable[[int, int], None] = lambda done, total: None) -> Survey:
-    """Look at every source, and at the outputs that are there already. Writes nothing.
+def survey(job: BatchJob, report: Callable[[int, int], None] = lambda done, total: None) -> Survey:
+    """Probe every source and every existing output. Writes nothing.
 
     Args:
-        looked: is told how many files were looked at, of how many.
+        job: the batch.
+        report: called before each source is probed, with the number of probed sources and their total number.
 
     Raises:
-        InputError: there is no video.
-        OutputError: the place of the folder for the outputs is taken by something else.
+        InputError: the folder has no video.
+        OutputError: the folder of the outputs exists, but is not a folder.
         UsageError: two clips would have the same output, or an output would replace a source.
     """
     if job.target.exists() and not job.target.is_dir():
@@ -152,20 +154,20 @@ def survey(job: BatchJob, looked: Callable[[int, int], None] = lambda done, tota
     if job.names is not None:
         found = listed_videos(job.folder, job.names)
     else:
-        found = find_videos(job.folder, job.match, without=None if beside else job.target)
+        found = find_videos(job.folder, job.match, exclude=None if beside else job.target)
     if not found:
         raise InputError("no video in this folder", path=job.folder)
     sources = [one for one in found if one.made_from is None]
-    looks: list[Plan | Outcome] = []
+    results: list[Plan | Outcome] = []
     for count, source in enumerate(sources):
-        looked(count, len(sources))
-        looks.append(_look_at(job, source, beside))
-    _refuse_collisions(job, sources, looks)
+        report(count, len(sources))
+        results.append(_survey_clip(job, source, beside))
+    _refuse_collisions(job, sources, results)
     return Survey(
         job,
         names=tuple(one.name for one in sources),
-        plans=tuple(look for look in looks if isinstance(look, Plan)),
-        outcomes=tuple(look for look in looks if isinstance(look, Outcome)),
+        plans=tuple(result for result in results if isinstance(result, Plan)),
+        outcomes=tuple(result for result in results if isinstance(result, Outcome)),
         own=tuple(one.name for one in found if one.made_from is not None),
     )
 
@@ -176,11 +178,13 @@ def run(
     tell: Callable[[Outcome], None] = lambda _: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> BatchReport:
-    """Do what is to be done.
+    """Interpolate the clips of `surveyed`.
 
     Args:
-        tell: is called for each clip that ends.
-        report: is told how far all of them are, now and then.
+        surveyed: gives the plans.
+        pool: does the jobs.
+        tell: called with the outcome of each clip when the clip ends.
+        report: called from time to time with the progress of all clips together.
     """
     begin = time.monotonic()
     outcomes = list(surveyed.outcomes)
@@ -198,27 +202,30 @@ def run(
             counts[number] = event.frames_in, event.frames_out, event.frames_out, event.kept
         outcomes.append(_outcome(surveyed.name_of(plan), plan.target, event))
         tell(outcomes[-1])
-    place = {name: index for index, name in enumerate(surveyed.names)}
-    return BatchReport(tuple(sorted(outcomes, key=lambda one: place[one.name])), time.monotonic() - begin)
+    order = {name: index for index, name in enumerate(surveyed.names)}
+    return BatchReport(tuple(sorted(outcomes, key=lambda one: order[one.name])), time.monotonic() - begin)
 
 
 def _outcome(name: Path, target: Path | None, event: Summary | VfiError) -> Outcome:
     if isinstance(event, VfiError):
-        return Outcome(name, State.FAILED, target, error=event, note=_words(event))
+        return Outcome(name, State.FAILED, target, error=event, note=_message(event))
     if event.damaged:
         note = f"{event.damaged} frames of the input are damaged"
         return Outcome(name, State.DAMAGED, target, summary=event, note=note)
     return Outcome(name, State.DONE, target, summary=event)
 
 
-def _words(error: VfiError) -> str:
-    """What happened, what to do, and what is left, without the name of the file."""
+def _message(error: VfiError) -> str:
+    """The message, the remedy and the notes of `error`, without the name of the file."""
     what = f"{error.what} ({error.remedy})" if error.remedy else error.what
     return "; ".join([what, *getattr(error, "__notes__", [])])
 
 
-def _look_at(job: BatchJob, found: Found, beside: bool) -> Plan | Outcome:
-    """What is to do for one source, or why there is nothing to do."""
+def _survey_clip(job: BatchJob, found: Found, beside: bool) -> Plan | Outcome:
+    """The plan for one source, or an outcome if there is nothing to do.
+
+    beside: the output goes beside its source.
+    """
     target = None if beside else (job.target / found.name).with_suffix(job.suffix)
     try:
         source = job.folder / found.name
@@ -236,54 +243,57 @@ def _look_at(job: BatchJob, found: Found, beside: bool) -> Plan | Outcome:
 
 
 def _check_finished(plan: Plan) -> str:
-    """Compare the output that is there with the one that would be made; what is odd about it, "" if nothing is.
+    """Compare the existing output with `plan`. Returns a note if it is shorter than planned, else "".
 
-    An output appears under its name only when it is complete, so one of the right size and rate that is neither older
-    than its source nor longer than planned is taken for it. How it was encoded is not compared.
+    An output gets its name only when it is complete. So an existing file counts as this output if its frame size and
+    frame rate are right, and it is neither older than its source nor longer than planned. Encoder options are not
+    compared.
 
     Raises:
-        OutputError: it is another one.
+        OutputError: the file is not this output.
     """
     target, planned = plan.target, plan.encode
     try:
         made = probe(target)
     except VfiError as error:
-        raise _other(target, "is not a readable video") from error
+        raise _mismatch(target, "is not a readable video") from error
     if target.stat().st_mtime < plan.job.source.stat().st_mtime:
-        raise _other(target, "is older than its source")
+        raise _mismatch(target, "is older than its source")
     if (made.width, made.height) != (planned.width, planned.height):
-        raise _other(target, f"is {made.width}x{made.height}, not {planned.width}x{planned.height}")
-    if abs(made.average_rate / plan.rate - 1) > (_MEAN_RATE if plan.clip.vfr or made.vfr else _RATE):
-        raise _other(target, f"has {float(made.average_rate):.3f} fps, not {float(plan.rate):.3f}")
-    slack = _SLACK + plan.duration_out / 50
+        raise _mismatch(target, f"is {made.width}x{made.height}, not {planned.width}x{planned.height}")
+    if abs(made.average_rate / plan.rate - 1) > (
+        _MEAN_RATE_TOLERANCE if plan.clip.vfr or made.vfr else _RATE_TOLERANCE
+    ):
+        raise _mismatch(target, f"has {float(made.average_rate):.3f} fps, not {float(plan.rate):.3f}")
+    tolerance = _DURATION_TOLERANCE + plan.duration_out / 50
     lengths = f"{float(made.duration):.1f} s, not {float(plan.duration_out):.1f}"
-    if made.duration > plan.duration_out + slack:
-        raise _other(target, f"lasts {lengths}")
-    return f"it lasts {lengths}" if made.duration < plan.duration_out - slack else ""
+    if made.duration > plan.duration_out + tolerance:
+        raise _mismatch(target, f"lasts {lengths}")
+    return f"it lasts {lengths}" if made.duration < plan.duration_out - tolerance else ""
 
 
-def _other(target: Path, how: str) -> OutputError:
-    return OutputError(f"exists already, and {how}", path=target, remedy="-y replaces it")
+def _mismatch(target: Path, difference: str) -> OutputError:
+    return OutputError(f"exists already, but {difference}", path=target, remedy="-y replaces it")
 
 
-def _refuse_collisions(job: BatchJob, sources: Sequence[Found], looks: Sequence[Plan | Outcome]) -> None:
-    """Raises UsageError where two clips have one output, or an output lies where a source is."""
-    originals = {os.path.realpath(job.folder / source.name) for source in sources}
+def _refuse_collisions(job: BatchJob, sources: Sequence[Found], results: Sequence[Plan | Outcome]) -> None:
+    """Raises UsageError if two clips have the same output, or an output has the path of a source."""
+    source_paths = {os.path.realpath(job.folder / source.name) for source in sources}
     taken: dict[str, Path] = {}
-    for source, look in zip(sources, looks, strict=True):
-        if look.target is None:
+    for source, result in zip(sources, results, strict=True):
+        if result.target is None:
             continue
-        place = os.path.realpath(look.target)
-        if place in originals:
+        target = os.path.realpath(result.target)
+        if target in source_paths:
             raise UsageError(
-                "is a source, but the output of another one would go there",
-                path=look.target,
+                "is a source, but the output of another source would replace it",
+                path=result.target,
                 remedy="choose another folder for the outputs",
             )
-        if place in taken:
+        if target in taken:
             raise UsageError(
-                f"would be the output of both {taken[place]} and {source.name}",
-                path=look.target,
+                f"would be the output of both {taken[target]} and {source.name}",
+                path=result.target,
                 remedy="rename one, or leave one out with --match or --list",
             )
-        taken[place] = source.name
+        taken[target] = source.name

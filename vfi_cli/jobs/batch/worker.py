@@ -1,4 +1,4 @@
-"""The process that interpolates one clip after the other for its parent, see `pool`."""
+"""The worker process: it interpolates one clip after the other for its parent, see `pool`."""
 
 from __future__ import annotations
 
@@ -23,49 +23,50 @@ from vfi_cli.jobs.interp.summary import Progress, Summary
 _SECONDS_PER_REPORT = 0.2
 
 
-def serve(link: Connection, template: InterpJob, make: Build, log_level: int) -> NoReturn:
-    """Do the jobs that come through `link`, all with the network that `make` gives for `template`, until it is closed.
+def serve(connection: Connection, template: InterpJob, make: Build, log_level: int) -> NoReturn:
+    """Do the jobs that arrive through `connection`, until it is closed, with the network that `make(template)` builds.
 
-    Sends Ready, or a VfiError and no more if there is no network; then for each job Progress, at last its Summary or
-    a VfiError; and log lines at any time. If the parent is gone, the job under way ends as by a signal.
+    Sends Ready, or if the network cannot be built, a VfiError and nothing else. Then sends for each job Progress, and
+    at the end its Summary or a VfiError. Sends log lines at any time. If the parent ends, the current job ends as if
+    by a signal.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     for number in FROM_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     code = 0
     try:
-        _serve(link, template, make, log_level)
+        _serve(connection, template, make, log_level)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    os._exit(code)  # to take torch down in good order lasts longer than anyone wants to wait
+    os._exit(code)  # a regular exit would wait long for torch
 
 
-def _serve(link: Connection, template: InterpJob, make: Build, log_level: int) -> None:
-    post = _Post(link)
+def _serve(connection: Connection, template: InterpJob, make: Build, log_level: int) -> None:
+    sender = _Sender(connection)
     logger = logging.getLogger("vfi_cli")
-    logger.handlers, logger.propagate = [_Forward(post)], False
+    logger.handlers, logger.propagate = [_LogForwarder(sender)], False
     logger.setLevel(log_level)
     try:
         interpolator = make(template)
     except VfiError as error:
-        post.send(error)
+        sender.send(error)
         return
-    post.send(Ready(interpolator.runtime.label))
+    sender.send(Ready(interpolator.runtime.label))
     while True:
         try:
-            job: InterpJob = link.recv()
+            job: InterpJob = connection.recv()
         except (EOFError, OSError):
             return
         interpolator.begin_clip()
-        post.send(_do(job, interpolator, post))
+        sender.send(_run_job(job, interpolator, sender))
 
 
-def _do(job: InterpJob, interpolator: Interpolator, post: _Post) -> Summary | VfiError:
-    """What becomes of `job`; a bug is no reason to give up the clips that follow."""
+def _run_job(job: InterpJob, interpolator: Interpolator, sender: _Sender) -> Summary | VfiError:
+    """Do `job` and return its Summary or its error. A bug also becomes an error, so that the other clips go on."""
     try:
         if job.target is not None:
             make_folder(job.target.parent)
-        return run(job, post.report, interpolator)
+        return run(job, sender.report, interpolator)
     except VfiError as error:
         return error
     except Exception as error:
@@ -74,46 +75,49 @@ def _do(job: InterpJob, interpolator: Interpolator, post: _Post) -> Summary | Vf
 
 
 def make_folder(folder: Path) -> None:
-    """Create `folder` and those above it, where they are missing. Raises OutputError."""
+    """Create `folder` and its parents if they do not exist. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"the folder cannot be created: {error.strerror}", path=folder) from error
 
 
-class _Post:
-    """The way to the parent, for several threads."""
+class _Sender:
+    """Sends messages to the parent. Several threads may use it."""
 
-    def __init__(self, link: Connection) -> None:
-        self._link = link
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._lock = Lock()
         self._last = 0.0
 
     def send(self, message: Message) -> None:
-        """Raises SystemExit if the parent is gone."""
+        """Send `message`. Raises SystemExit if the parent has ended."""
         try:
             with self._lock:
-                self._link.send(message)
+                self._connection.send(message)
         except OSError as error:
             raise SystemExit(1) from error
 
     def report(self, progress: Progress) -> None:
+        """Send `progress`, unless the last report is too recent."""
         if time.monotonic() - self._last >= _SECONDS_PER_REPORT:
             self._last = time.monotonic()
             self.send(progress)
 
 
-class _Forward(logging.Handler):
-    def __init__(self, post: _Post) -> None:
+class _LogForwarder(logging.Handler):
+    """Sends log lines to the parent."""
+
+    def __init__(self, sender: _Sender) -> None:
         super().__init__()
-        self._post = post
+        self._sender = sender
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(SystemExit):  # the next progress tells that nobody listens
-            self._post.send(LogLine(record.name, record.levelno, self.format(record)))
+        with suppress(SystemExit):  # the next progress message will end this process
+            self._sender.send(LogLine(record.name, record.levelno, self.format(record)))
 
 
-def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Unwind, so that everything is closed and removed; once is enough."""
+def _exit_on_signal(number: int, _: FrameType | None) -> NoReturn:
+    """Handle a signal: raise SystemExit, so that files are closed and removed. Ignore the signal from now on."""
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)

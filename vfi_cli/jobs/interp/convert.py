@@ -1,4 +1,4 @@
-"""Planes of a video <-> the RGB that is computed with: the one way in and the one way out."""
+"""Converts the planes of frames to RGB tensors and back. All frames of a job pass through these two functions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
 
 
 def to_rgb(frame: VideoFrame, device: torch.device | str = "cpu", *, alpha: bool = False) -> Tensor:
-    """The picture in the matrix and range of its clip, on `device`.
+    """Convert `frame` to RGB on `device`, by the matrix and the range of its clip.
 
     Returns:
-        (3, H, W) float32, nominally in [0, 1] but not clamped, channels last; with `alpha` (4, H, W), the last one
-        opacity from 0 to 1, which is 1 where the frame has none.
+        (3, H, W) float32, channels last in memory; nominally in [0, 1], but not clamped. With `alpha`: (4, H, W), whose
+        last channel is the opacity from 0 to 1; it is 1 if the frame has no alpha.
     """
     format, color = frame.format, frame.color
     planes = [torch.from_numpy(plane).to(device) for plane in frame.planes]
@@ -32,13 +32,15 @@ def to_rgb(frame: VideoFrame, device: torch.device | str = "cpu", *, alpha: bool
     return torch.cat((rgb, rgb.new_ones(1, *rgb.shape[1:]) if opacity is None else _opacity(opacity, format.depth)))
 
 
-def to_planes(picture: Tensor, format: PlaneFormat, color: ColorSpec) -> tuple[Plane, ...]:
-    """The inverse of `to_rgb`, exact for the format and colours that the picture came from.
+def to_planes(image: Tensor, format: PlaneFormat, color: ColorSpec) -> tuple[Plane, ...]:
+    """Convert an RGB image to planes. With the format and colours of a frame, this is the exact inverse of `to_rgb`.
 
     Args:
-        picture: (3, H, W), or (4, H, W) with opacity; without it a `format` with alpha is opaque.
+        image: (3, H, W), or (4, H, W) with opacity. Without opacity, a `format` with alpha becomes opaque.
+        format: of the planes.
+        color: of the planes.
     """
-    rgb = picture[:3]
+    rgb = image[:3]
     if format.kind == "rgb":
         red, green, blue = convert.to_codes(rgb, format.depth)
         planes: tuple[Tensor, ...] = green, blue, red
@@ -47,7 +49,7 @@ def to_planes(picture: Tensor, format: PlaneFormat, color: ColorSpec) -> tuple[P
     else:
         planes = convert.rgb_to_yuv(rgb, color.matrix, color.full_range, format.subsampling, format.depth)
     if format.alpha:
-        opacity = picture[3:] if len(picture) == 4 else torch.ones_like(rgb[:1])
+        opacity = image[3:] if len(image) == 4 else torch.ones_like(rgb[:1])
         planes += convert.to_codes(opacity, format.depth)
     return tuple(plane.cpu().numpy() for plane in planes)
 

@@ -1,4 +1,4 @@
-"""All that the result of a job depends on, so that what one run has begun no other run finishes as something else."""
+"""Identifies a job, so that a resumed run never mixes segments that were made with other inputs or options."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vfi_cli.jobs.interp.plan import InterpJob
 from vfi_cli.video.read.image_sequence import find_pictures
 
 REFUSED = "refused"
-"""The entry for fields if no option says how to read them. Finished pieces then hold no fields."""
-_ENDS = 1 << 20  # bytes at either end of a file that tell it from others
+"""The entry "fields" if no option says how to read interlaced frames. The finished segments then hold none."""
+_SAMPLE = 1 << 20  # bytes at the begin and at the end of a file that identify it
 
-# What these say is told by other entries, or changes nothing about the frames.
-_ELSEWHERE = {
+# Other entries cover these fields of the job, or the frames do not depend on them.
+_OMITTED = {
     "source",
     "target",
     "model",
@@ -33,28 +33,30 @@ _ELSEWHERE = {
     "deinterlace",
     "progressive",
 }
-# These options do not concern the picture, and the pieces hold only the picture.
-_BESIDE = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
+# These fields concern other streams and tags. A segment holds only video.
+_NOT_VIDEO = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
 
 
 def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:
-    """Names that mean something to the user, and what they stand for in this run.
+    """Everything that the segments of `job` depend on, as {name: value}. The names are clear to users.
 
     Args:
-        extradata: what the encoder says about the picture.
-        length: of a piece, in frames.
+        job: gives the input and the options.
+        interpolator: gives the model and the device.
+        extradata: the codec parameters that the encoder returned; None if it returned none.
+        length: frames of a segment.
 
-    Raises InputError or OSError if the input is gone.
+    Raises InputError or OSError if the input no longer exists.
     """
-    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _ELSEWHERE | _BESIDE}
+    options = {field.name: getattr(job, field.name) for field in fields(job) if field.name not in _OMITTED | _NOT_VIDEO}
     return {
         "input": identity(job.source),
         "model": f"{job.model} ({_network(interpolator)})",
         "device": interpolator.runtime.label,
-        "fields": "deinterlaced" if job.deinterlace else "read as whole pictures" if job.progressive else REFUSED,
+        "fields": "deinterlaced" if job.deinterlace else "read as whole frames" if job.progressive else REFUSED,
         "CPU": f"{available_cpus()} threads, {torch.backends.cpu.get_cpu_capability()}",  # encoders depend on these too
         **{name: identity(value) if isinstance(value, Path) else str(value) for name, value in options.items()},
-        "piece": f"{length} frames",
+        "segment": f"{length} frames",
         "encoder": _digest(extradata or b""),
         "vfi": __version__,
         "PyAV": av.__version__,
@@ -63,33 +65,35 @@ def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | N
 
 
 def _network(interpolator: Interpolator) -> str:
-    """What tells its weights from others."""
-    if not isinstance(interpolator, Interpolator):  # a stand-in
+    """Hash of the weights, in hexadecimal; the class name of a test double."""
+    if not isinstance(interpolator, Interpolator):  # a test double
         return type(interpolator).__qualname__
     digest = hashlib.sha256()
     for name, tensor in interpolator.network.state_dict().items():
         digest.update(name.encode())
-        values = tensor.cpu().clone(memory_format=torch.contiguous_format).flatten()  # numpy knows no bfloat16
+        values = tensor.cpu().clone(memory_format=torch.contiguous_format).flatten()  # NumPy has no bfloat16
         digest.update(values.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
 def identity(path: Path) -> str:
-    """What tells a file, or the pictures of a folder or pattern, from any other: place, size and age, and bytes of it.
+    """Identify a file by its path, size, time of change, and a hash of its first and last MiB.
 
-    Raises InputError or OSError where there is nothing.
+    For a folder or a pattern, the hash is that of the names, sizes and times of the image files.
+
+    Raises InputError or OSError if nothing exists at `path`.
     """
     if not path.is_file():
-        pictures = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in find_pictures(path)]
-        return f"{path.resolve()} ({len(pictures)} pictures, {_digest(repr(pictures).encode())})"
+        images = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in find_pictures(path)]
+        return f"{path.resolve()} ({len(images)} images, {_digest(repr(images).encode())})"
     status = path.stat()
     with path.open("rb") as file:
-        ends = file.read(_ENDS)
-        file.seek(max(0, status.st_size - _ENDS))
-        ends += file.read(_ENDS)
+        samples = file.read(_SAMPLE)
+        file.seek(max(0, status.st_size - _SAMPLE))
+        samples += file.read(_SAMPLE)
     changed = datetime.fromtimestamp(status.st_mtime_ns // 10**9, UTC).isoformat(" ")
     stamp = f"{changed[:19]}.{status.st_mtime_ns % 10**9:09d}"
-    return f"{path.resolve()} ({status.st_size} bytes of {stamp}, {_digest(ends)})"
+    return f"{path.resolve()} ({status.st_size} bytes of {stamp}, {_digest(samples)})"
 
 
 def _digest(data: bytes) -> str:

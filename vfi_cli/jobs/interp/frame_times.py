@@ -1,4 +1,4 @@
-"""Turns the times of decoded frames into the times for the schedule and the interpolator."""
+"""Turns the timestamps of decoded frames into the times that the schedule and the interpolator use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from vfi_cli.video.types import VideoFrame
 
 
 class Clock:
-    """Unrounds the times, places them by `pace`, and stretches them in slow motion.
+    """Undoes the rounding of timestamps, applies `pace`, and stretches the times for slow motion.
 
-    It holds the frames that `pace` needs to look ahead, but not repeated frames.
+    It holds the frames that `pace` needs to look ahead. A repeated frame is held without its planes.
+
+    Args:
+        nominal: undoes the rounding.
+        pace: finds pauses and the cadence.
+        stretch: how many times longer the output lasts.
 
     Attributes:
-        end: the end of the last frame, in seconds; known once all frames are placed.
+        end: the end of the last frame in the output, in seconds; valid once all frames are placed.
     """
 
     def __init__(self, nominal: Nominal, pace: Pace, stretch: int = 1) -> None:
@@ -26,7 +31,7 @@ class Clock:
         self.end = Fraction(0)
 
     def place(self, frames: Iterable[VideoFrame | Repeat]) -> Iterator[tuple[VideoFrame | Repeat, Moment]]:
-        """The frames, each with its moment."""
+        """Yield each frame with its moment, whose times are stretched."""
         waiting: deque[VideoFrame | Repeat] = deque()
         for frame in frames:
             waiting.append(frame)

@@ -1,7 +1,7 @@
-"""What an interrupted job has finished, and which job that was.
+"""The journal lists the finished segments of a job, so that an interrupted job can be resumed.
 
-A line for the job and one for every closed piece of its picture, each beginning with a digest of itself: a line that
-was cut or damaged counts for nothing. A piece is on the disk before its line is.
+The first line describes the job, each further line one segment. Every line begins with a hash of its text, so a cut or
+damaged line is recognised and ignored. A segment is on the disk before its line is written.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from vfi_cli.video.write.segments import Segment
 
 
 class Journal:
-    """Finds the pieces that an earlier run of `job` has left in the folder of `target`, and notes new ones.
+    """Finds the segments that an earlier run of `job` left in the folder of `target`, and records new ones.
 
     Args:
-        job: all that the result depends on, by names that mean something to the user.
-        restart: forget what is there.
+        target: the output; its folder holds the journal and the segments.
+        job: everything that the segments depend on, see `fingerprint`.
+        restart: ignore the segments of earlier runs.
 
     Attributes:
-        segments: the intact pieces, by number.
+        segments: the intact segments, by number.
 
-    Raises OutputError if the pieces in the folder are those of another job, and if it cannot be written.
+    Raises OutputError if the segments belong to a different job, or if the journal cannot be written.
     """
 
     def __init__(self, target: OutputFile, job: Mapping[str, str], *, restart: bool = False) -> None:
@@ -47,11 +48,11 @@ class Journal:
 
     @property
     def frames(self) -> int:
-        """How many frames the pieces hold."""
+        """The number of frames in all segments."""
         return sum(segment.frames for segment in self.segments.values())
 
     def append(self, segment: Segment) -> None:
-        """Note a piece, whose bytes are on the disk."""
+        """Record a segment. Its file must be on the disk already. Raises OutputError."""
         try:
             with self._path.open("ab") as file:
                 file.write(_line(asdict(segment)))
@@ -62,22 +63,26 @@ class Journal:
         self.segments[segment.number] = segment
 
     @contextmanager
-    def guarding(self, *beside: type[VfiError]) -> Iterator[None]:
-        """Keep the finished pieces if the body is interrupted or lacks room, a place or a device. Drop them after any
-        other error. A note of the exception says what is kept.
+    def keeping_segments(self, *keep_after: type[VfiError]) -> Iterator[None]:
+        """If the body of the `with` fails, decide whether the finished segments are kept for a later run.
 
-        beside: further errors after which the pieces are kept.
+        They are kept after an interruption or a bug, and after errors that a later run may not meet: a full disk, an
+        output that cannot be moved to its place, a missing device, undeclared interlacing. They are removed after any
+        other VfiError. A note of the exception says what is kept.
+
+        Args:
+            keep_after: further errors after which the segments are kept.
         """
         try:
             yield
         except BaseException as error:
-            passing = isinstance(error, (DiskFullError, CommitError, DeviceError, FieldsError, beside))
-            may_go_on = not isinstance(error, VfiError) or passing
-            self._target.kept = may_go_on and bool(self.segments)
+            temporary = isinstance(error, (DiskFullError, CommitError, DeviceError, FieldsError, keep_after))
+            resumable = not isinstance(error, VfiError) or temporary
+            self._target.kept = resumable and bool(self.segments)
             if self._target.kept:
                 option = " with one of these options" if isinstance(error, FieldsError) else ""
-                error.add_note(f"{self.frames} frames are finished: the same command{option} goes on from there")
-            elif may_go_on:
+                error.add_note(f"{self.frames} frames are finished: the same command{option} resumes the job")
+            elif resumable:
                 error.add_note("nothing was kept")
             raise
 
@@ -93,13 +98,13 @@ class Journal:
         if self.segments and names:
             changes = (f"{name} was {old.get(name)}, now {job.get(name)}" for name in names)
             raise OutputError(
-                f"job differs from the interrupted one: {'; '.join(changes)}",
+                f"the job differs from the interrupted one: {'; '.join(changes)}",
                 path=self._target.path,
-                remedy="run it as before, or begin anew with --restart",
+                remedy="use the options of the interrupted run, or start again with --restart",
             )
 
     def _begin(self, job: dict[str, str]) -> None:
-        """Write the journal anew, without what counts for nothing, and remove pieces that it does not name."""
+        """Rewrite the journal without invalid lines, and remove the segment files that it does not list."""
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
             for entry in (job, *map(asdict, self.segments.values())):
@@ -119,7 +124,7 @@ def _line(entry: dict[str, Any]) -> bytes:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The entries that are whole; none if that of the job is not."""
+    """The valid entries, the first of which is the job. Empty if there is no journal or the job's line is damaged."""
     entries: list[dict[str, Any]] = []
     with suppress(FileNotFoundError):
         for number, line in enumerate(path.read_bytes().splitlines()):

@@ -1,16 +1,16 @@
-"""Pipeline that work side by side, joined by bounded queues.
+"""A pipeline of stages in several threads, connected by bounded queues.
 
-    with Pipeline("interpolate") as stages:
-        frames = stages.source("decode", decoder)          # iterated in a thread of its own
-        write = stages.sink("encode", encoder.write)       # called in a thread of its own
+    with Pipeline("interpolate") as pipeline:
+        frames = pipeline.source("decode", decoder)        # iterated in its own thread
+        write = pipeline.sink("encode", encoder.write)     # called in its own thread
         for frame in frames:
             write(work(frame))
 
     decode --[queue]--> body of the `with` --[queue]--> encode
 
-When the block is left, every thread has ended and everything written was consumed. If a stage dies the others
-stop, and its error is the one that leaves the block; so it is with an error, or a signal, in the body. Memory
-is bounded by `depth` items per queue.
+When the `with` block ends, every thread has ended, and the sinks have consumed all written items. If a stage fails, the
+other stages stop and the block raises that error. The same holds for an error or a signal in the body. Each queue holds
+at most `depth` items, which bounds the memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class StageTime:
-    """What a stage did: `items` handled in `busy` seconds of work, waits for its neighbours not counted."""
+    """What a stage did: `items` handled in `busy` seconds of work. Waiting for other stages does not count."""
 
     name: str
     items: int = 0
@@ -36,12 +36,17 @@ class StageTime:
 
     @property
     def rate(self) -> float:
-        """Items per second of work; 0 before the first."""
+        """Items per second of work; 0 before the first item."""
         return self.items / self.busy if self.busy else 0.0
 
 
 class Pipeline:
-    """A body and the threads that feed it and drain it; see the head of the file."""
+    """A body, threads that produce its input, and threads that consume its output; see the docstring of the file.
+
+    Args:
+        body: name of the body, for `times`.
+        depth: the most items in a queue.
+    """
 
     def __init__(self, body: str, depth: int = 4) -> None:
         self._depth = depth
@@ -56,11 +61,14 @@ class Pipeline:
 
     @property
     def times(self) -> tuple[StageTime, ...]:
-        """The work of every stage: sources, body, sinks."""
+        """The work of every stage, in the order sources, body, sinks."""
         return tuple(self._times)
 
     def source(self, name: str, items: Iterable[T], interrupt: Callable[[], None] = lambda: None) -> Iterator[T]:
-        """Iterate `items` ahead of the body. If that can wait for ever, `interrupt`, from another thread, ends it."""
+        """Iterate `items` in a thread, ahead of the body, and return them.
+
+        If `items` can block forever, `interrupt` must end the wait. It is called from another thread.
+        """
         self._interrupts.append(interrupt)
         queue: _Queue[T] = _Queue(self._changed, self._depth, lambda: self._stopped)
         stage = StageTime(name)
@@ -81,10 +89,10 @@ class Pipeline:
             queue.end()
 
         self._start(name, work)
-        return self._outside(iter(queue))
+        return self._without_waiting_time(iter(queue))
 
     def sink(self, name: str, consume: Callable[[T], None]) -> Callable[[T], None]:
-        """Call `consume` for every item given to the returned function, in order, behind the body."""
+        """Return a function that queues an item for `consume`, which a thread calls for every item, in order."""
         queue: _Queue[T] = _Queue(self._changed, self._depth, lambda: self._stopped)
         stage = StageTime(name)
         self._times.append(stage)
@@ -103,7 +111,7 @@ class Pipeline:
             self._body.busy -= time.perf_counter() - begin
 
         self._start(name, work)
-        self._sinks.append(queue)  # type: ignore[arg-type]  # only ever ended
+        self._sinks.append(queue)  # type: ignore[arg-type]  # only its `end` is called
         return put
 
     def __enter__(self) -> Pipeline:
@@ -120,7 +128,7 @@ class Pipeline:
                     queue.end()
                 for thread in self._threads:
                     thread.join()
-        finally:  # also when a signal cuts the joining short
+        finally:  # also if a signal interrupts `join`
             self._stop(None)
             for thread in self._threads:
                 thread.join()
@@ -128,7 +136,7 @@ class Pipeline:
             raise self._error from None
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
-        def guarded() -> None:
+        def run() -> None:
             try:
                 work()
             except _StoppedError:
@@ -136,7 +144,7 @@ class Pipeline:
             except BaseException as error:
                 self._stop(error)
 
-        thread = Thread(target=guarded, name=name)
+        thread = Thread(target=run, name=name)
         self._threads.append(thread)
         thread.start()
 
@@ -148,8 +156,8 @@ class Pipeline:
         for interrupt in self._interrupts:
             interrupt()
 
-    def _outside(self, items: Iterator[T]) -> Iterator[T]:
-        """`items`, with the time spent waiting for them taken off the body's."""
+    def _without_waiting_time(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield `items`. The time spent waiting for them is subtracted from the time of the body."""
         while True:
             begin = time.perf_counter()
             try:
@@ -162,11 +170,11 @@ class Pipeline:
 
 
 class _StoppedError(Exception):
-    """Another stage has failed; its error is the one to show."""
+    """Raised in a stage when another stage has failed. The error of that other stage is shown instead."""
 
 
 class _Queue(Generic[T]):
-    """At most `depth` items between two threads; both ends let go when the stages are stopped."""
+    """A queue of at most `depth` items between two threads. Both threads stop waiting when the pipeline stops."""
 
     def __init__(self, changed: Condition, depth: int, stopped: Callable[[], bool]) -> None:
         self._changed = changed

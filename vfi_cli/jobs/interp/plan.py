@@ -1,4 +1,4 @@
-"""What is asked for, and what that means for one clip. Nothing is decoded or computed here."""
+"""A job is what the user asks for; a plan is what that means for one clip. No frame is decoded or computed here."""
 
 from __future__ import annotations
 
@@ -32,41 +32,39 @@ from vfi_cli.video.write.turning import Turn, find_turn
 
 CutMode = Literal["nearest", "hold", "blend"]
 
-_OUTPUT_NAME = re.compile(r"(.+)_(?:\d+(?:\.\d+)?fps|\d+x|slowmo\d+x)")  # what `_beside` makes
+_OUTPUT_NAME = re.compile(r"(.+)_(?:\d+(?:\.\d+)?fps|\d+x|slowmo\d+x)")  # the names that `_default_target` makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterpJob:
-    """One clip to interpolate. At most one of `fps`, `multi`, `slowmo`; without them the rate is doubled.
+    """One clip to interpolate. At most one of `fps`, `multi`, `slowmo` is given; with none, the rate is doubled.
 
     Args:
-        source: a file, a folder or pattern of pictures, or "-"; see `sources.open_source`.
-        target: its suffix decides the format, see `formats.output_format`. None: a file beside the source, which is
-            named after the new rate.
-        input_rate: frames per second of the source, in place of what it says itself.
+        source: a file, a folder of images, a pattern of image names, or "-"; see `sources.open_source`.
+        target: its suffix decides the format, see `formats.output_format`. None: beside the source, named by the rate.
+        input_rate: frames per second of the source; replaces the rate that the source states.
         video_stream: number of the video stream to use, counted from 0; None: see `choose_stream.choose_video`.
-        fps: rate of the output, see `timeline.parse_rate`.
+        fps: frame rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
-        slowmo: how many times longer the output lasts, at the rate of the source and without sound.
+        slowmo: how many times longer the output lasts, at the frame rate of the source and without audio.
         start, stop: the part to use, in seconds from the first frame of the clip.
         model: "lite", "base" or a weights file.
-        routing: which patches run a dynamic block.
+        routing: decides which patches run the dynamic refine blocks.
         device, precision: see `engine.device.resolve`.
-        scene_threshold: see `scene.SceneDetector`; None takes the clip for one scene.
-        cut_mode: what stands between two scenes, see `jobs.render.FrameRenderer`.
-        dedup: what counts as a repeated frame, to be replaced by a generated one; None replaces none.
-        max_gap: seconds; a longer gap between frames is a pause, see `pauses.Pauses`; None: much longer than usual.
-        mask: a picture of the size of the clip, white where it stays put whatever moves.
-        deinterlace: make whole pictures out of fields, where there are any.
-        progressive: read pictures that are marked as fields as whole ones; excludes `deinterlace`.
-        codec, crf, preset, pix_fmt, codec_options: for the encoder; None leaves its defaults.
-        audio, subtitles, data: copy the streams of that kind; files and pictures that are attached count as data.
-        sound: the codec that sound is converted to; None: it is copied as it is.
-        chapters, metadata: carry over the chapters; the tags of the file and its streams, of which languages always
-            come along.
-        overwrite: the target may exist.
-        restart: what an interrupted run has finished is made again.
-        strict: damage in the source is an error, and nothing is kept.
+        scene_threshold: from 0 to 1, see `scene.SceneDetector`; None: the clip is one scene.
+        cut_mode: what fills the slots between two scenes, see `render.FrameRenderer`.
+        dedup: decides which frames are repeats; interpolated frames replace them. None: no frame is replaced.
+        max_gap: seconds; a longer gap between frames is a pause. None: see `pauses.Pauses`.
+        mask: an image of the size of the clip; where it is white, the frame never moves.
+        deinterlace: make whole frames of the fields of interlaced video.
+        progressive: read frames that are marked as interlaced as whole frames; excludes `deinterlace`.
+        codec, crf, preset, pix_fmt, codec_options: for the encoder; None: its default.
+        audio, subtitles, data: copy the streams of that kind; attached files and cover images count as data.
+        sound: the codec that audio is converted to; None: audio is copied.
+        chapters, metadata: copy the chapters; copy the tags of the file and its streams. Languages are always copied.
+        overwrite: the target may exist, and is then replaced.
+        restart: ignore the segments that an interrupted run has finished.
+        strict: damage in the source is an error, and no output is kept.
     """
 
     source: Path
@@ -117,7 +115,7 @@ class InterpJob:
         if self.deinterlace and self.progressive:
             raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
         if self.stop is not None and self.stop <= self.start:
-            raise UsageError("the end of the part to use does not lie after its start")
+            raise UsageError("the part to use must end later than it starts")
         if self.sound is not None and not self.audio:
             raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
         Pauses(self.max_gap)
@@ -126,14 +124,15 @@ class InterpJob:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job does to its clip.
+    """All decisions about an output, made before any frame is computed.
 
     Args:
         target: the file that will be written.
-        multiple: frames per gap between two source frames, where these decide; None places them at `rate`.
+        multiple: output frames per gap between two source frames; None: the output has the constant rate `rate`.
         stretch: how many times longer the output lasts.
-        streams: what is copied beside the picture.
-        turn: how the pictures are turned, because the output cannot say how they are shown.
+        streams: which other streams are copied or converted.
+        turn: how the frames are turned, if the output cannot store an orientation; None: they are not turned.
+        mask: the pixels that never move, in the orientation of the output.
     """
 
     job: InterpJob
@@ -149,43 +148,43 @@ class Plan:
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second of the output; the mean if those of the source are unevenly spaced."""
+        """Frames per second of the output; the mean if the frames of the source are unevenly spaced."""
         return self.encode.rate
 
     @property
     def duration(self) -> Fraction:
-        """Seconds of the source that are used, as far as it is known."""
+        """Seconds of the source that are used, as far as known."""
         end = self.clip.duration if self.job.stop is None else min(self.job.stop, self.clip.duration)
         return max(Fraction(0), end - self.job.start)
 
     @property
     def duration_out(self) -> Fraction:
-        """Seconds the output will last, as far as it is known."""
+        """Duration of the output in seconds, as far as known."""
         return self.stretch * self.duration
 
     @property
     def frames(self) -> int:
-        """About how many frames the output will have; 0 if nobody knows."""
+        """The approximate number of frames of the output; 0 if unknown."""
         return round(self.duration_out * self.rate)
 
     def warnings(self) -> Iterator[str]:
-        """What the user should know before anything is computed."""
+        """Sentences that the user should read before any frame is computed."""
         yield from self.clip.notes
         if self.turn is not None:
-            yield f"the pictures are {self.turn}, as players show them"
+            yield f"the frames are {self.turn}, as players show them"
         yield from self.encode.notes
         yield from self.streams.warnings()
 
     def shown(self, frames: Iterable[VideoFrame]) -> Iterable[VideoFrame]:
-        """The decoded `frames` as the output shows them."""
+        """The decoded `frames`, turned if the output needs that."""
         return frames if self.turn is None else self.turn.frames(frames)
 
     def schedule(self) -> Schedule:
-        """A fresh schedule, to be fed the times that `clock` gives."""
+        """A new schedule. Feed it the times that `clock` gives."""
         return Cfr(self.rate) if self.multiple is None else Multiply(self.multiple)
 
     def clock(self) -> Clock:
-        """A fresh clock."""
+        """A new clock for the times of the decoded frames."""
         clip, repeats = self.clip, self.job.dedup is not None
         rate = clip.grid or (None if clip.vfr else clip.average_rate)
         proved = clip.phase is not None
@@ -196,14 +195,14 @@ class Plan:
 
 
 def make_plan(job: InterpJob, multiple: int | None = None) -> Plan:
-    """Probe the source of `job` and settle what will be done.
+    """Probe the source of `job` and make the plan.
 
-    multiple: frames per gap in place of those that `job` asks for; 1 adds none.
+    multiple: output frames per gap; replaces the number that `job` asks for; 1 adds no frames.
 
     Raises:
-        UsageError: the request makes no sense for this clip.
+        UsageError: the options make no sense for this clip.
         InputError: the source cannot be read, or is of a kind that is not supported.
-        OutputError: the container of the output takes sound, but not that of the source.
+        OutputError: the container of the output takes audio, but not the audio of the source.
     """
     source = open_source(job.source, job.input_rate, job.video_stream)
     clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
@@ -214,10 +213,10 @@ def make_plan(job: InterpJob, multiple: int | None = None) -> Plan:
 
 
 def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int | None = None) -> Plan:
-    """What `job` would do to `source`, which holds `clip`, whether or not its picture is of a kind that is supported.
+    """Make the plan as `make_plan` does, but for a probed clip, and even if it is interlaced or would lose its audio.
 
     Raises:
-        UsageError: the request makes no sense for this clip.
+        UsageError: the options make no sense for this clip.
         InputError: the mask cannot be read.
     """
     if job.start >= clip.duration and not clip.live:
@@ -229,8 +228,8 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         fps = clip.average_rate
     else:
         multiple = multiple or job.multi or 2
-    target = job.target or _beside(source.beside, clip, fps, multiple, stretch)
-    clip = _unlabelled(clip, job)
+    target = job.target or _default_target(source.beside, clip, fps, multiple, stretch)
+    clip = _without_dropped_tags(clip, job)
     turn = None if output_format(target).is_video else find_turn(clip)
     shown = clip if turn is None else turn.clip(clip)
     encode = plan_encode(
@@ -266,8 +265,8 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)
 
 
-def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:
-    """The clip without what `job` does not carry over."""
+def _without_dropped_tags(clip: ClipInfo, job: InterpJob) -> ClipInfo:
+    """The clip without the chapters and tags that `job` does not copy."""
     if not job.chapters:
         clip = replace(clip, chapters=())
     if not job.metadata:
@@ -276,13 +275,13 @@ def _unlabelled(clip: ClipInfo, job: InterpJob) -> ClipInfo:
     return clip
 
 
-def _beside(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
-    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 where the rate varies.
+def _default_target(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
+    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 if the frame rate varies.
 
     Raises UsageError if the source has no name.
     """
     if source == PIPE:
-        raise UsageError("the output needs a name", remedy="-o OUT.mp4, or -o - for a pipe")
+        raise UsageError("the output needs a name", remedy="use -o OUT.mp4, or -o - for a pipe")
     if stretch > 1:
         suffix = f"slowmo{stretch}x"
     elif multiple and clip.vfr:
@@ -293,7 +292,7 @@ def _beside(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | 
     return source.with_name(f"{source.stem}_{suffix}.mp4")
 
 
-def output_of(stem: str) -> str | None:
-    """The name, without extension, of the clip of which an output beside it is called `stem`; None if none is."""
+def source_stem(stem: str) -> str | None:
+    """The file stem of the source whose default output has the file stem `stem`; None if `stem` has another form."""
     match = _OUTPUT_NAME.fullmatch(stem)
     return match[1] if match else None

@@ -1,4 +1,4 @@
-"""Source frames and a schedule become output frames: some are copied, the others made by an interpolator."""
+"""Makes the output frames of a schedule: copies some source frames, and interpolates the other frames."""
 
 from __future__ import annotations
 
@@ -27,15 +27,24 @@ from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
 
 log = logging.getLogger(__name__)
 
-# Frames asked for in one call share the flow but hold their pictures at once: this bounds the memory.
+# The frames of one call share the flow, but all of them are in memory at once. This bounds the memory.
 MAX_TIMES_PER_CALL = 8
 
 
 @dataclass(slots=True)
 class Tally:
-    """Frames read, repeats among them, pauses before them, what became of the slots, and seconds.
+    """Counts of what the renderer has done so far.
 
-    `copied` counts held ones too, `kept` those, copied or generated, that an earlier run has finished.
+    Attributes:
+        read: source frames, repeats included.
+        replaced: repeated source frames that were replaced.
+        pauses: gaps between source frames that are pauses.
+        copied: output frames that are copies of source frames; held frames are included.
+        generated: output frames that are not copies.
+        kept: output frames, copied or generated, that an earlier run has finished.
+        cuts: scene cuts with slots between their two frames.
+        duration_in: seconds of source frames.
+        duration_out: seconds of output frames.
     """
 
     read: int = 0
@@ -50,21 +59,22 @@ class Tally:
 
     @property
     def written(self) -> int:
+        """All output frames."""
         return self.copied + self.generated
 
 
 class FrameRenderer:
-    """Makes the frames of a clip in the order they are shown.
+    """Makes the output frames of a clip, in presentation order.
 
     Args:
-        interpolator: makes the frames between.
-        format: of the frames to make; that of the source, unless the encoder wants another.
-        detector: tells cuts; None takes every pair for continuous.
-        cut_mode: what stands in for a frame between two scenes: the `nearest` one, a `hold` of the left one,
-            or a `blend` of both.
-        mask: what stays put, in the frames that are made, whatever moves there.
-        color: of the frames to make; None: that of the source.
-        done: whether an output frame, counted from 0, exists already, from an earlier run of the job.
+        interpolator: computes frames between two source frames.
+        format: of the output frames: that of the source, unless the encoder needs another.
+        detector: finds scene cuts; None: there are none.
+        cut_mode: what fills a slot between two scenes: the `nearest` frame, a `hold` of the left frame, or a `blend`
+            of both.
+        mask: pixels that never move in interpolated frames.
+        color: of the output frames; None: that of the source.
+        done: whether an earlier run has finished an output frame, given its number counted from 0.
     """
 
     def __init__(
@@ -82,58 +92,62 @@ class FrameRenderer:
         self._detector = detector
         self._cut_mode = cut_mode
         self._is_done = done
-        self._stills = StaticOverlays(mask)
+        self._overlays = StaticOverlays(mask)
         self.tally = Tally()
 
     def render(
         self, frames: Iterable[VideoFrame | Repeat], schedule: Schedule, clock: Clock
     ) -> Iterator[VideoFrame | Slot]:
-        """The output frames; those at the time of a repeat lie between the pictures around it. Of a frame that is
-        done, only its slot.
+        """Yield the output frames. For a frame that is `done`, yield only its slot.
 
-        Raises ModelError if the model makes a frame that is not finite.
+        A slot at the time of a repeat is filled by interpolation between the source frames around the repeat.
+
+        Raises ModelError if the model returns values that are not finite.
         """
-        pictures: deque[_SourceFrame] = deque()  # the picture on screen, and the ones after it
-        slots: list[Slot] = []  # from the picture on screen on
-        shown = Fraction(0)
-        begin: Fraction | None = None  # when the newest picture starts to change
+        sources: deque[_SourceFrame] = deque()  # the frame on screen and the frames after it; no repeats
+        slots: list[Slot] = []  # the slots from the time of the frame on screen on
+        previous = Fraction(0)  # seconds; the time of the last frame, repeats included
+        begin: Fraction | None = None  # after a pause, the time when the change to the next frame begins
         for index, (frame, moment) in enumerate(clock.place(frames)):
             self.tally.read += 1
             self.tally.duration_in += frame.duration
-            still = Fraction(0)
+            hold = Fraction(0)
             if moment.change is not None:
                 self.tally.pauses += 1
                 begin = moment.time - moment.change
-                still = max(still, moment.shown - moment.change - shown)
-            slots += schedule.feed(moment.shown, still)
-            shown = moment.shown
+                hold = max(hold, moment.shown - moment.change - previous)
+            slots += schedule.feed(moment.shown, hold)
+            previous = moment.shown
             if isinstance(frame, Repeat):
                 self.tally.replaced += 1
             else:
-                picture = _SourceFrame(index, moment.time, frame, self._interpolator, self._format, self._color)
-                pictures.append(picture)
-                picture.begin, begin = begin, None
-            while len(pictures) > 1 and pictures[1].time <= shown:
-                slots = yield from self._pass(pictures, slots)
-        if pictures:
-            slots += schedule.finish(clock.end - shown)
-        while len(pictures) > 1:
-            slots = yield from self._pass(pictures, slots)
-        for last in pictures:
+                source = _SourceFrame(index, moment.time, frame, self._interpolator, self._format, self._color)
+                sources.append(source)
+                source.begin, begin = begin, None
+            while len(sources) > 1 and sources[1].time <= previous:
+                slots = yield from self._fill_first_pair(sources, slots)
+        if sources:
+            slots += schedule.finish(clock.end - previous)
+        while len(sources) > 1:
+            slots = yield from self._fill_first_pair(sources, slots)
+        for last in sources:
             held = [Slot(slot.pts, slot.duration, Hold(last.index)) for slot in slots]
             yield from self._fill(held, last, last)
 
-    def _pass(self, pictures: deque[_SourceFrame], slots: list[Slot]) -> Generator[VideoFrame | Slot, None, list[Slot]]:
-        """Fill the `slots` between the first two pictures, and drop the first picture. Returns the other slots."""
-        left = pictures.popleft()
-        right = pictures[0]
-        self._stills.observe(left.frame, right.frame)
+    def _fill_first_pair(
+        self, sources: deque[_SourceFrame], slots: list[Slot]
+    ) -> Generator[VideoFrame | Slot, None, list[Slot]]:
+        """Fill the `slots` between the first two frames, and remove the first frame. Returns the other slots."""
+        left = sources.popleft()
+        right = sources[0]
+        self._overlays.observe(left.frame, right.frame)
         between = [slot for slot in slots if slot.pts <= right.time]
         begin = left.time if right.begin is None else max(left.time, right.begin)
         yield from self._fill(across(between, left.index, begin, right.index, right.time), left, right)
         return slots[len(between) :]
 
     def _fill(self, slots: Sequence[Slot], left: _SourceFrame, right: _SourceFrame) -> Iterator[VideoFrame | Slot]:
+        """Fill the `slots` between `left` and `right`: copy, interpolate, or treat them as a scene cut."""
         self.tally.duration_out += sum(slot.duration for slot in slots)
         for between, group in groupby(slots, key=lambda slot: isinstance(slot.action, Between)):
             run = list(group)
@@ -141,7 +155,7 @@ class FrameRenderer:
                 for slot in run:
                     yield self._copy(left if _index(slot.action) == left.index else right, slot)
             elif self._is_cut(left, right):
-                yield from self._bridge(run, left, right)
+                yield from self._fill_cut(run, left, right)
             else:
                 yield from self._generate(run, left, right)
 
@@ -154,18 +168,19 @@ class FrameRenderer:
         self.tally.cuts += cut
         return cut
 
-    def _bridge(self, slots: Sequence[Slot], left: _SourceFrame, right: _SourceFrame) -> Iterator[VideoFrame | Slot]:
-        """Fill the slots between two scenes."""
+    def _fill_cut(self, slots: Sequence[Slot], left: _SourceFrame, right: _SourceFrame) -> Iterator[VideoFrame | Slot]:
+        """Fill the slots between two scenes, see `cut_mode`."""
         for slot in slots:
             t = _t(slot)
             if self._cut_mode == "blend":
                 done = self._next_is_done()
                 self.tally.generated += 1
-                yield slot if done else self._paint(torch.lerp(left.rgb, right.rgb, float(t)), left, right, slot)
+                yield slot if done else self._make_frame(torch.lerp(left.rgb, right.rgb, float(t)), left, right, slot)
             else:
                 yield self._copy(right if self._cut_mode == "nearest" and t >= Fraction(1, 2) else left, slot)
 
     def _generate(self, slots: Sequence[Slot], left: _SourceFrame, right: _SourceFrame) -> Iterator[VideoFrame | Slot]:
+        """Interpolate the frames of the slots, in calls of at most MAX_TIMES_PER_CALL frames."""
         for begin in range(0, len(slots), MAX_TIMES_PER_CALL):
             chunk = slots[begin : begin + MAX_TIMES_PER_CALL]
             first = self.tally.written
@@ -179,39 +194,41 @@ class FrameRenderer:
                 rgb = next(images)
                 if not is_finite(rgb):
                     raise ModelError(
-                        f"the model made a broken frame at {float(slot.pts):.3f} s",
+                        f"the model returned values that are not finite, for the frame at {float(slot.pts):.3f} s",
                         remedy="try --precision fp32",
                     )
                 self.tally.generated += 1
-                yield self._paint(rgb, left, right, slot)
+                yield self._make_frame(rgb, left, right, slot)
 
     def _between(self, left: _SourceFrame, right: _SourceFrame, slots: Sequence[Slot]) -> Sequence[Tensor]:
+        """The RGB images for the `slots`, in one call of the interpolator."""
         if not slots:
             return ()
         return self._interpolator.between(left.prepared, right.prepared, [float(_t(slot)) for slot in slots])
 
     def _next_is_done(self) -> bool:
+        """Whether the next output frame is done; if so, count it."""
         done = self._is_done(self.tally.written)
         self.tally.kept += done
         return done
 
-    def _copy(self, picture: _SourceFrame, slot: Slot) -> VideoFrame | Slot:
+    def _copy(self, source: _SourceFrame, slot: Slot) -> VideoFrame | Slot:
         done = self._next_is_done()
         self.tally.copied += 1
         if done:
             return slot
-        return VideoFrame(picture.planes, self._format, picture.color, slot.pts, slot.duration)
+        return VideoFrame(source.planes, self._format, source.color, slot.pts, slot.duration)
 
-    def _paint(self, rgb: Tensor, left: _SourceFrame, right: _SourceFrame, slot: Slot) -> VideoFrame:
-        """(3 or 4, H, W) RGB, with or without alpha -> the frame of `slot`, in the colours of `left`."""
+    def _make_frame(self, rgb: Tensor, left: _SourceFrame, right: _SourceFrame, slot: Slot) -> VideoFrame:
+        """The frame of `slot` from RGB (3, H, W) or RGBA (4, H, W), in the colours of `left`; restores overlays."""
         color = left.color
         made = VideoFrame(to_planes(rgb, self._format, color), self._format, color, slot.pts, slot.duration)
-        self._stills.restore(made, left.planes, right.planes, _t(slot))
+        self._overlays.restore(made, left.planes, right.planes, _t(slot))
         return made
 
 
 class _SourceFrame:
-    """A source frame in the forms it is needed in, each made once and only if asked for."""
+    """A source frame and its converted forms. Each form is made once, when it is first needed."""
 
     def __init__(
         self,
@@ -224,7 +241,7 @@ class _SourceFrame:
     ) -> None:
         self.index = index
         self.time = time
-        self.begin: Fraction | None = None  # when the change from the previous picture begins
+        self.begin: Fraction | None = None  # after a pause, the time when the change from the frame before begins
         self.frame = frame
         self.color = color or frame.color
         self._interpolator = interpolator
@@ -232,16 +249,16 @@ class _SourceFrame:
 
     @cached_property
     def rgb(self) -> Tensor:
-        """(3, H, W), or with alpha (4, H, W), see `convert.to_rgb`; on the device."""
+        """(3, H, W), or with alpha (4, H, W), on the device; see `convert.to_rgb`."""
         return to_rgb(self.frame, self._interpolator.runtime.device, alpha=self._format.alpha)
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
-        """In the format and colours of the output."""
+        """The planes in the format and colours of the output."""
         if (self.frame.format, self.frame.color) == (
             self._format,
             self.color,
-        ):  # the way to RGB and back is the identity, see ops.color
+        ):  # converting to RGB and back changes nothing, see ops.color
             return self.frame.planes
         return to_planes(self.rgb, self._format, self.color)
 

@@ -1,10 +1,10 @@
-"""A clip goes in, a smoother or slower one comes out.
+"""Interpolates one clip: reads the source, makes the frames, and writes the output.
 
     decode --[queue]--> schedule, scene cuts, interpolator --[queue]--> encode
 
-Each stage has a thread, the middle one that of the caller. Frames stream through: at any time there are at most a
-queue of decoded and a queue of finished frames, the pair at work, and the frames inside the codecs, however long the
-clip is. If the spacing of frames varies, there are also some frames ahead (see `cadence`).
+Each stage has a thread; the middle stage runs in the thread of the caller. The memory does not depend on the length of
+the clip. It holds two bounded queues of frames, the pair that is interpolated, and the frames inside the codecs. If the
+spacing of the frames varies, `cadence` also holds some frames to look ahead.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from vfi_cli.video.write.segments import SegmentWriter
 log = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 250
-"""What an interruption can cost. It is the distance of key frames that x264 and x265 keep by themselves."""
+"""Frames of a segment, the most that an interruption can cost. Also the default key frame interval of x264 and x265."""
 
 
 def interpolate_video(source: str | Path, target: str | Path | None = None, **options: Any) -> Summary:
-    """Interpolate one clip; `options` are the fields of `InterpJob`. Raises VfiError.
+    """Interpolate one clip. `options` are fields of `InterpJob`. Raises VfiError.
 
     >>> interpolate_video("in.mp4", "out.mp4", fps="60")
     """
@@ -52,23 +52,27 @@ def run(
     report: Callable[[Progress], None] = lambda _: None,
     interpolator: Interpolator | None = None,
 ) -> Summary:
-    """Do `job`, calling `report` after every frame of the output.
+    """Do `job`.
 
-    The output appears under its name only when it is complete and was checked. If the job is interrupted before that,
-    the same job goes on where it was; a job that has failed for good leaves nothing behind. Give an `interpolator` to
-    use it instead of one of the job's model.
+    The output gets its name only when it is complete and checked. If the job is interrupted, running the same job
+    again resumes it. A job that fails permanently leaves no files.
+
+    Args:
+        job: the clip and the options.
+        report: called after every frame of the output.
+        interpolator: used instead of the model of `job`.
 
     Raises:
-        VfiError: in one of the ways that `errors` lists.
+        VfiError: see `errors` for its kinds.
     """
     begin = time.perf_counter()
     plan = make_plan(job)
     with open_location(plan.encode, source=job.source, overwrite=job.overwrite) as target:
         _warn(job, plan.warnings())
         if isinstance(target, OutputFile) and plan.encode.output.is_video and job.source != PIPE:
-            work = _in_pieces(plan, target, interpolator, report)
+            work = _write_resumable(plan, target, interpolator, report)
         else:
-            work = _at_once(plan, target, interpolator, report)
+            work = _write_directly(plan, target, interpolator, report)
     tally = work.tally
     return Summary(
         source=job.source,
@@ -105,48 +109,49 @@ class _Work:
 Report = Callable[[Progress], None]
 
 
-def _at_once(plan: Plan, place: OutputLocation, given: Interpolator | None, report: Report) -> _Work:
-    """Write the output from the first frame to the last."""
+def _write_directly(plan: Plan, location: OutputLocation, given: Interpolator | None, report: Report) -> _Work:
+    """Write the output without segments. An interrupted run cannot be resumed."""
     if plan.encode.output.is_video:
-        _check_muxer(plan, place)
+        _check_muxer(plan, location)
     copies = _copy(plan)
-    with open_writer(place.temp_path, plan.encode, copies) as writer:
+    with open_writer(location.temp_path, plan.encode, copies) as writer:
         work = _stream(plan, given or _build(plan.job), writer.write, report)
-    work = _with_copies(work, plan, copies)
+    work = _with_damage_of_copies(work, plan, copies)
     writer.verify()
-    place.commit()
+    location.commit()
     return work
 
 
-def _in_pieces(plan: Plan, target: OutputFile, given: Interpolator | None, report: Report) -> _Work:
-    """Write the picture piece by piece, but for the pieces that an interrupted run has finished, and join them."""
+def _write_resumable(plan: Plan, target: OutputFile, given: Interpolator | None, report: Report) -> _Work:
+    """Write the segments that an earlier run has not finished, then join all segments and add the other streams."""
     job, encode = plan.job, plan.encode
     extradata = _check_muxer(plan, target)
     interpolator = given or _build(job)
-    marks = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
-    marks["clock"] = f"{encode.time_base} s from {encode.origin} s on"  # sound that begins first moves the origin
-    journal = Journal(target, marks, restart=job.restart)
+    identity = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
+    # Audio before the first frame moves the origin.
+    identity["clock"] = f"{encode.time_base} s from {encode.origin} s on"
+    journal = Journal(target, identity, restart=job.restart)
     if journal.segments:
-        log.info("%s: going on after %d frames", plan.target, journal.frames)
+        log.info("%s: resuming after %d frames", plan.target, journal.frames)
     kept = dict(journal.segments)
     with (
-        journal.guarding(),
+        journal.keeping_segments(),
         SegmentWriter(
             target.folder, encode, extradata, length=SEGMENT_FRAMES, kept=kept, closed=journal.append
         ) as writer,
     ):
         work = _stream(plan, interpolator, writer.write, report, writer.is_kept)
-    with journal.guarding(OutputError):  # the picture is finished: errors now concern other streams or the place
+    with journal.keeping_segments(OutputError):  # all segments are finished: other streams or the location fail
         copies = _copy(plan)
         concat_segments(target.temp_path, encode, copies, target.folder, writer.segments)
-        work = _with_copies(work, plan, copies)
+        work = _with_damage_of_copies(work, plan, copies)
         target.commit()
     return work
 
 
-def _check_muxer(plan: Plan, place: OutputLocation) -> bytes | None:
-    """Try the output, and warn of what it does not keep. Returns the encoder's extradata."""
-    check = check_muxer(place.temp_path, plan.encode, _copy(plan))
+def _check_muxer(plan: Plan, location: OutputLocation) -> bytes | None:
+    """Open a trial output, and warn of the properties that the output loses. Returns the encoder's extradata."""
+    check = check_muxer(location.temp_path, plan.encode, _copy(plan))
     for sentence in check.lost:
         log.warning("%s: %s", plan.job.source, sentence)
     return check.extradata
@@ -165,17 +170,26 @@ def _stream(
     report: Report,
     done: Callable[[int], bool] = lambda _: False,
 ) -> _Work:
-    """All frames of the clip through decoder, interpolator and encoder; of those that are `done`, `write` gets the
-    slot."""
+    """Pass all frames of the clip through decoder, interpolator and encoder.
+
+    Args:
+        plan: what to do.
+        interpolator: makes the frames.
+        write: takes each output frame, or only the slot of a frame that is `done`.
+        report: called after every output frame.
+        done: whether an earlier run has finished an output frame, given its number.
+
+    Raises InputError if frames are damaged and the job is strict.
+    """
     job, encode = plan.job, plan.encode
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
     renderer = FrameRenderer(interpolator, encode.format, detector, job.cut_mode, plan.mask, encode.color, done)
     begin = time.perf_counter()
-    with plan.source.decode(plan.clip, job.start or None, job.stop) as decoder, Pipeline("interpolate") as stages:
+    with plan.source.decode(plan.clip, job.start or None, job.stop) as decoder, Pipeline("interpolate") as pipeline:
         shown = plan.shown(decoder)
         marked = shown if job.dedup is None else job.dedup.mark(shown, detector)
-        frames = stages.source("decode", marked, decoder.interrupt)
-        put = stages.sink("encode", write)
+        frames = pipeline.source("decode", marked, decoder.interrupt)
+        put = pipeline.sink("encode", write)
         for item in renderer.render(frames, plan.schedule(), plan.clock()):
             put(item)
             tally = renderer.tally
@@ -186,9 +200,9 @@ def _stream(
     _warn(job, repairs)
     if decoder.damaged and job.strict:
         raise InputError(
-            f"{decoder.damaged} frames are damaged", path=job.source, remedy="without --strict they are made up for"
+            f"{decoder.damaged} frames are damaged", path=job.source, remedy="without --strict they are replaced"
         )
-    return _Work(interpolator, renderer.tally, stages.times, decoder.damaged, repairs)
+    return _Work(interpolator, renderer.tally, pipeline.times, decoder.damaged, repairs)
 
 
 def _warn(job: InterpJob, sentences: Iterable[str]) -> None:
@@ -196,25 +210,26 @@ def _warn(job: InterpJob, sentences: Iterable[str]) -> None:
         log.warning("%s: %s", job.source, sentence)
 
 
-def _with_copies(work: _Work, plan: Plan, copies: StreamCopy | None) -> _Work:
-    """`work`, with damage and repairs of the copied streams added. Raises InputError, see `_damage_beside`."""
+def _with_damage_of_copies(work: _Work, plan: Plan, copies: StreamCopy | None) -> _Work:
+    """`work`, with the damage and repairs of the copied streams added. Raises InputError, see `_count_damage`."""
     repairs = tuple(copies.notes) if copies else ()
     _warn(plan.job, repairs)
-    return replace(work, damaged=work.damaged + _damage_beside(plan, copies), repairs=work.repairs + repairs)
+    return replace(work, damaged=work.damaged + _count_damage(plan, copies), repairs=work.repairs + repairs)
 
 
-def _damage_beside(plan: Plan, copies: StreamCopy | None) -> int:
-    """Packets and whole streams that were too damaged to be copied. Raises InputError if the job wants none of that."""
+def _count_damage(plan: Plan, copies: StreamCopy | None) -> int:
+    """The number of packets and whole streams that were too damaged to copy. Raises InputError if the job is strict."""
     job = plan.job
     damaged = sum(stream.damaged for stream in plan.streams.left_out) + (copies.damaged if copies else 0)
     if damaged:
-        log.warning("%s: %d packets or streams of the sound are damaged, and left out", job.source, damaged)
+        log.warning("%s: %d packets or streams of the audio are damaged, and left out", job.source, damaged)
     if damaged and job.strict:
-        raise InputError("the sound is damaged", path=job.source, remedy="without --strict that part is left out")
+        raise InputError("the audio is damaged", path=job.source, remedy="without --strict that part is left out")
     return damaged
 
 
 def _copy(plan: Plan) -> StreamCopy | None:
+    """The copy of the other streams, from its beginning; None if there are none."""
     if not plan.streams.kept:
         return None
     job = plan.job

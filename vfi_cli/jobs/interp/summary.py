@@ -1,4 +1,4 @@
-"""How far a job is, and what it did. Values that need no network: a parent of workers reads them too."""
+"""The progress and the summary of a job. This file loads no torch, so the parent process of workers can use it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from typing import Any
 from vfi_cli.jobs.interp.pipeline import StageTime
 
 DAMAGED = 5
-"""Exit code: done, but the input was damaged."""
+"""Exit code of a finished job whose input was damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is: frames `read` and `written` after `seconds`, about `expected` to write.
+    """How far a job is.
 
-    Of those written, an earlier run has made the `kept` ones.
+    Args:
+        read: frames of the source so far.
+        written: frames of the output so far.
+        expected: the approximate number of frames of the output; 0 if unknown.
+        seconds: of wall time so far.
+        route_shares: as in `Summary`, so far.
+        kept: frames among `written` that an earlier run has made.
     """
 
     read: int
@@ -33,19 +39,23 @@ class Summary:
     """What a job did.
 
     Args:
-        copied: frames of the output that are frames of the source; `generated`: those that are not.
+        frames_in: frames of the source.
+        frames_out: frames of the output.
+        generated: frames of the output that are not copies.
+        copied: frames of the output that are copies of frames of the source.
         kept: frames of the output that an interrupted run had finished before this one.
-        replaced: repeated frames of the source that generated ones took the place of.
-        pauses: gaps between frames of the source that were held, because they were longer than the limit.
-        cuts: scene cuts that would have had to be bridged.
-        damaged: frames of the source that are lost, or were decoded from damaged data; and packets of the sound.
+        replaced: repeated frames of the source that were replaced by interpolated frames.
+        pauses: gaps between frames of the source that are pauses; the frame before is held.
+        cuts: scene cuts with slots between their two frames.
+        damaged: frames of the source that are lost or were decoded from damaged data, plus damaged packets and streams
+            of the audio.
         repairs: one sentence for each repair.
         duration_in, duration_out: seconds.
         seconds: of wall time.
-        stages: the work of each stage; their rates bound that of the whole.
-        route_shares: share of the patches that ran each dynamic block, 0 where nothing was generated.
-        peak_bytes: the most memory that the process held at once.
-        device: for people.
+        stages: the work of each stage. The slowest stage limits the whole job.
+        route_shares: for each dynamic refine block, the share of the patches that ran it; 0 if no frame was generated.
+        peak_bytes: the most memory that the process used at any time.
+        device: name of the device, for users.
     """
 
     source: Path
@@ -70,7 +80,7 @@ class Summary:
 
     @property
     def bottleneck(self) -> str:
-        """The stage that worked longest: a faster one of the others would change nothing."""
+        """The name of the stage that worked longest. Only a faster one would make the job faster."""
         return max(self.stages, key=lambda stage: stage.busy).name
 
     @property
@@ -78,7 +88,7 @@ class Summary:
         return DAMAGED if self.damaged else 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it: times in seconds as floats."""
+        """The summary as values that JSON supports; times are seconds as floats."""
         return {
             "source": str(self.source),
             "target": str(self.target),
