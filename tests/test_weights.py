@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tests.model.networks import each_config, scrambled
 from vfi_cli import weights
 from vfi_cli.errors import ModelError
-from vfi_cli.model.config import LARGEST, LITE, AprConfig
+from vfi_cli.model.config import LITE, MAX_DIMENSION, AprConfig
 
 TINY = replace(LITE, feature=4, context=4, widths=(4, 4), patch=32)
 
@@ -126,7 +126,7 @@ def test_refuses_a_config_that_is_none(path: Path, config: str | None) -> None:
 
 
 def test_a_config_asks_for_no_more_memory_than_the_file_brings(path: Path) -> None:
-    wide = replace(TINY, feature=LARGEST, context=LARGEST, widths=(LARGEST, LARGEST), depth=100)
+    wide = replace(TINY, feature=MAX_DIMENSION, context=MAX_DIMENSION, widths=(MAX_DIMENSION, MAX_DIMENSION), depth=100)
     rewrite(path, metadata={"config": json.dumps(wide.to_dict())})  # 19 GB of weights
     refused(path, "do not fit")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vfi_cli.engine.alpha import as_picture, mix_alpha
+from vfi_cli.engine.alpha import as_rgb, mix_alpha
 from vfi_cli.model.apr import align
 
 
@@ -21,7 +21,7 @@ def bar(left: int) -> torch.Tensor:
 
 
 def interpolate(left: torch.Tensor, right: torch.Tensor, flow: torch.Tensor, t: float) -> torch.Tensor:
-    aligned = align(as_picture(left), as_picture(right), flow, t)
+    aligned = align(as_rgb(left), as_rgb(right), flow, t)
     return mix_alpha(aligned.image_0, aligned.image_1, t)
 
 

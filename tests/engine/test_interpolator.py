@@ -26,7 +26,7 @@ def frames(count: int, height: int = 70, width: int = 90) -> list[Tensor]:
 @each_config
 def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: Counter[str] = Counter()
-    for name in ("describe", "estimate_flow", "warp"):
+    for name in ("extract_features", "estimate_flow", "warp"):
         original = getattr(Apr, name)
 
         def counted(
@@ -40,7 +40,7 @@ def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: p
     first, second, third = map(interpolator.prepare, frames(3))
     interpolator.between(first, second, [0.2, 0.4, 0.8])
     interpolator.between(second, third, [0.5])
-    assert calls == {"describe": 3, "estimate_flow": 2, "warp": 4}
+    assert calls == {"extract_features": 3, "estimate_flow": 2, "warp": 4}
 
 
 @each_config

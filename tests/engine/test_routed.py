@@ -121,9 +121,9 @@ def test_odd_sizes_through_the_engine(config: AprConfig, routing: Routing, size:
     multiple = net.multiple(*size)
     padded_left, padded_right = pad(left, multiple), pad(right, multiple)
     with torch.inference_mode():
-        described = net.describe(padded_left), net.describe(padded_right)
-        flow = net.estimate_flow(*described)
-        aligned, _ = net.warp(*described, flow, 0.3)
+        features = net.extract_features(padded_left), net.extract_features(padded_right)
+        flow = net.estimate_flow(*features)
+        aligned, _ = net.warp(*features, flow, 0.3)
         scores = score(net.route_logits(aligned))
     engine = Interpolator(net, Runtime(torch.device("cpu"), torch.float32), routing)
     (frame,) = engine.between(engine.prepare(left), engine.prepare(right), [0.3])

@@ -9,7 +9,7 @@ from torch import Tensor
 from vfi_cli import weights
 from vfi_cli.engine.device import OutOfMemoryError, Runtime
 from vfi_cli.engine.interpolator import Interpolator
-from vfi_cli.engine.tiling import LEAST, OVERLAP, in_tiles, splits
+from vfi_cli.engine.tiling import MIN_SIDE, OVERLAP, can_split, in_tiles
 from vfi_cli.model.apr import Apr
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -28,25 +28,25 @@ def test_tiles_put_together_are_the_frame(height: int, width: int, count: int):
     first, second = in_tiles(left, right, count, generate)
     torch.testing.assert_close(first, left)
     torch.testing.assert_close(second, right)
-    rows, columns = max(1, min(count, height // LEAST)), max(1, min(count, width // LEAST))
+    rows, columns = max(1, min(count, height // MIN_SIDE)), max(1, min(count, width // MIN_SIDE))
     assert len(sizes) == rows * columns
     assert all(w < width / columns + OVERLAP and h < height / rows + OVERLAP for h, w in sizes)
 
 
 def test_a_frame_is_not_cut_into_pieces_too_small():
-    assert splits(720, 1280, 4) and not splits(720, 1280, 8)
+    assert can_split(720, 1280, 4) and not can_split(720, 1280, 8)
 
 
 def full_above(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
     """The device holds no more than a frame of so many pixels."""
-    describe = Apr.describe
+    extract_features = Apr.extract_features
 
     def limited(self: Apr, image: Tensor, **options: bool) -> object:
         if image.shape[-2] * image.shape[-1] > pixels:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return describe(self, image, **options)
+        return extract_features(self, image, **options)
 
-    monkeypatch.setattr(Apr, "describe", limited)
+    monkeypatch.setattr(Apr, "extract_features", limited)
 
 
 def pair_and_truth() -> tuple[Tensor, Tensor, Tensor]:

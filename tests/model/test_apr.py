@@ -46,8 +46,8 @@ def between(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) 
 
 
 def along(net: Apr, frame_0: Tensor, frame_1: Tensor, flow: Tensor, t: float) -> Tensor:
-    described = net.describe(frame_0), net.describe(frame_1)
-    aligned, contexts = net.warp(*described, flow, t)
+    features = net.extract_features(frame_0), net.extract_features(frame_1)
+    aligned, contexts = net.warp(*features, flow, t)
     return net.blend(net.synthesis(contexts, None), aligned, frame_0, frame_1, t)
 
 
@@ -58,7 +58,7 @@ def test_untrained_it_is_the_time_weighted_average_of_the_warped(
 ) -> None:
     net = untrained(config)
     with torch.inference_mode():
-        aligned, _ = net.warp(*(net.describe(frame) for frame in pair), as_estimated(flow, config), t)
+        aligned, _ = net.warp(*(net.extract_features(frame) for frame in pair), as_estimated(flow, config), t)
     warped = torch.lerp(aligned.image_0, aligned.image_1, t)
     still = torch.lerp(*pair, t)
     frame = between(net, *pair, flow, t)
@@ -111,15 +111,15 @@ def test_close_to_a_frame_in_time_is_close_to_it(config: AprConfig, pair: tuple[
 
 def test_flow_from_features_is_reversed_with_the_pair(pair: tuple[Tensor, Tensor]) -> None:
     net = scrambled(SMALL["lite"])
-    left, right = (net.describe(frame) for frame in pair)
+    left, right = (net.extract_features(frame) for frame in pair)
     torch.testing.assert_close(net.estimate_flow(left, right), net.estimate_flow(right, left)[:, SWAP_BOTH])
 
 
 def test_without_a_search_the_learned_flow_is_all_there_is(pair: tuple[Tensor, Tensor]) -> None:
     net = scrambled(SMALL["lite"])
     with torch.inference_mode():
-        both = net.estimate_flow(*(net.describe(frame) for frame in pair))
-        alone = net.estimate_flow(*(net.describe(frame, search=False) for frame in pair))
+        both = net.estimate_flow(*(net.extract_features(frame) for frame in pair))
+        alone = net.estimate_flow(*(net.extract_features(frame, search=False) for frame in pair))
     assert both.shape[1] == 8 and torch.equal(alone, both[:, :4])
 
 
@@ -127,7 +127,7 @@ def test_without_a_search_the_learned_flow_is_all_there_is(pair: tuple[Tensor, T
 def test_forward_is_its_steps_in_a_row(config: AprConfig, pair: tuple[Tensor, Tensor]) -> None:
     net = scrambled(config)
     with torch.inference_mode():
-        flow = net.estimate_flow(*(net.describe(frame) for frame in pair))
+        flow = net.estimate_flow(*(net.extract_features(frame) for frame in pair))
         frame = net(*pair, 0.4)
         assert flow[:, :4].shape == as_estimated(torch.zeros(1, 4, 32, 64), config).shape
         torch.testing.assert_close(frame, along(net, *pair, flow, 0.4))
@@ -148,7 +148,7 @@ def test_each_pair_of_a_batch_is_alone(config: AprConfig, pair: tuple[Tensor, Te
 @each_config
 def test_every_parameter_but_the_router_shapes_the_frame(config: AprConfig, pair: tuple[Tensor, Tensor]) -> None:
     net = scrambled(config).requires_grad_(True)
-    left, right = (net.describe(frame, search=False) for frame in pair)
+    left, right = (net.extract_features(frame, search=False) for frame in pair)
     flow = net.estimate_flow(left, right)
     aligned, contexts = net.warp(left, right, flow, 0.4)
     net.blend(net.synthesis(contexts, None), aligned, *pair, 0.4).square().sum().backward()

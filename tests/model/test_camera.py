@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vfi_cli.model import flow_dis
-from vfi_cli.model.camera import Array, add_motion, camera_motion, carried_back
+from vfi_cli.model.camera import Array, add_motion, camera_motion, warp_back
 from vfi_cli.model.flow_dis import DisFlow
 
 MOTION = np.array([[1.01, 0.02, -5.5], [-0.02, 0.99, 3.25]])
@@ -64,7 +64,7 @@ def test_what_is_taken_out_of_the_flow_comes_back():
 
 def test_the_frame_is_carried_to_where_it_was():
     luma = texture(240, 320)
-    back = carried_back(seen_after(luma, MOTION), MOTION)
+    back = warp_back(seen_after(luma, MOTION), MOTION)
     assert np.abs(back[20:-20, 20:-20].astype(int) - luma[20:-20, 20:-20]).mean() < 2
 
 

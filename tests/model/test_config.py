@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vfi_cli.model.config import BASE, LARGEST, PRESETS, AprConfig
+from vfi_cli.model.config import BASE, MAX_DIMENSION, PRESETS, AprConfig
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
@@ -23,7 +23,7 @@ def test_survives_json(config: AprConfig) -> None:
         {"patch": 62},
         {"router_stride": 3},
         {"feature": 0},
-        {"feature": LARGEST + 1},
+        {"feature": MAX_DIMENSION + 1},
         {"depth": 10**12},
         {"context": 1.5},
         {"widths": (64,)},

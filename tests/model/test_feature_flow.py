@@ -17,7 +17,7 @@ def subject() -> FeatureFlow:
 
 
 def test_a_frame_is_described_on_every_level_finest_first(subject: FeatureFlow) -> None:
-    luma, quarter, *coarser = subject.describe(torch.rand(2, 3, 64, 128))
+    luma, quarter, *coarser = subject.extract_features(torch.rand(2, 3, 64, 128))
     assert luma.shape == (2, 1, 32, 64) and quarter.shape == (2, QUARTER, 16, 32)
     assert [tuple(feature.shape) for feature in coarser] == [(2, EIGHTH, 8 >> k, 16 >> k) for k in range(3)]
 
@@ -28,7 +28,7 @@ def test_larger_frames_have_more_levels(size: tuple[int, int], count: int) -> No
 
 
 def test_flow_is_given_on_every_level_and_at_rest_before_training(subject: FeatureFlow) -> None:
-    features_0, features_1 = (subject.describe(torch.rand(1, 3, 64, 128)) for _ in range(2))
+    features_0, features_1 = (subject.extract_features(torch.rand(1, 3, 64, 128)) for _ in range(2))
     flows = subject.flows(features_0, features_1)
     assert [tuple(flow.shape) for flow in flows] == [(1, 4, 2, 4), (1, 4, 4, 8), (1, 4, 8, 16)]
     assert flows[-1].any()
@@ -37,7 +37,7 @@ def test_flow_is_given_on_every_level_and_at_rest_before_training(subject: Featu
 
 
 def test_the_second_flow_is_the_first_of_the_reversed_pair(subject: FeatureFlow) -> None:
-    features_0, features_1 = (subject.describe(torch.rand(1, 3, 64, 64)) for _ in range(2))
+    features_0, features_1 = (subject.extract_features(torch.rand(1, 3, 64, 64)) for _ in range(2))
     there, back = subject(features_0, features_1), subject(features_1, features_0)
     torch.testing.assert_close(there[:, :2], back[:, 2:])
     torch.testing.assert_close(there[:, 2:], back[:, :2])
@@ -52,7 +52,7 @@ def test_what_all_pixels_have_in_common_does_not_count() -> None:
 def test_flow_is_float32_in_half_precision(subject: FeatureFlow) -> None:
     for part in (subject.encoder, subject.estimator):
         part.bfloat16()
-    features = subject.describe(torch.rand(1, 3, 64, 64))
+    features = subject.extract_features(torch.rand(1, 3, 64, 64))
     assert {feature.dtype for feature in features} == {torch.float32}
     assert subject(features, features).dtype == torch.float32
 
@@ -69,7 +69,7 @@ def test_the_shipped_flow_finds_a_large_motion(step: tuple[int, int]) -> None:
     model = weights.load("lite")
     moved = still.roll(step, (3, 2))
     with torch.inference_mode():
-        described = [model.describe(frame, search=False) for frame in (still, moved)]
-        flow = 4 * model.estimate_flow(*described)[..., 16:-16, 16:-16]
+        features = [model.extract_features(frame, search=False) for frame in (still, moved)]
+        flow = 4 * model.estimate_flow(*features)[..., 16:-16, 16:-16]
     expected = torch.tensor([*step, *(-part for part in step)]).view(1, 4, 1, 1)
     assert (flow - expected).abs().median() < 1

@@ -30,7 +30,7 @@ def net() -> FlowNet:
 
 def test_equals_the_oracle_on_three_levels(net: FlowNet) -> None:
     frame_0, frame_1 = torch.rand(2, 1, 3, 32, 48)
-    flow = net(net.describe(frame_0), net.describe(frame_1))[0]
+    flow = net(net.extract_features(frame_0), net.extract_features(frame_1))[0]
     weights = {name: value.numpy() for name, value in net.state_dict().items()}
     expected = oracle.flow(frame_0[0].double().numpy(), frame_1[0].double().numpy(), 3, weights)
     assert flow.shape == (4, 32, 48) and flow.abs().max() > 2
@@ -39,9 +39,9 @@ def test_equals_the_oracle_on_three_levels(net: FlowNet) -> None:
 
 def test_gives_a_batch_what_it_gives_each_pair(net: FlowNet) -> None:
     frames_0, frames_1 = torch.rand(2, 2, 3, 32, 48)
-    together = net(net.describe(frames_0), net.describe(frames_1))
+    together = net(net.extract_features(frames_0), net.extract_features(frames_1))
     for k in range(2):
-        alone = net(net.describe(frames_0[k : k + 1]), net.describe(frames_1[k : k + 1]))
+        alone = net(net.extract_features(frames_0[k : k + 1]), net.extract_features(frames_1[k : k + 1]))
         torch.testing.assert_close(together[k], alone[0], atol=1e-3, rtol=0)
 
 

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi_cli.model.intermediate import IntermediateFlow, Start, better_start, precise, start_at
+from vfi_cli.model.intermediate import (
+    InitialFlow,
+    IntermediateFlow,
+    add_residual_motion,
+    init_flow_at,
+    pick_better_flow,
+)
 
 
 def constant(*pixels: float, height: int = 8, width: int = 16) -> Tensor:
@@ -16,7 +22,7 @@ def constant(*pixels: float, height: int = 8, width: int = 16) -> Tensor:
 @pytest.mark.parametrize("t", [0.25, 0.5, 0.8])
 def test_a_steady_motion_is_found_in_both_frames(t: float) -> None:
     """Where a picture goes 2 pixels to the right and 1 up, a pixel at t was t of that to the left and below."""
-    flow_t, weight = start_at(constant(2, -1, -2, 1), t)
+    flow_t, weight = init_flow_at(constant(2, -1, -2, 1), t)
     assert flow_t.shape == (1, 4, 8, 16) and weight.shape == (1, 2, 8, 16)
     inside = flow_t[:, :, 2:-2, 3:-3]
     expected = torch.tensor([-2 * t, t, 2 * (1 - t), -(1 - t)]).view(1, 4, 1, 1)
@@ -28,7 +34,7 @@ def test_where_nothing_of_one_frame_went_the_other_one_says_how_it_moves() -> No
     """The left half runs away to the left in frame 0; frame 1 knows of no such thing."""
     flow = constant(0, 0, 1, 0)
     flow[:, 0, :, :8] = -10
-    flow_t, weight = start_at(flow, 0.5)
+    flow_t, weight = init_flow_at(flow, 0.5)
     hole = weight[:, 0] < 0.1
     assert hole.any() and not hole.all()
     torch.testing.assert_close(flow_t[:, 0][hole], torch.full_like(flow_t[:, 0][hole], 0.5))  # half of 1
@@ -38,7 +44,7 @@ def test_where_ways_meet_the_one_that_leads_back_counts() -> None:
     """One column claims to run over another that stands still; in frame 1 nothing came from there."""
     flow = constant(0, 0, 0, 0)
     flow[:, 0, :, 4:5] = 4
-    flow_t, weight = start_at(flow, 0.5)
+    flow_t, weight = init_flow_at(flow, 0.5)
     assert flow_t[0, 0, :, 6].abs().max() < 0.05  # their average is one
     assert weight[0, 0, :, 6].min() == 1
 
@@ -46,9 +52,9 @@ def test_where_ways_meet_the_one_that_leads_back_counts() -> None:
 def test_every_pair_of_a_batch_has_its_own_time() -> None:
     flow = 1.5 * torch.randn(2, 4, 8, 16, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([0.25, 0.75]).view(2, 1, 1, 1)
-    together = start_at(flow, times)
+    together = init_flow_at(flow, times)
     for k in range(2):
-        for got, alone in zip(together, start_at(flow[k : k + 1], times[k].item()), strict=True):
+        for got, alone in zip(together, init_flow_at(flow[k : k + 1], times[k].item()), strict=True):
             torch.testing.assert_close(got[k : k + 1], alone, atol=1e-4, rtol=1e-4)
 
 
@@ -58,23 +64,25 @@ def subject() -> IntermediateFlow:
     return IntermediateFlow()
 
 
-def run(subject: IntermediateFlow, frame_0: Tensor, frame_1: Tensor, start: Start) -> Tensor:
-    corrected: Tensor = subject(subject.describe(frame_0), subject.describe(frame_1), start, torch.tensor(0.5)).flow_t
+def run(subject: IntermediateFlow, frame_0: Tensor, frame_1: Tensor, start: InitialFlow) -> Tensor:
+    corrected: Tensor = subject(
+        subject.extract_features(frame_0), subject.extract_features(frame_1), start, torch.tensor(0.5)
+    ).flow_t
     return corrected
 
 
 def test_before_training_the_source_is_believed(subject: IntermediateFlow) -> None:
     subject.start_from_source()
     frames = torch.rand(2, 1, 3, 32, 64)
-    start = start_at(torch.randn(1, 4, 8, 16), 0.5)
+    start = init_flow_at(torch.randn(1, 4, 8, 16), 0.5)
     assert torch.equal(run(subject, *frames, start), start.flow_t)
 
 
 def test_what_luma_shows_is_added_to_the_start() -> None:
     """A ramp of grey that went half a pixel of the quarter size to the right."""
     ramp = torch.linspace(0, 1, 32).expand(1, 1, 16, 32)
-    start = Start(torch.zeros(1, 4, 8, 16), torch.ones(1, 2, 8, 16))
-    flow_t = precise(start, ramp, ramp - 1 / 31, torch.tensor(0.25)).flow_t[..., 3:-3, 4:-4]
+    start = InitialFlow(torch.zeros(1, 4, 8, 16), torch.ones(1, 2, 8, 16))
+    flow_t = add_residual_motion(start, ramp, ramp - 1 / 31, torch.tensor(0.25)).flow_t[..., 3:-3, 4:-4]
     expected = torch.tensor([-0.125, 0, 0.375, 0]).view(1, 4, 1, 1).expand_as(flow_t)
     torch.testing.assert_close(flow_t, expected, atol=0.06, rtol=0)
 
@@ -89,7 +97,7 @@ def test_it_learns_to_undo_an_error_of_the_source() -> None:
     for _ in range(120):
         frame = torch.nn.functional.interpolate(torch.rand(8, 3, 16, 16), (64, 64), mode="bilinear")
         wrong = torch.randn(8, 4, 1, 1).expand(8, 4, 16, 16)
-        error = run(subject, frame, frame, Start(wrong, torch.ones(8, 2, 16, 16)))[:, :, 4:-4, 4:-4].abs().mean()
+        error = run(subject, frame, frame, InitialFlow(wrong, torch.ones(8, 2, 16, 16)))[:, :, 4:-4, 4:-4].abs().mean()
         optimiser.zero_grad()
         error.backward()
         optimiser.step()
@@ -101,14 +109,16 @@ def test_logits_and_flow_are_float32_in_half_precision(subject: IntermediateFlow
     for part in subject.convolutional():
         part.bfloat16()
     frames = torch.rand(2, 1, 3, 32, 64)
-    start = start_at(torch.zeros(1, 4, 8, 16), 0.5)
-    corrected = subject(subject.describe(frames[0]), subject.describe(frames[1]), start, torch.tensor(0.5))
+    start = init_flow_at(torch.zeros(1, 4, 8, 16), 0.5)
+    corrected = subject(
+        subject.extract_features(frames[0]), subject.extract_features(frames[1]), start, torch.tensor(0.5)
+    )
     assert {part.dtype for part in corrected} == {torch.float32}
 
 
 def test_the_start_has_a_gradient_where_nothing_moves() -> None:
     flow = torch.zeros(1, 4, 8, 16, requires_grad=True)
-    start_at(flow, 0.5).flow_t.sum().backward()
+    init_flow_at(flow, 0.5).flow_t.sum().backward()
     assert flow.grad is not None and flow.grad.isfinite().all() and flow.grad.any()
 
 
@@ -120,10 +130,10 @@ def test_another_start_counts_where_the_frames_agree_clearly_better() -> None:
     right, wrong = (torch.tensor(x).view(1, 4, 1, 1).expand(1, 4, 16, 32) for x in ([-1.0, 0, 1, 0], [1.0, 0, -1, 0]))
     left_half = (torch.arange(32) < 16).expand(1, 4, 16, 32)
     weight = torch.zeros(1, 2, 16, 32)
-    one = Start(torch.where(left_half, right, wrong), weight)
-    other = Start(torch.where(left_half, wrong, right), weight + 1)
-    chosen = better_start(one, other, luma_0, luma_1)
-    assert torch.equal(better_start(one, one._replace(weight=weight + 1), luma_0, luma_1).weight, weight)
+    one = InitialFlow(torch.where(left_half, right, wrong), weight)
+    other = InitialFlow(torch.where(left_half, wrong, right), weight + 1)
+    chosen = pick_better_flow(one, other, luma_0, luma_1)
+    assert torch.equal(pick_better_flow(one, one._replace(weight=weight + 1), luma_0, luma_1).weight, weight)
     inside = (..., slice(None), [*range(4, 12), *range(20, 28)])
     torch.testing.assert_close(chosen.flow_t[inside], right[inside])
     assert not chosen.weight[..., 4:12].any() and chosen.weight[..., 20:28].all()

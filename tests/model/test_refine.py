@@ -43,9 +43,9 @@ def frames() -> tuple[Tensor, Tensor]:
 @torch.inference_mode()
 def features_of(model: Apr, frame_0: Tensor, frame_1: Tensor) -> tuple[list[Tensor], Tensor]:
     """Block features, and what the head makes of them; whole images run all blocks."""
-    described_0, described_1 = model.describe(frame_0), model.describe(frame_1)
-    flow = model.estimate_flow(described_0, described_1)
-    _, contexts = model.warp(described_0, described_1, flow, 0.5)
+    features_0, features_1 = model.extract_features(frame_0), model.extract_features(frame_1)
+    flow = model.estimate_flow(features_0, features_1)
+    _, contexts = model.warp(features_0, features_1, flow, 0.5)
     features = model.synthesis.features(contexts, None)
     return features, model.synthesis.fuse(features, *contexts[0][0].shape[-2:])
 

@@ -39,7 +39,7 @@ def tera_flops(net: Apr, ratios: tuple[float, ...] | None) -> float:
         route = [torch.empty(count, dtype=torch.long, device="meta") for count in keep_counts(ratios, patches)]
 
     def generate() -> None:
-        left, right = net.describe(frame), net.describe(frame)
+        left, right = net.extract_features(frame), net.extract_features(frame)
         flow = net.estimate_flow(left, right)
         aligned, contexts = net.warp(left, right, flow, 0.5)
         if ratios:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfi_cli.ops.lucas_kanade import MOST, residual_motion
+from vfi_cli.ops.lucas_kanade import MAX_MOTION, residual_motion
 
 
 def waves(dx: float, dy: float) -> Tensor:
@@ -36,7 +36,7 @@ def test_flat_and_still_pictures_do_not_move_and_no_motion_is_long() -> None:
     assert residual_motion(image_0, image_0, torch.zeros(1, 4, 16, 16), torch.tensor(0.5)).abs().max() == 0
     found = residual_motion(image_0, image_1, torch.zeros(1, 4, 16, 16), torch.tensor(0.5))
     length = (found[:, 2:] - found[:, :2]).square().sum(1).sqrt()
-    assert 0 < length.max() <= MOST / 2 + 1e-5
+    assert 0 < length.max() <= MAX_MOTION / 2 + 1e-5
 
 
 def test_every_pair_of_a_batch_has_its_own_time() -> None:
