@@ -10,7 +10,7 @@ from vfi_cli.model.config import BASE, MAX_DIMENSION, PRESETS, AprConfig
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
-def test_survives_json(config: AprConfig) -> None:
+def test_a_config_is_the_same_after_json(config: AprConfig) -> None:
     assert AprConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -33,6 +33,6 @@ def test_survives_json(config: AprConfig) -> None:
     ],
     ids=str,
 )
-def test_refuses_what_no_network_can_be(change: dict[str, Any]) -> None:
+def test_an_invalid_config_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         replace(BASE, **change)

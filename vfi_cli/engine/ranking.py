@@ -23,7 +23,7 @@ def by_router(network: Apr, aligned: Aligned) -> Tensor:
 
 
 def by_difference(network: Apr, aligned: Aligned) -> Tensor:
-    """The worst aligned patch first, for every block. The router learned from this reference route."""
+    """The misalignment of each patch, the same for every block. The router learned from this reference."""
     return patch_difference(aligned, network.config.patch)[..., None].expand(-1, -1, DYNAMIC_BLOCKS)
 
 

@@ -65,7 +65,7 @@ class Aligned(NamedTuple):
     """Both frames warped to time t.
 
     `flow` is the flow of the warp: flow_t0, flow_t1 if the network has an `IntermediateFlow` (`lite`), otherwise
-    flow_01, flow_10 (`base`). The router and its weights depend on this difference.
+    flow_01, flow_10 (`base`). It is also an input of the router.
     """
 
     image_0: Tensor  # (B, 3, H, W) float32, holes filled
@@ -93,19 +93,19 @@ class Apr(nn.Module):
         self.synthesis = SynthesisNet(config)
         self.intermediate = IntermediateFlow() if config.flow == "features" else None
         self.gate = Gate() if config.candidates == 4 else None
-        self._start_from_average()
+        self._init_weights()
 
-    def _start_from_average(self) -> None:
+    def _init_weights(self) -> None:
         """Initialise the weights so that the untrained network returns the time-weighted mean of the warped frames."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
-        self.synthesis.start_small()
+        self.synthesis.init_weights()
         if self.gate is not None:
-            self.gate.start_from_average()
+            self.gate.init_weights()
         if isinstance(self.flow, FeatureFlow) and self.intermediate is not None:
-            self.flow.start_at_rest()
-            self.intermediate.start_from_source()
+            self.flow.init_weights()
+            self.intermediate.init_weights()
 
     def convolutional(self) -> list[nn.Module]:
         """The modules that may run in half precision."""
@@ -185,7 +185,7 @@ class Apr(nn.Module):
         """The flow of a pair (see `estimate_flow`) at t, before and after the correction."""
         assert self.intermediate is not None
         luma_0, luma_1 = features_0.flow_inputs[0], features_1.flow_inputs[0]
-        time = t if isinstance(t, Tensor) else flow.new_full((), t)  # torch.compile would recompile for every number
+        time = t if isinstance(t, Tensor) else flow.new_full((), t)  # torch.compile would take a number as a constant
         learned, *searched = (init_flow_at(part, t) for part in torch.split(flow, 4, 1))
         initial = add_residual_motion(learned, luma_0, luma_1, time)
         for other in searched:

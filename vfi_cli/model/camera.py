@@ -17,7 +17,7 @@ MAX_CORNERS = 200
 """Largest number of corners that are tracked."""
 
 MIN_CORNERS = 20
-"""Smallest number of reliably tracked corners; with fewer, there is no result."""
+"""Smallest number of corners that must be found, and that must be tracked consistently."""
 
 TOLERANCE = 1.0
 """Pixels that a corner may be off: after tracking it forward and backward, and from where the map puts it."""

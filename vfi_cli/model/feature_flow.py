@@ -63,7 +63,7 @@ class FeatureFlow(nn.Module):
         self.estimator = estimator(((2 * RADIUS + 1) ** 2 + EIGHTH + 2 + carried, *WIDTHS))
         self.to_flow = nn.Conv2d(carried, 2, 3, padding=1)
 
-    def start_at_rest(self) -> None:
+    def init_weights(self) -> None:
         """Initialise the output layer to zero, so that the untrained flow is zero."""
         nn.init.zeros_(self.to_flow.weight)
         assert self.to_flow.bias is not None

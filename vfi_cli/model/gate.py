@@ -17,7 +17,7 @@ CELL = 8
 
 WIDTH = 24
 
-STILL_PRIOR = -3.0
+UNWARPED_PRIOR = -3.0
 """Initial logit of the unwarped frames: together 5 % of the blend before training."""
 
 
@@ -30,12 +30,12 @@ class Gate(nn.Module):
         self.conv2 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1, padding_mode="replicate")
         self.out = nn.Conv2d(WIDTH, 4, 1)
 
-    def start_from_average(self) -> None:
+    def init_weights(self) -> None:
         """Initialise the output layer so that every cell blends the warped frames and a little of the unwarped ones."""
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None
         with torch.no_grad():
-            self.out.bias.copy_(torch.tensor([0, 0, STILL_PRIOR, STILL_PRIOR]))
+            self.out.bias.copy_(torch.tensor([0, 0, UNWARPED_PRIOR, UNWARPED_PRIOR]))
 
     def forward(
         self, warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor]

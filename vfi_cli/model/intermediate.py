@@ -101,7 +101,7 @@ def _warp_along_itself(flow: Tensor, reverse: Tensor, share: float | Tensor) -> 
 
     reverse: the flow of the opposite direction, for the forward-backward consistency.
     """
-    with torch.no_grad():  # sqrt has no gradient at 0, where most pixels are
+    with torch.no_grad():  # sqrt has no finite gradient at 0, where most pixels are
         consistency_error = (flow + sample(reverse, flow)).square().sum(1, keepdim=True).sqrt()
         confidence = torch.exp(-consistency_error.clamp(max=MAX_CONSISTENCY_ERROR))
     weighted = torch.cat((confidence * flow, confidence), 1).contiguous(memory_format=torch.channels_last)
@@ -118,7 +118,7 @@ class IntermediateFlow(nn.Module):
         self.coarse = Estimator(feature=EIGHTH, carried=0, radius=3, widths=(96, 80, 64, 48), outputs=4)
         self.fine = Estimator(feature=QUARTER, carried=48, radius=2, widths=(96, 64, 64, 48), outputs=4 + 4)
 
-    def start_from_source(self) -> None:
+    def init_weights(self) -> None:
         """Initialise the output layers to zero, so that the untrained network returns its initial flow."""
         for part in (self.coarse, self.fine):
             nn.init.zeros_(part.out.weight)

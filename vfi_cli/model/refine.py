@@ -82,7 +82,7 @@ class SynthesisNet(nn.Module):
         kernel = 3 if config.stride == 1 else 1  # a coarse pixel has the features of all pixels that it unfolds to
         self.head = nn.Conv2d(config.feature, outputs * config.stride**2, kernel, padding=kernel // 2)
 
-    def start_small(self) -> None:
+    def init_weights(self) -> None:
         """Initialise the head to zero, and the outputs of the dynamic blocks to small values."""
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None

@@ -55,7 +55,7 @@ def compile_kernel(
 
 
 def in_bands(work: Callable[[int, int], None], rows: int) -> None:
-    """Call `work(first, last)` in parallel, for as many bands of `rows` as torch has threads."""
+    """Call `work(first, last)` in parallel, for as many bands as torch has threads; `rows` may count other work too."""
     threads = min(torch.get_num_threads(), rows)
     cuts = [rows * band // threads for band in range(threads + 1)]
     if threads == 1:

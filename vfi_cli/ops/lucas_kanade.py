@@ -23,7 +23,7 @@ BLUR = 2
 
 @torch.no_grad()
 def residual_motion(image_0: Tensor, image_1: Tensor, flow_t: Tensor, t: Tensor) -> Tensor:
-    """What to add to flow_t so that both images agree better at t. Without gradient, because it is a measurement.
+    """The correction of flow_t that makes both images agree better at t. It is a measurement, without gradient.
 
     Args:
         image_0, image_1: grey (B, 1, H, W) in [0, 1].

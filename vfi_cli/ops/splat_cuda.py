@@ -60,7 +60,7 @@ extern "C" __global__ void scatter(const VALUE* x, long long x_image, long long 
     if (pixel >= B * H * W) return;
     const int column = pixel % W, row = pixel / W % H, image = pixel / (W * H);
 
-    // Rounded like the definition: a fused multiply-add would move a few targets across a pixel border.
+    // Rounded as in the reference. A fused multiply-add would move a few targets across a pixel border.
     flow += image * flow_image + row * flow_row + column * flow_column;
     const float target_x = __fadd_rn(__fmul_rn(flow[0], t), column);
     const float target_y = __fadd_rn(__fmul_rn(flow[flow_channel], t), row);
