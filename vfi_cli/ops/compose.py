@@ -116,7 +116,8 @@ def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float
 
     Args:
         warped: two (B, 3, H, W).
-        flow: (B, 4, H, W) in pixels, multiplied by `flow_scale`.
+        flow: (B, 4, H, W) in pixels.
+        flow_scale: factor on the flow.
 
     Returns:
         (B, 13, H / stride, W / stride) float32.
