@@ -9,7 +9,7 @@ from vfi_cli import cpus
 
 
 @pytest.mark.parametrize(("quota", "count"), [("150000 100000", 2), ("1000 100000", 1), ("max 100000", 64), (None, 64)])
-def test_a_containers_quota_counts(
+def test_the_quota_of_a_container_limits_the_cpus(
     quota: str | None, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cpu.max"
@@ -22,7 +22,7 @@ def test_a_containers_quota_counts(
 
 
 @pytest.mark.parametrize(("wanted", "count"), [("3", 3), ("100", 8), ("0", 1), ("many", 8)])
-def test_the_usual_variable_limits_the_threads(wanted: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_omp_num_threads_limits_the_cpus(wanted: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpus, "_QUOTA", Path("missing"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", wanted)

@@ -1,4 +1,4 @@
-"""`.ci/gpu`, all of it but the GPU: minutes of one are not to be lost to a typo."""
+"""Runs all steps of `.ci/gpu` on the CPU, so that no GPU time is lost to a typo."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_every_step_of_the_gpu_run_works_and_leaves_its_results(tmp_path: Path) -> None:
+def test_every_step_of_the_gpu_run_works_and_writes_its_results(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     write_pack(data / "pack", size=(64, 64))

@@ -15,11 +15,11 @@ def test_rounds_up_to_a_multiple(size: int, rounded: int) -> None:
     [(256, 448, 3), (1080, 2048, 5), (2160, 4096, 7), (1, 1, 3), (20000, 20000, 7)],
     ids=["training", "2K", "4K", "tiny", "huge"],
 )
-def test_pyramid_is_as_deep_as_the_paper_says(height: int, width: int, levels: int) -> None:
+def test_the_pyramid_has_as_many_levels_as_in_the_paper(height: int, width: int, levels: int) -> None:
     assert pyramid_levels(height, width) == levels
 
 
-def test_portrait_is_as_deep_as_landscape() -> None:
+def test_portrait_frames_have_as_many_levels_as_landscape_frames() -> None:
     assert pyramid_levels(1920, 1080) == pyramid_levels(1080, 1920)
 
 

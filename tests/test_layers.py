@@ -55,7 +55,7 @@ def room_of(module: str) -> str | None:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module of the package, or other name, that a file imports, also inside functions."""
+    """The full names of all modules and names that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -65,7 +65,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def arrows() -> Iterator[tuple[str, str]]:
-    """(module, module that it imports), both inside the package, where the rooms differ."""
+    """Pairs (module, module that it imports), both inside the package and in different rooms."""
     for module, path in MODULES.items():
         for name in imports(path):
             package, _, rest = name.partition(".")
@@ -75,7 +75,7 @@ def arrows() -> Iterator[tuple[str, str]]:
 
 
 def offer(room: str) -> set[str] | None:
-    """The modules that other rooms may import; None: a room without `__all__` offers all."""
+    """The modules of a room that other rooms may import, or None if the room has no `__all__` and offers all."""
     path = PACKAGE.joinpath(*room.split("."), "__init__.py")
     for node in ast.parse(path.read_text()).body if path.exists() else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -87,7 +87,7 @@ def test_imports_go_down_and_through_what_a_room_offers():
     wrong = []
     for module, target in arrows():
         own, other = room_of(module), room_of(target)
-        if own is None or other is None:  # the package itself sees everything
+        if own is None or other is None:  # vfi_cli/__init__.py and __main__.py may import everything
             continue
         (layer, group, place), (below, neighbour, before) = RANKS[own], RANKS[other]
         if below > layer or (below == layer and (neighbour != group or before > place)):
@@ -136,7 +136,7 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str):
 @pytest.mark.parametrize(
     "module", ["jobs.score.bench", "cli.bench", "train.run.loop", "cli.train", "engine.interpolator"]
 )
-def test_what_a_gpu_is_wanted_for_needs_no_pyav(module: str):
-    """A machine with a GPU may lack it."""
+def test_bench_training_and_interpolator_need_no_pyav(module: str):
+    """A machine with a GPU may lack PyAV."""
     code = f"import sys; sys.modules['av'] = None; import vfi_cli.{module}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 from tests.model.networks import each_config, scrambled
 from vfi_cli import weights
 from vfi_cli.errors import ModelError
-from vfi_cli.model.config import LARGEST, LITE, AprConfig
+from vfi_cli.model.config import LITE, MAX_DIMENSION, AprConfig
 
 TINY = replace(LITE, feature=4, context=4, widths=(4, 4), patch=32)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A sound weights file of a tiny network."""
+    """A valid weights file of a tiny network."""
     path = tmp_path / "tiny.safetensors"
     weights.save(scrambled(TINY), path)
     return path
@@ -38,7 +38,7 @@ def refused(path: Path | str, says: str) -> ModelError:
 
 
 def rewrite(path: Path, tensors: dict[str, torch.Tensor] | None = None, metadata: dict[str, str] | None = None) -> None:
-    """The file with some of its tensors or its metadata exchanged."""
+    """Replace some tensors or the metadata of a weights file."""
     with safe_open(path, framework="pt") as file:
         kept = file.metadata()
     save_file(load_file(path) | (tensors or {}), path, kept if metadata is None else metadata)
@@ -61,7 +61,7 @@ def test_a_loaded_network_runs(path: Path) -> None:
     assert torch.equal(weights.load(str(path))(*frames, 0.5), weights.load(str(path))(*frames, 0.5))
 
 
-def test_the_file_tells_how_it_was_made(path: Path) -> None:
+def test_the_metadata_holds_config_recipe_and_scores(path: Path) -> None:
     about = {"recipe": {"minutes": 60}, "scores": {"davis480": 27.5}}
     weights.save(scrambled(TINY), path, **about)
     with safe_open(path, framework="pt") as file:
@@ -85,7 +85,7 @@ def test_refuses_another_format(path: Path, content: bytes) -> None:
 
 
 class Trap:
-    """What a pickle from a stranger may hold: unpickling makes a folder."""
+    """A malicious object in a pickle: unpickling it makes a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,7 +95,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("torch_file", [True, False], ids=["torch.save", "pickle"])
-def test_runs_no_code_from_a_pickle_in_disguise(path: Path, torch_file: bool) -> None:
+def test_a_pickle_named_like_weights_is_refused_and_not_run(path: Path, torch_file: bool) -> None:
     trap = path.parent / "sprung"
     if torch_file:
         torch.save({"weights": Trap(trap)}, path)
@@ -120,13 +120,13 @@ def test_runs_no_code_from_a_pickle_in_disguise(path: Path, torch_file: bool) ->
     ],
     ids=["none", "text", "list", "nested", "incomplete", "unknown field", "huge", "no pair", "no number"],
 )
-def test_refuses_a_config_that_is_none(path: Path, config: str | None) -> None:
+def test_refuses_an_invalid_config(path: Path, config: str | None) -> None:
     rewrite(path, metadata={} if config is None else {"config": config})
     refused(path, "not a weights file")
 
 
-def test_a_config_asks_for_no_more_memory_than_the_file_brings(path: Path) -> None:
-    wide = replace(TINY, feature=LARGEST, context=LARGEST, widths=(LARGEST, LARGEST), depth=100)
+def test_a_config_cannot_request_more_memory_than_the_file_holds(path: Path) -> None:
+    wide = replace(TINY, feature=MAX_DIMENSION, context=MAX_DIMENSION, widths=(MAX_DIMENSION, MAX_DIMENSION), depth=100)
     rewrite(path, metadata={"config": json.dumps(wide.to_dict())})  # 19 GB of weights
     refused(path, "do not fit")
 
@@ -151,7 +151,7 @@ def test_refuses_values_that_are_not_finite(path: Path, value: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["turbo", "no/such.safetensors"])
-def test_refuses_what_is_not_there(name: str) -> None:
+def test_refuses_a_missing_file(name: str) -> None:
     assert "lite" in refused(name, "no such").remedy
 
 

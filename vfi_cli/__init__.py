@@ -4,7 +4,7 @@
 
     interpolate_video("in.mp4", "out.mp4", fps="60")
 
-Everything but `__version__` is imported when first asked for: `import vfi_cli` loads no torch and no codec.
+Names other than `__version__` are imported on first use, so `import vfi_cli` loads neither torch nor a codec.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Interpolator", "__version__", "interpolate_video", "probe"]
 
-_HOMES = {
+_MODULES = {
     "Interpolator": "vfi_cli.engine.interpolator",
     "interpolate_video": "vfi_cli.jobs.interp.run_clip",
     "probe": "vfi_cli.video.read.probe",
@@ -28,6 +28,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m vfi_cli` is `vfi`."""
+"""Run the command `vfi` with `python -m vfi_cli`."""
 
 from vfi_cli.cli.app import main
 

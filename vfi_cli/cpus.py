@@ -1,4 +1,4 @@
-"""How many threads to use: libraries count the CPUs of the host, we count those we may run on."""
+"""The number of threads to use: CPUs that this process may use, where libraries count all CPUs of the host."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_cpus() -> int:
-    """CPUs this process may run on, at least 1; a container's quota (cgroup v2) and OMP_NUM_THREADS count."""
+    """The number of CPUs that this process may use, at least 1.
+
+    Limits are the CPU affinity, the quota of a container (cgroup v2) and OMP_NUM_THREADS.
+    """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):  # no cgroup, or "max": no quota
+    with suppress(OSError, ValueError):  # no cgroup file, or its quota is "max"
         quota, period = map(int, _QUOTA.read_text().split())
         count = min(count, -(-quota // period))
     with suppress(KeyError, ValueError):

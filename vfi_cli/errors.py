@@ -1,15 +1,15 @@
-"""What can go wrong, and the exit code of each.
+"""The errors of vfi, and the exit code of each.
 
-    VfiError            1  a bug of ours, if nothing more specific
-    |- UsageError       2  the request makes no sense
-    |- InputError       3  the input cannot be read, or is of a kind we do not read
-    |  `- FieldsError   3  it is interlaced, and no option says how to read it
-    |- OutputError      4  the output cannot be written
-    |  |- DiskFullError     4  for want of room
-    |  `- CommitError    4  although it is finished
-    |- ModelError       6  weights or device
-    |  `- DeviceError   6
-    `- LimitError       7  a safety limit
+    VfiError              1  base class; the exit code of a bug in vfi
+    |- UsageError         2  an option is wrong, or options contradict each other
+    |- InputError         3  the input cannot be read, or vfi does not support it
+    |  `- FieldsError     3  the input is interlaced, and no option says how to read it
+    |- OutputError        4  the output cannot be written
+    |  |- DiskFullError   4  the disk is full
+    |  `- CommitError     4  the output is complete, but cannot be moved to its name
+    |- ModelError         6  weights or device
+    |  `- DeviceError     6  the device or the precision is not available, or the device failed
+    `- LimitError         7  the input exceeds a safety limit
 
 Exit code 5 (done, but the input was damaged) is a result, not an error: see `jobs.interp.summary.Summary`.
 """
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 
 class VfiError(Exception):
-    """One sentence for the user: what happened, to which file, and what to do about it."""
+    """An error for the user, in one sentence: what is wrong, with which file (`path`), what to do (`remedy`)."""
 
     exit_code: ClassVar[int] = 1
 
@@ -34,8 +34,8 @@ class VfiError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path is not None else ""
-        todo = f" ({self.remedy})" if self.remedy else ""
-        return f"{where}{self.what}{todo}"
+        remedy = f" ({self.remedy})" if self.remedy else ""
+        return f"{where}{self.what}{remedy}"
 
 
 class UsageError(VfiError):
@@ -51,25 +51,25 @@ class InputError(VfiError):
 
 
 class FieldsError(InputError):
-    """The picture is interlaced, or becomes interlaced, and no option says how to read it."""
+    """The video is interlaced, or becomes interlaced later, and no option says how to read it."""
 
     def __init__(self, what: str, *, path: str | Path | None = None) -> None:
-        remedy = "add --deinterlace, or --progressive if its pictures are whole but marked as fields"
+        remedy = "add --deinterlace, or --progressive if its frames are progressive but marked as interlaced"
         super().__init__(what, path=path, remedy=remedy)
 
 
 class OutputError(VfiError):
-    """The output cannot be created, written, or failed its check."""
+    """The output cannot be created or written, or failed its check."""
 
     exit_code = 4
 
 
 class DiskFullError(OutputError):
-    """The disk is full, or the file grows beyond what the system allows."""
+    """The disk or the quota is full, or the file exceeds the size limit of the system."""
 
 
 class CommitError(OutputError):
-    """The finished file cannot be put in its place."""
+    """The finished output cannot be moved to its name."""
 
 
 class ModelError(VfiError):
@@ -79,7 +79,7 @@ class ModelError(VfiError):
 
 
 class DeviceError(ModelError):
-    """The requested device or precision is not to be had."""
+    """The requested device or precision is not available, or the device failed."""
 
 
 class LimitError(VfiError):
@@ -89,8 +89,8 @@ class LimitError(VfiError):
 
 
 def cannot_write(path: str | Path, error: Exception) -> OutputError:
-    """The error to show for one that the system or FFmpeg raised while `path` was being written."""
+    """The error to raise after the system or FFmpeg failed with `error` to write `path`."""
     reason = f"cannot be written: {getattr(error, 'strerror', None) or error}"
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFullError(reason, path=path, remedy="make room")
+        return DiskFullError(reason, path=path, remedy="free some disk space")
     return OutputError(reason, path=path)

@@ -1,4 +1,4 @@
-"""Names of media files: the suffixes of videos and images, and the order of numbered names."""
+"""Names of media files: the suffixes of videos, and the order of numbered names."""
 
 from __future__ import annotations
 

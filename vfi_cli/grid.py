@@ -1,9 +1,12 @@
-"""Geometry in whole numbers: padding, and the depth of the flow pyramid."""
+"""Padded sizes, and the number of levels of the flow pyramid."""
 
 from __future__ import annotations
 
 PYRAMID_WIDTHS = (512, 1024, 2048, 3072)
-"""Each width exceeded adds a level: 3 for 448 (training), 5 for 2K, 7 for 4K (paper, section 4)."""
+"""Three levels, and one more for each of these widths that the longer side exceeds.
+
+The paper (section 4) has 3 levels for 448 (training), 5 for 2K, 7 for 4K.
+"""
 
 
 def round_up(size: int, multiple: int) -> int:

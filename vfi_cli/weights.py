@@ -21,9 +21,9 @@ REMEDY = "get the file again, or use --model lite"
 
 
 def find(name: str) -> Path:
-    """The file of a shipped model ("lite", "base"), or `name` itself as a path.
+    """The path of the weights of a shipped model ("lite", "base"), or `name` itself as a path.
 
-    Raises ModelError where there is none.
+    Raises ModelError if there is no such file.
     """
     if name in PRESETS:
         for folder in (_INSTALLED, _CHECKOUT):
@@ -39,10 +39,10 @@ def find(name: str) -> Path:
 
 
 def load(name: str) -> Apr:
-    """The network of a shipped model or of a weights file, in float32, ready for inference.
+    """Load the network of a shipped model or of a weights file, in float32, ready for inference.
 
-    Only safetensors are read: no pickle is ever opened. Raises ModelError for files that are damaged, of another
-    format, or do not fit their own config.
+    Only safetensors are read: no pickle is ever opened. Raises ModelError if the file is missing or damaged, has
+    another format, or does not fit its own config.
     """
     path = find(name)
     try:
@@ -54,7 +54,7 @@ def load(name: str) -> Apr:
         raise ModelError(f"not a weights file of vfi: {error}", path=path, remedy=REMEDY) from error
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise ModelError("the weights hold values that are not finite", path=path, remedy=REMEDY)
-    # On "meta" a network has shapes but no memory: a file cannot ask for more than it brings.
+    # Parameters on "meta" take no memory, so a config cannot request more memory than the file holds.
     with torch.device("meta"):
         model = Apr(config)
     try:
@@ -65,10 +65,10 @@ def load(name: str) -> Apr:
 
 
 def save(model: Apr, path: Path, **about: Any) -> None:
-    """Write `model` in half precision; `about` (recipe, scores, ...) goes into the metadata as JSON."""
+    """Write `model` in half precision, with `about` (recipe, scores, ...) as JSON in the metadata."""
     tensors = {key: value.detach().half().cpu().contiguous() for key, value in model.state_dict().items()}
     metadata = {"config": json.dumps(model.config.to_dict())}
     metadata |= {key: json.dumps(value) for key, value in about.items()}
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata)
-    part.replace(path)
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors, temporary, metadata)
+    temporary.replace(path)

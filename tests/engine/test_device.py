@@ -20,7 +20,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
+def test_auto_is_the_cpu_without_a_gpu() -> None:
     assert resolve("auto").device == torch.device("cpu")
 
 
@@ -35,7 +35,7 @@ def test_auto_precision_is_half_only_where_it_is_native(
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_a_named_precision_is_taken(name: str, dtype: torch.dtype) -> None:
+def test_a_precision_is_found_by_its_name(name: str, dtype: torch.dtype) -> None:
     assert resolve("cpu", name).dtype == dtype
 
 
@@ -51,7 +51,7 @@ def test_a_named_precision_is_taken(name: str, dtype: torch.dtype) -> None:
         ("cpu", "int8", UsageError, "'int8'"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_a_remedy(
+def test_an_unavailable_device_or_precision_is_refused_with_a_remedy(
     device: str, precision: str, kind: type[VfiError], says: str
 ) -> None:
     with pytest.raises(kind, match=says) as caught:
@@ -62,7 +62,7 @@ def test_what_cannot_be_had_is_refused_with_a_remedy(
 @pytest.mark.parametrize(
     ("capability", "dtype"), [((9, 0), torch.bfloat16), ((7, 5), torch.float16), ((6, 1), torch.float32)], ids=str
 )
-def test_a_gpu_that_exists_is_auto(
+def test_auto_picks_a_gpu_and_its_native_half_precision(
     capability: tuple[int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -91,11 +91,11 @@ def test_uses_the_cpus_that_the_process_may_use() -> None:
     ],
     ids=["python", "cuda", "cpu"],
 )
-def test_running_out_of_memory_is_said_in_one_line(error: Exception) -> None:
+def test_running_out_of_memory_becomes_a_device_error(error: Exception) -> None:
     with pytest.raises(DeviceError, match="out of memory"), failures_of_the_device():
         raise error
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_are_not_changed() -> None:
     with pytest.raises(RuntimeError, match="shapes"), failures_of_the_device():
         raise RuntimeError("shapes differ")

@@ -17,16 +17,18 @@ CPU = Runtime(torch.device("cpu"), torch.float32)
 
 
 def frames(count: int, height: int = 70, width: int = 90) -> list[Tensor]:
-    """A texture that moves three pixels a frame."""
+    """A texture that moves three pixels per frame."""
     coarse = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(0))
     texture = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)[0]
     return [texture.roll(3 * k, 2) for k in range(count)]
 
 
 @each_config
-def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_are_extracted_once_per_frame_and_flow_is_estimated_once_per_pair(
+    config: AprConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: Counter[str] = Counter()
-    for name in ("describe", "estimate_flow", "warp"):
+    for name in ("extract_features", "estimate_flow", "warp"):
         original = getattr(Apr, name)
 
         def counted(
@@ -40,11 +42,11 @@ def test_what_two_pairs_share_is_computed_once(config: AprConfig, monkeypatch: p
     first, second, third = map(interpolator.prepare, frames(3))
     interpolator.between(first, second, [0.2, 0.4, 0.8])
     interpolator.between(second, third, [0.5])
-    assert calls == {"describe": 3, "estimate_flow": 2, "warp": 4}
+    assert calls == {"extract_features": 3, "estimate_flow": 2, "warp": 4}
 
 
 @each_config
-def test_a_time_alone_is_the_same_as_among_others(config: AprConfig) -> None:
+def test_a_frame_does_not_depend_on_the_other_times_of_the_call(config: AprConfig) -> None:
     interpolator = Interpolator(scrambled(config), CPU)
     left, right = map(interpolator.prepare, frames(2))
     together = interpolator.between(left, right, [0.2, 0.5, 0.8])
@@ -53,7 +55,7 @@ def test_a_time_alone_is_the_same_as_among_others(config: AprConfig) -> None:
 
 
 @each_config
-def test_many_routes_of_one_warp_are_what_each_of_them_is_alone(config: AprConfig) -> None:
+def test_routes_tried_on_one_warp_give_the_frames_of_between(config: AprConfig) -> None:
     interpolator = Interpolator(scrambled(config), CPU)
     left, right = map(interpolator.prepare, frames(2))
     warped = interpolator.warp(left, right, 0.3)
@@ -76,7 +78,7 @@ def test_half_precision_changes_little(config: AprConfig) -> None:
     assert (exact - rough).abs().mean() < 0.02 * exact.abs().mean()
 
 
-def test_counts_what_was_paid_for() -> None:
+def test_route_shares_are_means_over_the_frames() -> None:
     interpolator = Interpolator(scrambled(SMALL["lite"]), CPU, (0.0, 0.5, 0.5, 1.0))
     assert interpolator.last_routes.shape == (0, 0, DYNAMIC_BLOCKS)
     left, right = map(interpolator.prepare, frames(2, 128, 128))
@@ -90,7 +92,7 @@ def test_counts_what_was_paid_for() -> None:
 @pytest.mark.slow
 @each_config
 def test_compiled_equals_eager(config: AprConfig) -> None:
-    """Also when the number of patches changes. Needs a C++ compiler."""
+    """This also holds when the number of patches changes. The test needs a C++ compiler."""
     network = scrambled(config)
     eager, compiled = Interpolator(network, CPU), Interpolator(scrambled(config), CPU, compiled=True)
     for routing in ((0.2, 0.5, 0.5, 1.0), (0.8, 0.2, 0.5, 0.0), None):
@@ -105,7 +107,7 @@ def test_compiled_equals_eager(config: AprConfig) -> None:
 
 
 @each_config
-def test_opacity_moves_with_the_picture_and_leaves_it_as_it_is(config: AprConfig) -> None:
+def test_opacity_does_not_change_the_colours_and_opaque_frames_stay_opaque(config: AprConfig) -> None:
     interpolator = Interpolator(scrambled(config), CPU)
     left, right = frames(2)
     opaque = torch.ones(1, *left.shape[1:])
@@ -119,8 +121,8 @@ def test_opacity_moves_with_the_picture_and_leaves_it_as_it_is(config: AprConfig
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("routing", [None, (0.0, 0.5, 0.5, 1.0)], ids=["static", "routed"])
-def test_lite_on_a_gpu_makes_the_frames_of_the_cpu(routing: Routing) -> None:
-    """Without the search on both, in float32."""
+def test_lite_gives_the_same_frames_on_a_gpu_and_on_the_cpu(routing: Routing) -> None:
+    """Both run in float32 and without DIS."""
     config = replace(SMALL["lite"], search=False)
     frames = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     made = []

@@ -34,7 +34,7 @@ def test_the_difference_picks_the_worst_aligned_patches() -> None:
     assert [None if index is None else index.tolist() for index in route] == [[7], [2, 7], [2, 7, 9], None]
 
 
-def test_chance_repeats_itself_for_a_seed_and_only_then() -> None:
+def test_a_random_ranking_is_reproducible_by_its_seed() -> None:
     aligned = misaligned([])
 
     def orders(seed: int) -> list[torch.Tensor]:
@@ -48,8 +48,8 @@ def test_chance_repeats_itself_for_a_seed_and_only_then() -> None:
 
 
 @each_config
-def test_equal_ratios_cost_the_same_whoever_ranks(config: AprConfig) -> None:
-    """But for the router, which has to run."""
+def test_equal_keep_ratios_cost_the_same_for_every_ranking(config: AprConfig) -> None:
+    """The ranking of the router costs more, because the router has to run."""
     interpolator = Interpolator(scrambled(config), CPU)
     warped = interpolator.warp(*map(interpolator.prepare, frames(2)), 0.5)
 

@@ -1,4 +1,4 @@
-"""The dense forward is the definition; routed execution must equal it, and both the walk of each patch."""
+"""Routed execution equals the dense network, and both equal an oracle that runs one patch at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def contexts_of(config: AprConfig, seed: int = 0) -> Contexts:
 
 
 def indices(passes: Tensor) -> list[Tensor | None]:
-    """A bool map (P, d) as the routed execution takes it."""
+    """A bool map (P, d) as a `routed.Route`."""
     return [column.nonzero()[:, 0] for column in passes.T]
 
 
@@ -45,25 +45,25 @@ def assert_routed_is_dense(net: Apr, contexts: Contexts, route: routed.Route) ->
 
 @each_config
 @pytest.mark.parametrize("seed", range(3))
-def test_random_maps(config: AprConfig, seed: int) -> None:
+def test_routed_equals_dense_for_random_routes(config: AprConfig, seed: int) -> None:
     passes = torch.rand(P, DYNAMIC_BLOCKS, generator=torch.Generator().manual_seed(seed)) < 0.5
     assert_routed_is_dense(scrambled(config, seed), contexts_of(config, seed), indices(passes))
 
 
 @each_config
 @pytest.mark.parametrize("passes", [True, False], ids=["all on", "all off"])
-def test_uniform_maps(config: AprConfig, passes: bool) -> None:
+def test_routed_equals_dense_if_all_or_no_patches_pass(config: AprConfig, passes: bool) -> None:
     route = indices(torch.full((P, DYNAMIC_BLOCKS), passes))
     assert_routed_is_dense(scrambled(config), contexts_of(config), route)
 
 
 @each_config
-def test_none_is_all_patches(config: AprConfig) -> None:
+def test_none_passes_all_patches(config: AprConfig) -> None:
     assert_routed_is_dense(scrambled(config), contexts_of(config), [None] * DYNAMIC_BLOCKS)
 
 
 @each_config
-def test_buckets_padded_with_a_patch_that_does_not_exist(config: AprConfig) -> None:
+def test_padding_of_an_index_changes_nothing(config: AprConfig) -> None:
     route = [torch.tensor([4, 1, P, P]), torch.tensor([P]), None, torch.tensor([0, 1, 2, 3, 4, P])]
     assert_routed_is_dense(scrambled(config), contexts_of(config), route)
 
@@ -79,7 +79,7 @@ def test_skipped_patches_do_not_run() -> None:
     assert ran == [1, 1, 3, P]  # the static block sees one whole image
 
 
-def test_scores_pass_where_positive() -> None:
+def test_patches_with_a_positive_score_pass() -> None:
     scores = torch.randn(1, 37, DYNAMIC_BLOCKS, generator=torch.Generator().manual_seed(0))
     scores[0, :, 2] = -1
     scores[0, :, 3] = 1
@@ -87,7 +87,7 @@ def test_scores_pass_where_positive() -> None:
     assert torch.equal(routed.as_map(route, 37, scores.device), scores > 0)
 
 
-def test_few_sizes_of_buckets() -> None:
+def test_patch_counts_are_rounded_up_to_few_sizes() -> None:
     sizes = set()
     for share in torch.linspace(0, 1, 60):
         scores = torch.where(torch.arange(200) < share * 200, 1.0, -1.0).view(1, 200, 1)
@@ -96,7 +96,7 @@ def test_few_sizes_of_buckets() -> None:
     assert len(sizes) <= routed.BUCKETS + 1
 
 
-def test_ratios_take_the_best() -> None:
+def test_keep_ratios_take_the_patches_with_the_highest_scores() -> None:
     scores = torch.randn(1, 40, DYNAMIC_BLOCKS, generator=torch.Generator().manual_seed(0))
     passes = routed.as_map(routed.route_from_ratios(scores, PAPER_KEEP_RATIOS), 40, scores.device)[0]
     assert passes.sum(0).tolist() == [4, 16, 24, 36]
@@ -105,7 +105,7 @@ def test_ratios_take_the_best() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0])
-def test_ratios_of_nothing_and_of_everything(ratio: float) -> None:
+def test_keep_ratios_0_and_1_pass_no_patch_and_all_patches(ratio: float) -> None:
     route = routed.route_from_ratios(torch.randn(1, 7, DYNAMIC_BLOCKS), (ratio,) * DYNAMIC_BLOCKS)
     assert routed.share(route, 7) == (ratio,) * DYNAMIC_BLOCKS
 
@@ -113,17 +113,19 @@ def test_ratios_of_nothing_and_of_everything(ratio: float) -> None:
 @each_config
 @pytest.mark.parametrize("routing", ["router", PAPER_KEEP_RATIOS], ids=["argmax", "budget"])
 @pytest.mark.parametrize("size", [(33, 50), (64, 96), (1, 1)], ids=lambda size: "x".join(map(str, size)))
-def test_odd_sizes_through_the_engine(config: AprConfig, routing: Routing, size: tuple[int, int]) -> None:
-    """What the engine gives is the dense definition of the padded frames, cropped."""
+def test_the_interpolator_equals_the_dense_network_for_any_frame_size(
+    config: AprConfig, routing: Routing, size: tuple[int, int]
+) -> None:
+    """The frame is that of the dense network for padded frames, cropped."""
     net = scrambled(config)
     draw = torch.Generator().manual_seed(1)
     left, right = (torch.rand(3, *size, generator=draw) for _ in range(2))
     multiple = net.multiple(*size)
     padded_left, padded_right = pad(left, multiple), pad(right, multiple)
     with torch.inference_mode():
-        described = net.describe(padded_left), net.describe(padded_right)
-        flow = net.estimate_flow(*described)
-        aligned, _ = net.warp(*described, flow, 0.3)
+        features = net.extract_features(padded_left), net.extract_features(padded_right)
+        flow = net.estimate_flow(*features)
+        aligned, _ = net.warp(*features, flow, 0.3)
         scores = score(net.route_logits(aligned))
     engine = Interpolator(net, Runtime(torch.device("cpu"), torch.float32), routing)
     (frame,) = engine.between(engine.prepare(left), engine.prepare(right), [0.3])
@@ -139,8 +141,8 @@ def test_odd_sizes_through_the_engine(config: AprConfig, routing: Routing, size:
 
 
 @each_config
-def test_the_router_of_a_scrambled_network_is_of_many_minds(config: AprConfig) -> None:
-    """Or the test above would compare one map only."""
+def test_the_router_of_a_scrambled_network_passes_some_patches_and_skips_others(config: AprConfig) -> None:
+    """Otherwise the test above would compare only one route."""
     engine = Interpolator(scrambled(config), Runtime(torch.device("cpu"), torch.float32))
     draw = torch.Generator().manual_seed(1)
     left, right = (engine.prepare(torch.rand(3, 64, 96, generator=draw)) for _ in range(2))

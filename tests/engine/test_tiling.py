@@ -9,7 +9,7 @@ from torch import Tensor
 from vfi_cli import weights
 from vfi_cli.engine.device import OutOfMemoryError, Runtime
 from vfi_cli.engine.interpolator import Interpolator
-from vfi_cli.engine.tiling import LEAST, OVERLAP, in_tiles, splits
+from vfi_cli.engine.tiling import MIN_SIDE, OVERLAP, can_split, in_tiles
 from vfi_cli.model.apr import Apr
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
@@ -17,7 +17,7 @@ CPU = Runtime(torch.device("cpu"), torch.float32)
 
 @pytest.mark.parametrize("count", [2, 3, 4])
 @pytest.mark.parametrize(("height", "width"), [(300, 1030), (525, 515), (257, 255)])
-def test_tiles_put_together_are_the_frame(height: int, width: int, count: int):
+def test_tiles_that_return_their_input_give_the_frame(height: int, width: int, count: int):
     left, right = torch.rand(2, 3, height, width)
     sizes = []
 
@@ -28,29 +28,29 @@ def test_tiles_put_together_are_the_frame(height: int, width: int, count: int):
     first, second = in_tiles(left, right, count, generate)
     torch.testing.assert_close(first, left)
     torch.testing.assert_close(second, right)
-    rows, columns = max(1, min(count, height // LEAST)), max(1, min(count, width // LEAST))
+    rows, columns = max(1, min(count, height // MIN_SIDE)), max(1, min(count, width // MIN_SIDE))
     assert len(sizes) == rows * columns
     assert all(w < width / columns + OVERLAP and h < height / rows + OVERLAP for h, w in sizes)
 
 
-def test_a_frame_is_not_cut_into_pieces_too_small():
-    assert splits(720, 1280, 4) and not splits(720, 1280, 8)
+def test_a_frame_is_not_cut_into_too_small_tiles():
+    assert can_split(720, 1280, 4) and not can_split(720, 1280, 8)
 
 
 def full_above(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
-    """The device holds no more than a frame of so many pixels."""
-    describe = Apr.describe
+    """Make frames of more than `pixels` pixels run out of memory."""
+    extract_features = Apr.extract_features
 
     def limited(self: Apr, image: Tensor, **options: bool) -> object:
         if image.shape[-2] * image.shape[-1] > pixels:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return describe(self, image, **options)
+        return extract_features(self, image, **options)
 
-    monkeypatch.setattr(Apr, "describe", limited)
+    monkeypatch.setattr(Apr, "extract_features", limited)
 
 
 def pair_and_truth() -> tuple[Tensor, Tensor, Tensor]:
-    """A texture that moves by 8 pixels, and how it lies half way."""
+    """Two frames of a texture that moves by 8 pixels, and the true frame half way."""
     coarse = torch.rand(1, 3, 40, 80, generator=torch.Generator().manual_seed(0))
     wide = torch.nn.functional.interpolate(coarse, (320, 640), mode="bicubic").clamp(0, 1)[0]
     return wide[..., 8:616], wide[..., :608], wide[..., 4:612]
@@ -60,7 +60,7 @@ def decibels(frame: Tensor, truth: Tensor) -> float:
     return float(-10 * (frame - truth).square().mean().log10())
 
 
-def test_out_of_memory_goes_on_in_tiles_that_show_no_seam(monkeypatch: pytest.MonkeyPatch, caplog):
+def test_after_out_of_memory_frames_are_made_in_tiles_without_a_visible_seam(monkeypatch: pytest.MonkeyPatch, caplog):
     left, right, truth = pair_and_truth()
     whole = Interpolator(weights.load("lite"), CPU)
     (expected,) = whole.between(whole.prepare(left), whole.prepare(right), [0.5])
@@ -70,12 +70,12 @@ def test_out_of_memory_goes_on_in_tiles_that_show_no_seam(monkeypatch: pytest.Mo
         frames = [tiled.prepare(left), tiled.prepare(right)]
         (frame,) = tiled.between(*frames, [0.5])
     assert "out of memory" in caplog.text and len(caplog.records) == 1
-    inside = slice(None), slice(16, -16), slice(16, -16)  # what enters the picture is anybody's guess
-    assert (frame - expected)[inside].abs().mean((0, 1)).max() < 0.5 / 255  # of a column, where tiles meet too
+    inside = slice(None), slice(16, -16), slice(16, -16)  # without the border, where new content enters the frame
+    assert (frame - expected)[inside].abs().mean((0, 1)).max() < 0.5 / 255  # per column, so that a seam shows
     assert decibels(frame[inside], truth[inside]) > decibels(expected[inside], truth[inside]) - 0.2
 
 
-def test_memory_that_runs_out_in_the_middle_of_a_clip_costs_no_frame(monkeypatch: pytest.MonkeyPatch):
+def test_running_out_of_memory_within_a_clip_loses_no_frame(monkeypatch: pytest.MonkeyPatch):
     left, right, _ = pair_and_truth()
     interpolator = Interpolator(weights.load("lite"), CPU)
     before = interpolator.prepare(left)
@@ -84,7 +84,7 @@ def test_memory_that_runs_out_in_the_middle_of_a_clip_costs_no_frame(monkeypatch
     assert [frame.shape for frame in frames] == [left.shape] * 2
 
 
-def test_opacity_is_put_together_too(monkeypatch: pytest.MonkeyPatch):
+def test_opacity_is_made_in_tiles_too(monkeypatch: pytest.MonkeyPatch):
     left, right, _ = (torch.cat((rgb, torch.full_like(rgb[:1], 0.5))) for rgb in pair_and_truth())
     full_above(monkeypatch, 400 * 400)
     interpolator = Interpolator(weights.load("lite"), CPU)
@@ -92,7 +92,7 @@ def test_opacity_is_put_together_too(monkeypatch: pytest.MonkeyPatch):
     torch.testing.assert_close(frame[3], torch.full_like(frame[3], 0.5))
 
 
-def test_memory_for_no_tile_at_all_is_an_error_of_the_device(monkeypatch: pytest.MonkeyPatch):
+def test_too_little_memory_for_the_smallest_tile_is_an_error(monkeypatch: pytest.MonkeyPatch):
     left, _, _ = pair_and_truth()
     full_above(monkeypatch, 0)
     interpolator = Interpolator(weights.load("lite"), CPU)

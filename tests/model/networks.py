@@ -11,19 +11,19 @@ from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import BASE, LITE, AprConfig
 
 SMALL = {config.name: replace(config, patch=patch) for config, patch in ((BASE, 16), (LITE, 32))}
-"""Both members of the family, with patches of a quarter or half the side."""
+"""Both presets, with patches of a quarter (`base`) or half (`lite`) the side."""
 
 each_config = pytest.mark.parametrize("config", SMALL.values(), ids=SMALL)
 
 
 def untrained(config: AprConfig, seed: int = 0) -> Apr:
-    """As training finds it: the time-weighted average."""
+    """A network before training. It returns the time-weighted mean of the warped frames."""
     torch.manual_seed(seed)
     return Apr(config).eval().requires_grad_(False)
 
 
 def scrambled(config: AprConfig, seed: int = 0) -> Apr:
-    """With a head, a gate and corrections of the flow that listen to what they see, and a router of many minds."""
+    """A network whose random head, gate and flow corrections have an effect, and whose routes differ per patch."""
     net = untrained(config, seed)
     torch.nn.init.normal_(net.synthesis.head.weight, std=0.1)
     torch.nn.init.normal_(net.router.linear.weight, std=20)

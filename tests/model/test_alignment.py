@@ -9,7 +9,7 @@ from vfi_cli.model.apr import Aligned
 
 
 def aligned(difference: Tensor) -> Aligned:
-    """Two warped images without holes, (1, 1, H, W) apart from each other."""
+    """Two warped images without holes, whose difference is (1, 1, H, W)."""
     image, weight = torch.zeros(1, 3, *difference.shape[2:]), torch.ones_like(difference)
     flow = weight.expand(-1, 4, -1, -1)
     return Aligned(image, image + difference, weight, weight.clone(), flow)
@@ -23,7 +23,7 @@ def test_patch_difference_is_the_worst_4x4_of_each_patch() -> None:
 
 
 @pytest.mark.parametrize("weight", ["weight_0", "weight_1"])
-def test_holes_are_no_misalignment(weight: str) -> None:
+def test_holes_do_not_count_as_misalignment(weight: str) -> None:
     holed = aligned(torch.ones(1, 1, 16, 16))
     getattr(holed, weight).fill_(0.05)
     assert not patch_difference(holed, 16).any()

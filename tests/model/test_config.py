@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from vfi_cli.model.config import BASE, LARGEST, PRESETS, AprConfig
+from vfi_cli.model.config import BASE, MAX_DIMENSION, PRESETS, AprConfig
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
-def test_survives_json(config: AprConfig) -> None:
+def test_a_config_is_the_same_after_json(config: AprConfig) -> None:
     assert AprConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -23,7 +23,7 @@ def test_survives_json(config: AprConfig) -> None:
         {"patch": 62},
         {"router_stride": 3},
         {"feature": 0},
-        {"feature": LARGEST + 1},
+        {"feature": MAX_DIMENSION + 1},
         {"depth": 10**12},
         {"context": 1.5},
         {"widths": (64,)},
@@ -33,6 +33,6 @@ def test_survives_json(config: AprConfig) -> None:
     ],
     ids=str,
 )
-def test_refuses_what_no_network_can_be(change: dict[str, Any]) -> None:
+def test_an_invalid_config_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         replace(BASE, **change)

@@ -8,14 +8,14 @@ from vfi_cli.model.context import ContextNet
 
 
 @each_config
-def test_one_feature_set_per_refine_block(config: AprConfig) -> None:
+def test_there_is_one_context_per_refine_block(config: AprConfig) -> None:
     net = ContextNet(config)
-    sets = net(torch.rand(2, net.convs[0].in_channels, 32, 48))
+    contexts = net(torch.rand(2, net.convs[0].in_channels, 32, 48))
     shape = (2, config.context, 32 // config.stride, 48 // config.stride)
-    assert [tuple(features.shape) for features in sets] == [shape] * (1 + DYNAMIC_BLOCKS)
+    assert [tuple(context.shape) for context in contexts] == [shape] * (1 + DYNAMIC_BLOCKS)
 
 
-def test_a_coarser_grid_still_sees_every_pixel() -> None:
+def test_with_a_stride_the_first_convolution_reads_every_pixel() -> None:
     net = ContextNet(SMALL["lite"])
     x = torch.rand(1, net.convs[0].in_channels, 8, 8, requires_grad=True)
     net.convs[0](x).square().sum().backward()
@@ -23,7 +23,7 @@ def test_a_coarser_grid_still_sees_every_pixel() -> None:
 
 
 @each_config
-def test_computes_in_the_type_of_its_weights(config: AprConfig) -> None:
+def test_the_context_has_the_data_type_of_the_weights(config: AprConfig) -> None:
     net = ContextNet(config).bfloat16()
     assert net.dtype == torch.bfloat16
     assert net(torch.rand(1, net.convs[0].in_channels, 8, 8))[-1].dtype == torch.bfloat16

@@ -1,4 +1,4 @@
-"""Refine blocks: bounded whatever they are given, and alive in what is shipped."""
+"""Refine blocks: their features are bounded, and those of shipped models have learned something."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def shipped() -> list[str]:
 
 @pytest.fixture(scope="module")
 def frames() -> tuple[Tensor, Tensor]:
-    """Textures that move before each other, and their true frames between."""
+    """Two frames of textures that move in front of each other."""
     draw = np.random.default_rng(0)
-    stills = [torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(k)) for k in range(4)]
-    pictures = [torch.nn.functional.interpolate(still, (256, 256), mode="bicubic").clamp(0, 1) for still in stills]
-    codes = [(picture[0].permute(1, 2, 0) * 255).byte().numpy()[None].repeat(3, 0) for picture in pictures]
+    noise = [torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(k)) for k in range(4)]
+    images = [torch.nn.functional.interpolate(coarse, (256, 256), mode="bicubic").clamp(0, 1) for coarse in noise]
+    codes = [(image[0].permute(1, 2, 0) * 255).byte().numpy()[None].repeat(3, 0) for image in images]
     windows = [Window(str(k), 3, 256, 256, lambda code=code: code) for k, code in enumerate(codes)]
     batch = Synthetic(windows, size=128, seed=0, device=torch.device("cpu")).draw(2, draw, 1.0)
     return batch.frame_0, batch.frame_1
@@ -42,24 +42,24 @@ def frames() -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def features_of(model: Apr, frame_0: Tensor, frame_1: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Block features, and what the head makes of them; whole images run all blocks."""
-    described_0, described_1 = model.describe(frame_0), model.describe(frame_1)
-    flow = model.estimate_flow(described_0, described_1)
-    _, contexts = model.warp(described_0, described_1, flow, 0.5)
+    """The features of all blocks on whole images, and the prediction of the head."""
+    features_0, features_1 = model.extract_features(frame_0), model.extract_features(frame_1)
+    flow = model.estimate_flow(features_0, features_1)
+    _, contexts = model.warp(features_0, features_1, flow, 0.5)
     features = model.synthesis.features(contexts, None)
     return features, model.synthesis.fuse(features, *contexts[0][0].shape[-2:])
 
 
-def test_what_a_block_reads_is_bounded_and_small_features_stay_small() -> None:
+def test_block_inputs_are_bounded_and_small_features_stay_small() -> None:
     feature = torch.randn(1, 16, 4, 4)
     assert bounded(1e6 * feature).square().sum(1).max() <= 16 * 1.001
     torch.testing.assert_close(bounded(1e-3 * feature), 1e-3 * feature, rtol=1e-4, atol=1e-8)
-    assert bounded((3e4 * feature.sign()).half()).isfinite().all()  # the square of 3e4 is no half-precision number
+    assert bounded((3e4 * feature.sign()).half()).isfinite().all()  # the square of 3e4 overflows half precision
 
 
 @each_config
 def test_features_do_not_grow_from_block_to_block(config: AprConfig) -> None:
-    """Weights half as large again as at the start: a chain of plain blocks grew tenfold per block."""
+    """The weights are 1.5 times the initial ones. With these, a chain of plain blocks grew tenfold per block."""
     net = untrained(config).synthesis
     for parameter in net.parameters():
         parameter.mul_(1.5)
@@ -70,7 +70,9 @@ def test_features_do_not_grow_from_block_to_block(config: AprConfig) -> None:
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_shipped_features_are_bounded_and_of_more_than_one_direction(name: str, frames: tuple[Tensor, Tensor]) -> None:
+def test_features_of_shipped_models_are_bounded_and_have_more_than_one_direction(
+    name: str, frames: tuple[Tensor, Tensor]
+) -> None:
     features, _ = features_of(weights.load(name), *frames)
     for feature in features:
         assert feature.abs().max() < 1000 and feature.abs().amax(1).median() < 50
@@ -80,8 +82,8 @@ def test_shipped_features_are_bounded_and_of_more_than_one_direction(name: str, 
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_shipped_blocks_choose_between_the_candidates(name: str, frames: tuple[Tensor, Tensor]) -> None:
-    """The logits of the blend differ from place to place by more than noise: by 0.015 where none was learned."""
+def test_blend_logits_of_shipped_models_vary_over_the_image(name: str, frames: tuple[Tensor, Tensor]) -> None:
+    """The standard deviation over the image was 0.015 in a network that had learned no blending."""
     model = weights.load(name)
     _, packed = features_of(model, *frames)
     logits = torch.nn.functional.pixel_shuffle(packed, model.config.stride)[:, :-3]
@@ -90,8 +92,8 @@ def test_shipped_blocks_choose_between_the_candidates(name: str, frames: tuple[T
 
 
 @pytest.mark.parametrize("name", shipped())
-def test_a_shipped_network_is_finite_and_much_the_same_in_fp16(name: str, frames: tuple[Tensor, Tensor]) -> None:
-    """As on GPUs that have no bfloat16."""
+def test_shipped_models_give_finite_and_similar_frames_in_fp16(name: str, frames: tuple[Tensor, Tensor]) -> None:
+    """GPUs without bfloat16 use fp16."""
     model = weights.load(name)
     with torch.inference_mode():
         exact = model(*frames, 0.5)
@@ -102,7 +104,7 @@ def test_a_shipped_network_is_finite_and_much_the_same_in_fp16(name: str, frames
     assert (exact - rounded).abs().mean() < 1 / 255
 
 
-def test_a_skipped_block_hands_on_what_it_was_given() -> None:
+def test_a_skipped_block_keeps_the_feature_unchanged() -> None:
     config = SMALL["lite"]
     net = untrained(config).synthesis
     side = config.patch // config.stride

@@ -9,8 +9,8 @@ from vfi_cli.model.router import Router, keep_counts, sample_route, score
 
 
 @each_config
-def test_a_patch_is_judged_by_what_it_shows(config: AprConfig) -> None:
-    """The centre of a patch is out of reach of its neighbours' convolutions."""
+def test_the_logits_of_a_patch_depend_only_on_its_own_centre(config: AprConfig) -> None:
+    """The convolutions of the neighbouring patches do not reach the centre of a patch."""
     router = Router(config)
     side = 2 * config.patch
     warped_0, warped_1 = torch.rand(2, 1, 3, side, side)
@@ -24,7 +24,7 @@ def test_a_patch_is_judged_by_what_it_shows(config: AprConfig) -> None:
 
 
 @each_config
-def test_motion_matters(config: AprConfig) -> None:
+def test_the_logits_depend_on_the_flow(config: AprConfig) -> None:
     router = Router(config)
     image = torch.rand(1, 3, config.patch, config.patch)
     flow = torch.zeros(1, 4, config.patch, config.patch)
@@ -36,7 +36,7 @@ def test_score_is_positive_where_the_argmax_is_pass() -> None:
     assert torch.equal(score(logits) > 0, logits.argmax(-1) == 1)
 
 
-def test_a_sampled_route_is_hard_follows_the_logits_and_learns() -> None:
+def test_a_sampled_route_is_0_or_1_follows_the_logits_and_has_a_gradient() -> None:
     torch.manual_seed(0)
     logits = torch.tensor([-1.0, 1.0]).repeat(2, 500, DYNAMIC_BLOCKS, 1).requires_grad_()
     route = sample_route(logits)
@@ -48,5 +48,5 @@ def test_a_sampled_route_is_hard_follows_the_logits_and_learns() -> None:
     assert logits.grad is not None and (logits.grad[..., 1] > 0).all()
 
 
-def test_counts_are_rounded_to_the_nearest() -> None:
+def test_keep_counts_are_rounded_to_the_nearest() -> None:
     assert keep_counts((0.0, 0.1, 0.26, 1.0), 10) == (0, 1, 3, 10)

@@ -1,6 +1,6 @@
-"""Parameters and arithmetic of `base`, against tables 1 and 3 of the paper.
+"""Parameters and FLOPs of `base`, against tables 1 and 3 of the paper.
 
-Counted on the "meta" device: the shapes of a real frame, without its memory and time.
+They are counted on the "meta" device, which has the shapes of a real frame but needs no memory or time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def parameters(part: nn.Module) -> int:
 
 
 def tera_flops(net: Apr, ratios: tuple[float, ...] | None) -> float:
-    """Of a frame between two others, both seen for the first time; None is the network without its router."""
+    """Tera FLOPs of one generated frame, with the features of both input frames.
+
+    ratios: keep ratios; None is the static network without its router.
+    """
     multiple = net.multiple(HEIGHT, WIDTH)
     frame = torch.empty(1, 3, round_up(HEIGHT, multiple), round_up(WIDTH, multiple), device="meta")
     patches = frame[0, 0].numel() // net.config.patch**2
@@ -39,7 +42,7 @@ def tera_flops(net: Apr, ratios: tuple[float, ...] | None) -> float:
         route = [torch.empty(count, dtype=torch.long, device="meta") for count in keep_counts(ratios, patches)]
 
     def generate() -> None:
-        left, right = net.describe(frame), net.describe(frame)
+        left, right = net.extract_features(frame), net.extract_features(frame)
         flow = net.estimate_flow(left, right)
         aligned, contexts = net.warp(left, right, flow, 0.5)
         if ratios:
@@ -56,12 +59,12 @@ def test_parameters(net: Apr) -> None:
     assert parameters(net.flow) == 632_900 == pytest.approx(0.63e6, rel=0.03)
 
 
-def test_arithmetic_of_the_static_network(net: Apr) -> None:
+def test_flops_of_the_static_network_are_close_to_the_paper(net: Apr) -> None:
     assert tera_flops(net, None) == pytest.approx(1.6846, abs=1e-4)
     assert tera_flops(net, None) == pytest.approx(1.730, rel=0.03)
 
 
-def test_arithmetic_of_the_routed_network(net: Apr) -> None:
-    """The paper measures 1.220 and 1.271, on two sets of clips, with the routes its router chose there."""
+def test_flops_of_the_routed_network_lie_between_those_of_the_paper(net: Apr) -> None:
+    """The paper measures 1.220 and 1.271 on two sets of clips, with the routes that its router chose there."""
     assert tera_flops(net, PAPER_KEEP_RATIOS) == pytest.approx(1.2249, abs=1e-4)
     assert 1.220 < tera_flops(net, PAPER_KEEP_RATIOS) < 1.271

@@ -1,4 +1,4 @@
-"""Colour: exact round trip, known colours of every matrix and range, one rounding rule."""
+"""Colour conversion: exact round trips, known codes of every matrix and range, rounding and clamping."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_round_trip_of_every_code_of_red_green_and_blue_is_the_identity(depth):
     assert all(torch.equal(a, b) for a, b in zip(to_codes(rgb, depth), (red, green, blue), strict=True))
 
 
-def test_deep_codes_of_the_limited_range_are_those_of_8_bits_shifted():
+def test_limited_range_codes_of_12_bits_are_shifted_8_bit_codes():
     planes = noise(12, 16, (2, 2))
     deep = [(plane.to(torch.int32) << 4).to(torch.uint16) for plane in planes]
     assert torch.allclose(yuv_to_rgb(*planes, "bt709", False), yuv_to_rgb(*deep, "bt709", False, 12), atol=1e-6)
@@ -70,7 +70,7 @@ def test_round_trip_of_every_code_triple_on_a_lattice_is_the_identity(matrix, fu
     assert all(torch.equal(a, b) for a, b in zip(back, (y, u, v), strict=True))
 
 
-# (200, 30, 60) / 255 worked out from the equations of H.273; the luma codes agree with swscale.
+# (200, 30, 60) / 255, computed by hand from the equations of H.273; the luma codes agree with swscale.
 @pytest.mark.parametrize(
     ("matrix", "full_range", "codes"),
     [

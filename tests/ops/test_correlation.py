@@ -8,7 +8,7 @@ from vfi_cli.ops.correlation import TILE, cost_volume
 
 @pytest.mark.parametrize("width", [3, TILE, TILE + 5])
 @pytest.mark.parametrize("radius", [1, 4])
-def test_equals_the_numpy_twin(width: int, radius: int) -> None:
+def test_equals_the_oracle(width: int, radius: int) -> None:
     f0, f1 = torch.randn(2, 2, 5, 7, width)  # (pair, B, C, H, W)
     volume = cost_volume(f0, f1, radius)
     for k in range(2):
@@ -23,7 +23,7 @@ def test_channel_order_is_dy_then_dx() -> None:
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_layout_of_the_features_does_not_matter(memory_format: torch.memory_format) -> None:
+def test_the_memory_layout_of_the_features_does_not_matter(memory_format: torch.memory_format) -> None:
     f0, f1 = torch.randn(2, 1, 6, 8, 10)
     volume = cost_volume(f0.contiguous(memory_format=memory_format), f1.contiguous(memory_format=memory_format))
     torch.testing.assert_close(volume, cost_volume(f0, f1))
@@ -31,7 +31,7 @@ def test_layout_of_the_features_does_not_matter(memory_format: torch.memory_form
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_sums_in_single(dtype: torch.dtype) -> None:
+def test_half_precision_features_are_summed_in_float32(dtype: torch.dtype) -> None:
     f = torch.full((1, 4096, 1, 1), 1.0, dtype=dtype)  # a running sum kept in bf16 would stop at 256
     volume = cost_volume(f, f)
     assert volume.dtype == dtype
@@ -49,7 +49,7 @@ def test_refuses_features_of_unequal_size() -> None:
 
 
 @pytest.mark.parametrize("radius", [1, 3])
-def test_the_kernel_equals_the_definition(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_equals_the_reference(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features = torch.randn(2, 2, 32, 9, 40)
     got = cost_volume(*features, radius)
     monkeypatch.setattr(correlation, "has_numba", lambda: False)
@@ -57,7 +57,7 @@ def test_the_kernel_equals_the_definition(radius: int, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("radius", [1, 3])
-def test_the_gradients_of_the_kernel_are_those_of_the_definition(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradients_of_the_kernel_equal_those_of_the_reference(radius: int, monkeypatch: pytest.MonkeyPatch) -> None:
     features, weight = torch.randn(2, 2, 8, 9, 40), torch.randn(2, (2 * radius + 1) ** 2, 9, 40)
 
     def gradients() -> list[torch.Tensor]:

@@ -9,7 +9,7 @@ from vfi_cli.ops.patches import from_patches, gather_patches, pool_patches, to_p
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_back_is_the_exact_inverse(memory_format: torch.memory_format) -> None:
+def test_from_patches_is_the_exact_inverse(memory_format: torch.memory_format) -> None:
     image = torch.randn(2, 5, 8, 12).contiguous(memory_format=memory_format)
     patches = to_patches(image, 4)
     assert patches.shape == (2 * 2 * 3, 5, 4, 4)
@@ -34,13 +34,13 @@ def gathered_slowly(images: list[Tensor], patches: Tensor, index: list[int]) -> 
 @pytest.mark.parametrize("numba", [True, False], ids=["kernel", "torch"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("index", [[0], [5, 0, 3], [1, 4, 6, 6], list(range(6))])
-def test_gathers_what_a_block_reads(
+def test_gathered_patches_equal_a_slow_reference(
     numba: bool, dtype: torch.dtype, index: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not numba:
         monkeypatch.setattr(module, "runs_here", lambda *_: False)
     images = [torch.randn(1, channels, 8, 12, dtype=dtype) for channels in (3, 2)]
-    patches = torch.randn(6 + 1, 4, 4, 4, dtype=dtype)  # the last is a place for padding
+    patches = torch.randn(6 + 1, 4, 4, 4, dtype=dtype)  # the last one is for the padding of an index
     stacked = gather_patches(images, patches, torch.tensor(index))
     assert torch.equal(stacked, gathered_slowly(images, patches, index))
 

@@ -1,4 +1,4 @@
-"""Average splatting: the definition equals its numpy twin, every kernel equals the definition."""
+"""Average splatting: the torch reference and the numba kernel equal the NumPy oracle."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def image_and_flow(B: int, C: int, H: int, W: int, dtype: torch.dtype = torch.fl
 
 @every_kernel
 @pytest.mark.parametrize("size", [(1, 3, 1, 1), (2, 3, 12, 17), (1, 1, 2 * BAND + 3, 5), (1, 6, 4, 40)])
-def test_equals_the_numpy_twin(splat: Splat, size: tuple[int, int, int, int]) -> None:
+def test_equals_the_oracle(splat: Splat, size: tuple[int, int, int, int]) -> None:
     x, flow = image_and_flow(*size)
     out, weight = splat(x, flow)
     assert out.shape == x.shape and weight.shape == (size[0], 1, *size[2:])
@@ -45,7 +45,7 @@ def test_equals_the_numpy_twin(splat: Splat, size: tuple[int, int, int, int]) ->
 def test_equals_the_splatting_of_ebme(splat: Splat, levels: int) -> None:
     fixture = TEACHER / f"fixture-{levels}-levels.safetensors"
     if not fixture.exists():
-        pytest.skip(f"no {fixture.name} here")
+        pytest.skip(f"{fixture.name} is not available")
     tensors = load_file(fixture)
     frame = tensors["frame_0"].permute(2, 0, 1)[None] / 255
     out, weight = splat(frame, tensors["flow"][None, :2], 0.5)
@@ -62,7 +62,7 @@ def test_zero_flow_is_the_identity(splat: Splat) -> None:
 
 
 @every_kernel
-def test_moves_along_dx_then_dy_and_leaves_a_hole(splat: Splat) -> None:
+def test_a_pixel_moves_by_dx_and_dy_and_leaves_a_hole(splat: Splat) -> None:
     x, flow = torch.zeros(1, 1, 6, 8), torch.zeros(1, 2, 6, 8)
     x[0, 0, 2, 3] = 1
     flow[0, :, 2, 3] = torch.tensor([4, 2])
@@ -73,11 +73,11 @@ def test_moves_along_dx_then_dy_and_leaves_a_hole(splat: Splat) -> None:
 
 
 @every_kernel
-@pytest.mark.parametrize("wild", [float("nan"), float("inf"), -float("inf"), 3e38, -3e38, 1e10])
-def test_a_flow_that_leads_nowhere_drops_its_pixel(splat: Splat, wild: float) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 3e38, -3e38, 1e10])
+def test_a_pixel_with_infinite_or_huge_flow_is_dropped(splat: Splat, value: float) -> None:
     x, flow = image_and_flow(1, 3, 7, 9)
     flow.zero_()
-    flow[0, 0, 2, 3] = flow[0, 1, 4, 5] = wild
+    flow[0, 0, 2, 3] = flow[0, 1, 4, 5] = value
     out, weight = splat(x, flow)
     for y, column in ((2, 3), (4, 5)):
         x[0, :, y, column] = 0
@@ -86,7 +86,7 @@ def test_a_flow_that_leads_nowhere_drops_its_pixel(splat: Splat, wild: float) ->
 
 
 @every_kernel
-def test_scale_of_the_flow(splat: Splat) -> None:
+def test_t_scales_the_flow(splat: Splat) -> None:
     x, flow = image_and_flow(2, 3, 12, 17)
     for scaled, expected in zip(splat(x, flow, 0.25), splat(x, flow * 0.25), strict=True):
         assert torch.equal(scaled, expected)
@@ -94,7 +94,7 @@ def test_scale_of_the_flow(splat: Splat) -> None:
 
 @every_kernel
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_in_and_out_is_summed_in_single(splat: Splat, dtype: torch.dtype) -> None:
+def test_half_precision_images_are_summed_in_float32(splat: Splat, dtype: torch.dtype) -> None:
     x, flow = image_and_flow(1, 3, 12, 17)
     x = x.to(dtype)
     out, weight = splat(x, flow)
@@ -106,7 +106,9 @@ def test_half_precision_in_and_out_is_summed_in_single(splat: Splat, dtype: torc
 
 @every_kernel
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_any_layout_in_and_channels_last_out(splat: Splat, memory_format: torch.memory_format) -> None:
+def test_any_memory_layout_is_accepted_and_the_result_is_channels_last(
+    splat: Splat, memory_format: torch.memory_format
+) -> None:
     x, flow = image_and_flow(2, 5, 12, 17)
     expected = average_splat_torch(x, flow)
     crossed = flow.permute(0, 1, 3, 2).contiguous().permute(0, 1, 3, 2)
@@ -116,7 +118,7 @@ def test_any_layout_in_and_channels_last_out(splat: Splat, memory_format: torch.
         assert actual[0].is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_number_of_threads_does_not_change_a_bit() -> None:
+def test_the_result_is_bit_identical_for_any_number_of_threads() -> None:
     x, flow = image_and_flow(2, 3, 3 * BAND, 20)
     threads = torch.get_num_threads()
     try:
@@ -131,7 +133,7 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
 
 
 @pytest.mark.parametrize("t", [1.0, 0.3])
-def test_gradients_are_those_of_the_definition(t: float) -> None:
+def test_gradients_equal_those_of_the_reference(t: float) -> None:
     inputs = [tensor.requires_grad_() for tensor in image_and_flow(2, 2, 4, 5, torch.float64)]
     actual, expected = average_splat(*inputs, t), average_splat_torch(*inputs, t)
     upstream = [torch.randn_like(tensor) for tensor in expected]
@@ -143,7 +145,7 @@ def test_gradients_are_those_of_the_definition(t: float) -> None:
 
 def test_gradients_in_single_precision_stay_near_those_in_double() -> None:
     x, flow = image_and_flow(2, 3, 24, 32)
-    flow[torch.rand_like(flow) < 0.2] = 2.0**-18  # tiny shares: there the gradient is share / weight, both tiny
+    flow[torch.rand_like(flow) < 0.2] = 2.0**-18  # tiny shares: the gradient is share / weight, and both are tiny
     gradients = []
     for dtype in (torch.float32, torch.float64):
         inputs = [tensor.to(dtype, copy=True).requires_grad_() for tensor in (x, flow)]
@@ -151,7 +153,7 @@ def test_gradients_in_single_precision_stay_near_those_in_double() -> None:
     torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-5)
 
 
-def test_gradients_survive_a_flow_that_leads_nowhere() -> None:
+def test_gradients_are_finite_for_infinite_flow() -> None:
     inputs = [tensor.requires_grad_() for tensor in image_and_flow(1, 3, 7, 9)]
     with torch.no_grad():
         inputs[1][0, 0, 2, 3], inputs[1][0, 1, 4, 5] = float("nan"), float("inf")
@@ -179,7 +181,7 @@ def in_a_new_process(code: str) -> None:
 def test_works_where_the_compiled_kernel_cannot_be_cached() -> None:
     in_a_new_process("""
 import numba.core.caching
-numba.core.caching.CacheImpl._locator_classes = []  # no folder can be written
+numba.core.caching.CacheImpl._locator_classes = []  # no cache folder is writable
 import torch
 from vfi_cli.ops.splat import average_splat
 x = torch.rand(1, 3, 4, 4)
@@ -197,7 +199,7 @@ assert "torch._dynamo" not in sys.modules  # most of a second
 """)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_splats_in_a_forked_process() -> None:
     in_a_new_process("""
 import os
@@ -205,7 +207,7 @@ import torch
 from vfi_cli.ops.splat import average_splat
 torch.set_num_threads(2)
 x, flow = torch.rand(1, 3, 4, 4), torch.zeros(1, 2, 4, 4)
-average_splat(x, flow)  # starts threads, which the fork will lack
+average_splat(x, flow)  # starts threads, which the forked process does not have
 child = os.fork()
 if child == 0:
     os._exit(not torch.equal(average_splat(x, flow)[0], x))

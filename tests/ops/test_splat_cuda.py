@@ -1,4 +1,4 @@
-"""The CUDA kernels: compiled by nvcc, run thread by thread on the host, and compared on a device where there is one."""
+"""Tests of the CUDA kernels: with nvcc, thread by thread on the host, and on a GPU if there is one."""
 
 import ctypes
 import itertools
@@ -29,7 +29,7 @@ static float __fmul_rn(float a, float b) { return a * b; }
 static float __fadd_rn(float a, float b) { return a + b; }
 static float __uint_as_float(unsigned bits) { float value; std::memcpy(&value, &bits, 4); return value; }
 static void atomicAdd(float* to, float value) { *to += value; }
-extern "C" void be(unsigned block, unsigned size, unsigned thread) {
+extern "C" void set_thread(unsigned block, unsigned size, unsigned thread) {
     blockIdx.x = block, blockDim.x = size, threadIdx.x = thread;
 }
 """
@@ -50,7 +50,7 @@ def image_and_flow(B: int, C: int, H: int, W: int) -> tuple[Tensor, Tensor]:
 def test_compiles(value: str, tmp_path: Path) -> None:
     nvcc = shutil.which("nvcc")
     if nvcc is None:
-        pytest.skip("no nvcc here")
+        pytest.skip("nvcc is not available")
     source = tmp_path / "splat.cu"
     source.write_text(SOURCE)
     for arch in ("sm_80", "sm_90"):
@@ -60,10 +60,10 @@ def test_compiles(value: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def cupy_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A CuPy whose kernels are built by the C++ compiler and run their threads one after the other."""
+    """A fake CuPy: the C++ compiler builds its kernels, and the host runs their threads one by one."""
     compiler = shutil.which("c++")
     if compiler is None:
-        pytest.skip("no C++ compiler here")
+        pytest.skip("no C++ compiler is available")
 
     def raw_kernel(code: str, name: str, options: tuple[str, ...]) -> Any:
         (tmp_path / "splat.cpp").write_text(HOST + code)
@@ -73,10 +73,10 @@ def cupy_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         built = ctypes.CDLL(str(library))
 
         def launch(grid: tuple[int], block: tuple[int], arguments: tuple[Any, ...]) -> None:
-            # As CuPy passes them: a Python int is 64 bits wide, a NumPy scalar is itself.
+            # CuPy passes a Python int as 64 bits, and a NumPy scalar in its own type.
             c = [ctypes.c_float(a) if isinstance(a, np.float32) else ctypes.c_int64(a) for a in arguments]
             for group, thread in itertools.product(range(grid[0]), range(block[0])):
-                built.be(group, block[0], thread)
+                built.set_thread(group, block[0], thread)
                 built[name](*c)
 
         return launch
@@ -90,7 +90,7 @@ def cupy_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.mark.usefixtures("cupy_on_the_host")
-def test_every_thread_does_its_part() -> None:
+def test_the_kernels_equal_the_reference_when_the_host_runs_them() -> None:
     for size in ((2, 3, 7, 19), (1, 1, 5, 4), (1, 8, 4, 6)):
         x, flow = image_and_flow(*size)
         expected = average_splat_torch(x, flow, 0.5)
@@ -103,7 +103,7 @@ def test_every_thread_does_its_part() -> None:
 @pytest.mark.parametrize("dtype", VALUES)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("channels", [1, 3, 16])
-def test_equals_the_definition(dtype: torch.dtype, layout: torch.memory_format, channels: int) -> None:
+def test_equals_the_reference(dtype: torch.dtype, layout: torch.memory_format, channels: int) -> None:
     pytest.importorskip("cupy")
     x, flow = image_and_flow(2, channels, 65, 130)
     x, flow = x.to("cuda", dtype, memory_format=layout), flow.cuda()
@@ -129,7 +129,7 @@ def test_is_captured_into_a_graph() -> None:
 
 
 @on_device
-def test_gradients_are_those_of_the_definition() -> None:
+def test_gradients_equal_those_of_the_reference() -> None:
     inputs = [tensor.cuda().requires_grad_() for tensor in image_and_flow(1, 3, 33, 41)]
     gradients = [
         torch.autograd.grad(splat(*inputs)[1].square().sum(), inputs[1])[0]

@@ -1,4 +1,4 @@
-"""Local cost volume, one pixel and one displacement at a time."""
+"""Local cost volume, computed for one pixel and one displacement at a time."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The recurrent flow pyramid of EBME (WACV 2023), a tap or a pixel at a time, in float64."""
+"""The recurrent flow pyramid of EBME (WACV 2023), computed one filter tap or one pixel at a time, in float64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.oracles.splat import average_splat
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int = 1) -> np.ndarray:
-    """(C, H, W) -> (O, ceil(H / stride), ceil(W / stride)), zeros beyond the border."""
+    """(C, H, W) -> (O, ceil(H / stride), ceil(W / stride)), with zeros outside of the image."""
     _, _, kernel, _ = weight.shape
     _, H, W = x.shape
     edge = kernel // 2
@@ -20,8 +20,8 @@ def convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int = 
     out = np.zeros((len(weight), -(-H // stride), -(-W // stride))) + bias[:, None, None]
     for dy in range(kernel):
         for dx in range(kernel):
-            seen = padded[:, dy : dy + H : stride, dx : dx + W : stride]
-            out += np.tensordot(weight[:, :, dy, dx].astype(np.float64), seen, 1)
+            shifted = padded[:, dy : dy + H : stride, dx : dx + W : stride]
+            out += np.tensordot(weight[:, :, dy, dx].astype(np.float64), shifted, 1)
     return out
 
 
@@ -30,7 +30,7 @@ def leaky(x: np.ndarray) -> np.ndarray:
 
 
 def resize(x: np.ndarray, factor: float) -> np.ndarray:
-    """Bilinear, pixel centres at half integers, the border repeated."""
+    """Bilinear resize; pixel centres are at half integers, and the border is repeated."""
 
     def line(values: np.ndarray, axis: int) -> np.ndarray:
         size = values.shape[axis]
@@ -47,7 +47,7 @@ def resize(x: np.ndarray, factor: float) -> np.ndarray:
 
 
 def flow(frame_0: np.ndarray, frame_1: np.ndarray, levels: int, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Frames (3, H, W) -> flow_01, flow_10 (4, H, W) in pixels. Weights as `FlowNet` names them."""
+    """Frames (3, H, W) -> flow_01, flow_10 (4, H, W) in pixels. The names of the weights are those of `FlowNet`."""
 
     def layer(name: str, x: np.ndarray, stride: int = 1) -> np.ndarray:
         return convolve(x, weights[name + ".weight"], weights[name + ".bias"], stride)

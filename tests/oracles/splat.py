@@ -1,4 +1,4 @@
-"""Average splatting, one pixel at a time."""
+"""Average splatting, computed one pixel at a time."""
 
 import math
 

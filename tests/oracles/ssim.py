@@ -1,4 +1,4 @@
-"""SSIM, one window at a time, as the paper writes it."""
+"""SSIM as the paper defines it, computed one window at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """(H, W, 3) uint8 twice -> mean over channels and windows; slow, float64."""
+    """Two images (H, W, 3) uint8 -> the mean over channels and windows, in float64; slow."""
     offsets = np.arange(11) - 5
     bell = np.exp(-(offsets**2) / (2 * 1.5**2))
     weights = np.outer(bell, bell) / bell.sum() ** 2

@@ -1,4 +1,4 @@
-"""Routed synthesis as the paper tells it: every patch walks its own way through the refine blocks."""
+"""Routed synthesis as the paper describes it: one patch after the other runs the refine blocks of its route."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from vfi_cli.model.refine import SynthesisNet
 
 
 def summed_features(net: SynthesisNet, contexts: list[tuple[Tensor, Tensor]], route: Tensor) -> Tensor:
-    """Contexts of one pair, (1, c, h, w) twice per block; route (P, d) of 0 and 1 -> (1, feature, h, w)."""
+    """The sum of the features of all blocks (1, feature, h, w).
+
+    contexts: of one pair, (1, c, h, w) twice per block. route: (P, d) of 0 and 1.
+    """
     feature = net.static(torch.cat(contexts[0], 1))
     total = feature.clone()
     columns = feature.shape[3] // net.patch

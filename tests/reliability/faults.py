@@ -40,14 +40,14 @@ def small_memory(pixels: str) -> None:
     """The device holds no more of a frame than so many pixels; the network is the real one."""
     from vfi_cli.model.apr import Apr
 
-    describe = Apr.describe
+    extract_features = Apr.extract_features
 
     def limited(self: Apr, image: Any, **options: bool) -> Any:
         if image.shape[-2] * image.shape[-1] > int(pixels):
             raise _torch().OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return describe(self, image, **options)
+        return extract_features(self, image, **options)
 
-    Apr.describe = limited  # type: ignore[method-assign]
+    Apr.extract_features = limited  # type: ignore[method-assign]
 
 
 def lost_device(pairs: str) -> None:

@@ -1,4 +1,4 @@
-"""Opacity between two frames: it goes where the picture goes, and is not refined."""
+"""Interpolates opacity (alpha). It is warped like the colours, and not refined."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import torch
 from torch import Tensor
 
 
-def as_picture(alpha: Tensor) -> Tensor:
-    """(B, 1, H, W) as (B, 3, H, W): the kernels that move pictures take three channels."""
+def as_rgb(alpha: Tensor) -> Tensor:
+    """(B, 1, H, W) -> (B, 3, H, W), three equal channels, because the warp kernels take three."""
     return alpha.expand(len(alpha), 3, *alpha.shape[2:]).contiguous()
 
 
-def mix_alpha(moved_0: Tensor, moved_1: Tensor, t: float) -> Tensor:
-    """The opacity at `t`: that of both frames, moved there as the picture was, averaged by nearness in time.
+def mix_alpha(warped_0: Tensor, warped_1: Tensor, t: float) -> Tensor:
+    """The opacity at `t`: the time-weighted mean of the warped opacities of both frames.
 
-    Where all that comes together is opaque, or transparent, so is the result, but for the rounding of float32.
+    If all contributing pixels are opaque, the result is opaque; if all are transparent, it is transparent. Both hold up
+    to float32 rounding.
 
     Args:
-        moved_0, moved_1: (B, 3, H, W), see `as_picture`; a little beyond [0, 1] where edges were read sharply.
-        t: in (0, 1), 0 being the left frame.
+        warped_0, warped_1: (B, 3, H, W), see `as_rgb`; slightly outside [0, 1] where `sample_sharp` overshoots.
+        t: in (0, 1); 0 is the left frame.
 
     Returns:
         (B, 1, H, W) in [0, 1].
     """
-    return torch.lerp(moved_0[:, :1], moved_1[:, :1], t).clamp_(0, 1)
+    return torch.lerp(warped_0[:, :1], warped_1[:, :1], t).clamp_(0, 1)

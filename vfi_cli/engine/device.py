@@ -1,4 +1,4 @@
-"""Where the network runs, and in which precision."""
+"""The device that the network runs on, and its precision."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import torch
 from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import DeviceError, UsageError
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # options of mallopt, from glibc's malloc.h
 KEPT_BYTES = 1 << 30
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class OutOfMemoryError(DeviceError):
-    """The device cannot hold what is to be computed."""
+    """The device has too little memory for the computation."""
 
     def __init__(self) -> None:
-        super().__init__("out of memory", remedy="use a smaller clip, or a device with more memory")
+        super().__init__("out of memory", remedy="use a clip of lower resolution, or a device with more memory")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A device and the type of its convolutions; flow, coordinates and blending are float32 everywhere."""
+    """A device and the data type of the convolutions. Flow, coordinates and blending are always float32."""
 
     device: torch.device
     dtype: torch.dtype
 
     @property
     def label(self) -> str:
-        """For people: "CPU, 2 threads, bf16"."""
+        """Text for users, such as "CPU, 2 threads, bf16"."""
         precision = next(name for name, dtype in PRECISIONS.items() if dtype == self.dtype)
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {precision}"
@@ -44,10 +44,16 @@ class Runtime:
 
 
 def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
-    """`auto` picks CUDA where there is one, else the CPU; half precision where the device computes it natively.
+    """The runtime of a device and a precision given by name.
 
-    device: "auto", "cpu", "cuda" or "cuda:1". precision: "auto", "fp32", "bf16" or "fp16".
-    Raises DeviceError for a device or precision that is not there, UsageError for a name that means nothing.
+    Args:
+        device: "cpu", "cuda", "cuda:1" or "auto". "auto" is CUDA if it is available, otherwise the CPU.
+        precision: "fp32", "bf16", "fp16" or "auto". "auto" is a half precision that the device computes natively,
+            otherwise "fp32".
+
+    Raises:
+        DeviceError: the device or precision is not available.
+        UsageError: the name is unknown.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -61,7 +67,7 @@ def resolve(device: str = "auto", precision: str = "auto") -> Runtime:
         count = torch.cuda.device_count()
         raise DeviceError(f"there is no {device}: {count} CUDA devices found", remedy="use --device cpu")
     if chosen.type == "cuda":
-        # What is kept in float32, above all the flow itself, is not to be rounded to the 10 bits of TF32.
+        # TF32 would round the float32 parts, above all the flow, to 10 bits.
         torch.backends.cudnn.allow_tf32 = False
     if chosen.type == "cpu":
         torch.set_num_threads(available_cpus())
@@ -82,11 +88,11 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def _native_half(device: torch.device) -> torch.dtype | None:
-    """The half precision that the hardware computes in; emulated it is slower than float32."""
+    """The half precision that the hardware computes natively, or None. Emulated, it is slower than float32."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         return torch.bfloat16 if capability >= (8, 0) else torch.float16 if capability >= (7, 0) else None
-    if platform.machine() in ("x86_64", "AMD64"):  # oneDNN says yes to any AVX-512, and emulates
+    if platform.machine() in ("x86_64", "AMD64"):  # oneDNN reports bf16 for any AVX-512, but emulates it
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     else:
         native = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -95,7 +101,7 @@ def _native_half(device: torch.device) -> torch.dtype | None:
 
 @contextlib.contextmanager
 def failures_of_the_device() -> Iterator[None]:
-    """Raises OutOfMemoryError where torch or Python run out of memory, DeviceError where the device breaks down."""
+    """Raise OutOfMemoryError if torch or Python runs out of memory, and DeviceError if the device fails."""
     try:
         yield
     except torch.AcceleratorError as error:
@@ -110,8 +116,8 @@ def failures_of_the_device() -> Iterator[None]:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc hand the next frame the memory of the last one, not fresh pages: 8 % of the time of a 720p frame."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
+    """Make glibc reuse freed memory instead of new pages. This saves 8 % of the time of a 720p frame."""
+    with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
         libc = ctypes.CDLL("libc.so.6")
         for option in (MMAP_THRESHOLD, TRIM_THRESHOLD):
             libc.mallopt(option, KEPT_BYTES)

@@ -1,4 +1,4 @@
-"""Frames in and out of the network: 8-bit codes, and padding, in one place."""
+"""Converts frames for the network: 8-bit codes to floats and back, padding and cropping."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def to_frame(rgb: Tensor) -> Frame:
 
 
 def pad(rgb: Tensor, multiple: int) -> Tensor:
-    """(C, H, W) -> (1, C, H', W') channels-last, its last row and column repeated up to the next multiples."""
+    """(C, H, W) -> (1, C, H', W'), channels-last; the last row and column are repeated up to the next multiples."""
     C, H, W = rgb.shape
     height, width = round_up(H, multiple), round_up(W, multiple)
     padded = rgb.new_empty(1, height, width, C)
@@ -42,5 +42,5 @@ def crop(padded: Tensor, height: int, width: int) -> Tensor:
 
 
 def is_finite(rgb: Tensor) -> bool:
-    """Whether every value of a generated frame is a number."""
+    """Whether no value of a generated frame is infinite or NaN."""
     return bool(torch.isfinite(rgb).all())

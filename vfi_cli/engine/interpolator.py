@@ -1,4 +1,4 @@
-"""A pair of frames and some times -> the frames between. What the next pair can reuse is computed once."""
+"""Generates frames between two frames. The features of a frame are computed once for both of its pairs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from torch.profiler import record_function
 
 from vfi_cli import weights
 from vfi_cli.engine import routed
-from vfi_cli.engine.alpha import as_picture, mix_alpha
+from vfi_cli.engine.alpha import as_rgb, mix_alpha
 from vfi_cli.engine.device import OutOfMemoryError, Runtime, failures_of_the_device, resolve
 from vfi_cli.engine.frames import crop, pad
 from vfi_cli.engine.ranking import Ranking, by_router, choose_route
-from vfi_cli.engine.tiling import in_tiles, splits
+from vfi_cli.engine.tiling import can_split, in_tiles
 from vfi_cli.model.apr import Aligned, Apr, Contexts, FrameFeatures
 from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing, check_routing
 from vfi_cli.model.feature_flow import FeatureFlow
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECOMPILE_LIMIT = 64
-"""The refine blocks share their code: sizes, and fixed and changing patch counts, add up."""
+"""Limit of compiled variants per function. All refine blocks share `forward`, so sizes and patch counts add up."""
 
 
 class Prepared(NamedTuple):
-    """A frame as `Interpolator.between` takes it; belongs to two pairs."""
+    """A frame, prepared for `Interpolator.between`. Both pairs that contain the frame use it."""
 
-    described: FrameFeatures
+    features: FrameFeatures
     height: int
     width: int
     alpha: Tensor | None = None  # (1, 1, H', W') opacity, padded like the frame
@@ -41,12 +41,12 @@ class Prepared(NamedTuple):
     @property
     def rgb(self) -> Tensor:
         """(3, H, W), or (4, H, W) with opacity."""
-        image = self.described.image if self.alpha is None else torch.cat((self.described.image, self.alpha), 1)
+        image = self.features.image if self.alpha is None else torch.cat((self.features.image, self.alpha), 1)
         return crop(image, self.height, self.width)
 
 
 class Warped(NamedTuple):
-    """A pair of frames at the time t: what all routes have in common."""
+    """A pair of frames, warped to time t. It does not depend on the route."""
 
     left: Prepared
     right: Prepared
@@ -56,20 +56,22 @@ class Warped(NamedTuple):
 
 
 class Interpolator:
-    """The network on a device. Not for several threads at once.
+    """The network on a device. Not thread-safe.
 
-    compiled: hand the convolutional parts to torch.compile. It costs some seconds at the first frame of a size, and
-    as much again when the router first picks another number of patches; from then on that number is dynamic.
+    If the device has too little memory for a frame, `between` generates this and all later frames of the clip in tiles.
 
-    Where the device has too little memory for a frame, `between` makes those of the clip in tiles from then on.
+    Args:
+        compiled: compile the convolutional modules with torch.compile. This takes some seconds at the first frame of a
+            size, and again when the router first picks another number of patches. From then on the number is dynamic.
 
-    route_shares: running mean, over the generated frames, of the share of patches that ran each dynamic block.
+    Attributes:
+        route_shares: mean share of patches that ran each dynamic block, over the frames of the clip so far.
     """
 
     def __init__(self, network: Apr, runtime: Runtime, routing: Routing = "router", *, compiled: bool = False) -> None:
         check_routing(routing)
         self.network = network.to(runtime.device)
-        # Flow outside the convolutions, coordinates and blending stay in float32.
+        # Coordinates, blending, and flow outside of the convolutions stay in float32.
         for part in network.convolutional():
             part.to(dtype=runtime.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compiled:
@@ -87,15 +89,15 @@ class Interpolator:
         return self.runtime.device
 
     def begin_clip(self) -> None:
-        """Forget the routes of the frames so far."""
+        """Reset the route statistics and the tiles."""
         self.route_shares = (0.0,) * DYNAMIC_BLOCKS
         self._generated = 0
         self._last = None
-        self._tiles = 1  # along either side
+        self._tiles = 1  # per side
 
     @property
     def last_routes(self) -> NDArray[np.bool_]:
-        """The blocks that each patch ran in the last generated frame, or in its last tile: (n_h, n_w, d)."""
+        """Which blocks each patch ran in the last generated frame, or in its last tile: (n_h, n_w, d)."""
         if self._last is None:
             return np.zeros((0, 0, DYNAMIC_BLOCKS), bool)
         route, rows, columns = self._last
@@ -104,16 +106,19 @@ class Interpolator:
 
     @torch.inference_mode()
     def prepare(self, rgb: Tensor) -> Prepared:
-        """A frame (3, H, W), float32 RGB in [0, 1]; (4, H, W) with opacity, which moves as the colours do."""
+        """Extract the features of a frame (3, H, W), float32 RGB in [0, 1]; (4, H, W) with opacity."""
         return self._within_memory(
-            rgb, lambda: self._prepare(rgb.to(self.device, non_blocking=True), describe=self._tiles == 1)
+            rgb, lambda: self._prepare(rgb.to(self.device, non_blocking=True), extract=self._tiles == 1)
         )
 
     @torch.inference_mode()
     def between(self, left: Prepared, right: Prepared, times: Sequence[float]) -> list[Tensor]:
-        """The frames at `times` in (0, 1), 0 being `left`: each (3, H, W) float32 RGB, not clamped.
+        """The frames at `times`, each (3, H, W) float32 RGB, not clamped; (4, H, W) if both frames have opacity.
 
-        With opacity in both, each is (4, H, W). The flow is estimated once for all times.
+        The flow is estimated once for all times.
+
+        Args:
+            times: in (0, 1); 0 is `left`.
         """
 
         def whole(left: Prepared, right: Prepared) -> list[Tensor]:
@@ -126,11 +131,11 @@ class Interpolator:
         def work() -> list[Tensor]:
             return whole(left, right) if self._tiles == 1 else in_tiles(left.rgb, right.rgb, self._tiles, tile)
 
-        return self._within_memory(left.described.image, work)
+        return self._within_memory(left.features.image, work)
 
     @torch.inference_mode()
     def warp(self, left: Prepared, right: Prepared, t: float) -> Warped:
-        """The first half of `between`, for one time: on what several routes can be tried. Never in tiles."""
+        """The first half of `between`, for one time. Several routes can be tried on its result. Never in tiles."""
         with failures_of_the_device():
             if self._tiles > 1:
                 raise OutOfMemoryError
@@ -138,45 +143,48 @@ class Interpolator:
 
     @torch.inference_mode()
     def generate(self, warped: Warped, routing: Routing, ranking: Ranking = by_router) -> Tensor:
-        """The second half of `between`: the frame, by the patches that `routing` passes in the order of `ranking`."""
+        """The second half of `between`: the frame for a routing. `ranking` scores the patches, see `choose_route`."""
         with failures_of_the_device():
             return self._generate(warped, routing, ranking)
 
     def _within_memory(self, rgb: Tensor, work: Callable[[], T]) -> T:
-        """Does `work` on frames like `rgb`, with smaller tiles as long as it takes more memory than there is."""
+        """Call `work` on frames of the size of `rgb`, with smaller tiles after each OutOfMemoryError.
+
+        Raises OutOfMemoryError if the tiles cannot get smaller.
+        """
         while True:
             try:
                 with failures_of_the_device():
                     return work()
             except OutOfMemoryError:
                 height, width = rgb.shape[-2:]
-                if not splits(height, width, 2 * self._tiles):
+                if not can_split(height, width, 2 * self._tiles):
                     raise
-            # Only here is the error gone, which held on to everything that the attempt had computed.
+            # Retry after the except block: inside it, the error keeps the tensors of the failed attempt alive.
             self._tiles *= 2
-            log.warning("out of memory: frames are made in tiles, %d x %d, from here on", self._tiles, self._tiles)
+            log.warning("out of memory: from here on, frames are made in tiles, %d x %d", self._tiles, self._tiles)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _prepare(self, rgb: Tensor, *, describe: bool = True) -> Prepared:
+    def _prepare(self, rgb: Tensor, *, extract: bool = True) -> Prepared:
         channels, height, width = rgb.shape
         multiple = self.network.multiple(height, width)
         with record_function("vfi::prepare"):
             image = pad(rgb[:3], multiple)
-            # The search runs on the CPU: a GPU would wait for it.
+            # DIS runs on the CPU, and a GPU would have to wait for it.
             search = self.device.type == "cpu"
-            described = (
-                self.network.describe(image, search=search) if describe else FrameFeatures(image, [], [], [], [])
+            features = (
+                self.network.extract_features(image, search=search) if extract else FrameFeatures(image, [], [], [], [])
             )
-            return Prepared(described, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
+            return Prepared(features, height, width, pad(rgb[3:], multiple) if channels == 4 else None)
 
     def _flow(self, left: Prepared, right: Prepared) -> Tensor:
         with record_function("vfi::flow"):
-            return self.network.estimate_flow(left.described, right.described)
+            return self.network.estimate_flow(left.features, right.features)
 
     def _warp(self, left: Prepared, right: Prepared, flow: Tensor, t: float) -> Warped:
         with record_function("vfi::warp"):
-            return Warped(left, right, t, *self.network.warp(left.described, right.described, flow, t))
+            return Warped(left, right, t, *self.network.warp(left.features, right.features, flow, t))
 
     def _generate(self, warped: Warped, routing: Routing, ranking: Ranking) -> Tensor:
         network = self.network
@@ -189,10 +197,10 @@ class Interpolator:
             total = routed.synthesize(network.synthesis, contexts, route)
         with record_function("vfi::blend"):
             packed = network.synthesis.predict(total)
-            frame = network.blend(packed, aligned, left.described.image, right.described.image, t)
+            frame = network.blend(packed, aligned, left.features.image, right.features.image, t)
         if left.alpha is not None and right.alpha is not None:
-            moved = network.move(as_picture(left.alpha), as_picture(right.alpha), aligned, t)
-            frame = torch.cat((frame, mix_alpha(*moved, t)), 1)
+            alphas = network.warp_like(as_rgb(left.alpha), as_rgb(right.alpha), aligned, t)
+            frame = torch.cat((frame, mix_alpha(*alphas, t)), 1)
         return crop(frame, left.height, left.width)
 
     def _note(self, route: routed.Route, rows: int, columns: int) -> None:
@@ -205,15 +213,15 @@ class Interpolator:
 
 
 def _compile(network: Apr) -> None:
-    """Each part by itself: between them, routing gathers and scatters patches."""
+    """Compile the modules one by one, because routing gathers and scatters patches between them."""
     import torch._dynamo as dynamo
 
     log.info("compiling the network: the first frame of a size takes up to a minute")
-    dynamo.config.suppress_errors = True  # without a C compiler the parts run as they are
+    dynamo.config.suppress_errors = True  # without a C compiler, the modules run uncompiled
     dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, RECOMPILE_LIMIT)
     flow: list[nn.Module] = [network.flow]
     if isinstance(network.flow, FeatureFlow) and network.intermediate is not None:
-        flow += [*network.flow.encoder, network.intermediate]  # its encoder runs outside of its forward
+        flow += [*network.flow.encoder, network.intermediate]  # its encoder runs outside of its `forward`
     for part in [*flow, network.context, network.router, network.synthesis.static, *network.synthesis.dynamic]:
         part.compile()
 
@@ -221,9 +229,17 @@ def _compile(network: Apr) -> None:
 def build(
     model: str = "lite", device: str = "auto", precision: str = "auto", routing: Routing = "router"
 ) -> Interpolator:
-    """An interpolator from names: a shipped model or a weights file, a device, a precision; compiled on CUDA.
+    """Build an interpolator from names; it is compiled on CUDA.
 
-    Raises ModelError, DeviceError or UsageError.
+    Args:
+        model: a shipped model or a weights file, see `weights.find`.
+        device, precision: see `device.resolve`.
+        routing: see `model.config.Routing`.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+        DeviceError: the device or precision is not available.
+        UsageError: a device, precision or routing makes no sense.
     """
     runtime = resolve(device, precision)
     return Interpolator(weights.load(model), runtime, routing, compiled=runtime.device.type == "cuda")

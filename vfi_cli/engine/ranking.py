@@ -1,4 +1,4 @@
-"""Who decides which patches are worth the work: the router, a rule without a network, or chance."""
+"""Ranks patches for routing: by the router, by their misalignment, or at random."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, Routing
 from vfi_cli.model.router import score
 
 Ranking = Callable[[Apr, Aligned], Tensor]
-"""(network, warped frames) -> a score per patch and dynamic block (1, P, d); the best run first."""
+"""(network, warped frames) -> a score per patch and dynamic block (1, P, d). The highest scores run first."""
 
 
 def by_router(network: Apr, aligned: Aligned) -> Tensor:
-    """The network's own order; positive where it passes a patch without being given a budget."""
+    """The scores of the network's router. A positive score means that the router passes the patch."""
     return score(network.route_logits(aligned))
 
 
 def by_difference(network: Apr, aligned: Aligned) -> Tensor:
-    """The worst aligned patch first, for every block: the reference route that the router learned from."""
+    """The misalignment of each patch, the same for every block. The router learned from this reference."""
     return patch_difference(aligned, network.config.patch)[..., None].expand(-1, -1, DYNAMIC_BLOCKS)
 
 
 def by_chance(seed: int) -> Ranking:
-    """An order that knows nothing, another one for each call; the same ones again for the same seed."""
-    draw = torch.Generator().manual_seed(seed)
+    """A ranking that returns a new random order at each call; the same seed gives the same sequence."""
+    generator = torch.Generator().manual_seed(seed)
 
     def rank(network: Apr, aligned: Aligned) -> Tensor:
         height, width = (size // network.config.patch for size in aligned.flow.shape[-2:])
-        order = torch.rand(1, height * width, 1, generator=draw).to(aligned.flow.device)
+        order = torch.rand(1, height * width, 1, generator=generator).to(aligned.flow.device)
         return order.expand(-1, -1, DYNAMIC_BLOCKS)
 
     return rank
 
 
 def choose_route(network: Apr, aligned: Aligned, routing: Routing, ranking: Ranking) -> routed.Route:
-    """The patches that `routing` passes, in the order of `ranking`; nothing is ranked where all of them pass."""
+    """The patches that run each dynamic block. `ranking` is called only if `routing` is not None."""
     if routing is None:
         return [None] * DYNAMIC_BLOCKS
     scores = ranking(network, aligned)

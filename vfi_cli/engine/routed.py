@@ -1,11 +1,11 @@
-"""Routed execution: gather the patches of a block, refine them, put them back.
+"""Routed execution: gather the patches of a refine block, refine them, scatter them back.
 
-Equals `SynthesisNet.forward` for the same route; skipped patches cost no convolution.
+The result equals that of `SynthesisNet.forward` for the same route. Skipped patches cost no convolution.
 
         context 0, context 1   (image layout)
                  | gather index (K,)
     feature -----+--> block (K patches) --+--> feature --> total
-      (P + 1 patches, the last one absorbs the padding of the index)
+      (P + 1 patches; the last one takes the writes of the padded index entries)
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from vfi_cli.model.router import keep_counts
 from vfi_cli.ops.patches import from_patches, gather_patches, to_patches
 
 BUCKETS = 8
-"""Patch counts are rounded up to this many sizes, so that compiled blocks meet few shapes."""
+"""Number of batch sizes that patch counts are rounded up to, so that compiled blocks see few shapes."""
 
 Route = Sequence[Tensor | None]
-"""Per dynamic block, the index (K,) of the patches that pass, padded with P; None passes all."""
+"""Per dynamic block, the index (K,) of the patches that run it, padded with P; None runs all patches."""
 
 
 def route_from_ratios(scores: Tensor, ratios: tuple[float, ...]) -> list[Tensor | None]:
-    """Scores (1, P, d): the best `ratios[k]` share of patches passes block k. No count is read back."""
+    """Route from scores (1, P, d): the best `ratios[k]` share of the patches runs block k.
+
+    The counts are known on the host, so nothing is read back from the device.
+    """
     P = scores.shape[1]
     return [
         None if count == P else scores[0, :, k].topk(count).indices.sort().values
@@ -37,9 +40,9 @@ def route_from_ratios(scores: Tensor, ratios: tuple[float, ...]) -> list[Tensor 
 
 
 def route_from_scores(scores: Tensor) -> list[Tensor | None]:
-    """Scores (1, P, d): a patch passes where its score is positive (argmax).
+    """Route from scores (1, P, d): a patch runs the blocks for which its score is positive (argmax).
 
-    The counts of all blocks come to the host in one read; each is padded to its bucket.
+    The counts of all blocks are read from the device at once. Each index is padded to its bucket.
     """
     P = scores.shape[1]
     order = scores[0].argsort(0, descending=True)
@@ -55,12 +58,12 @@ def route_from_scores(scores: Tensor) -> list[Tensor | None]:
 
 
 def share(route: Route, patches: int) -> tuple[float, ...]:
-    """Share of the patches that ran each dynamic block, padding included: what is paid for."""
+    """Share of the patches that ran each dynamic block, including padding: the share of the cost."""
     return tuple(1.0 if index is None else len(index) / patches for index in route)
 
 
 def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
-    """The route as a bool map (1, P, d) for the dense definition and for pictures."""
+    """The route as a bool map (1, P, d), for `SynthesisNet.forward` and for images of the route."""
     passed = torch.ones(patches + 1, len(route), dtype=torch.bool, device=device)
     for k, index in enumerate(route):
         if index is not None:
@@ -80,10 +83,10 @@ def synthesize(net: SynthesisNet, contexts: Contexts, route: Route) -> Tensor:
     feature = first.new_zeros(P + 1, net.patch, net.patch, first.shape[1]).permute(0, 3, 1, 2)
     feature[:P] = to_patches(first, net.patch)
     total = feature[:P].clone()
-    everything = torch.arange(P, device=first.device)
+    all_patches = torch.arange(P, device=first.device)
     for block, pair, index in zip(net.dynamic, contexts[1:], route, strict=True):
         if index is None:
-            feature[:P] += block(gather_patches(pair, bounded(feature), everything))
+            feature[:P] += block(gather_patches(pair, bounded(feature), all_patches))
         elif len(index) > 0:
             feature.index_add_(0, index, block(gather_patches(pair, bounded(feature), index)))
         total += feature[:P]

@@ -1,7 +1,7 @@
-"""A frame in overlapping tiles, for a device that cannot hold what the network makes of the whole.
+"""Generates a frame in overlapping tiles, for devices with too little memory for a whole frame.
 
 tile 0  |======___
-tile 1       ___======___     over the overlap one fades out and the next one fades in: the weights add up to 1
+tile 1       ___======___     in the overlap, tile 0 fades out and tile 1 fades in; the weights add up to 1
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import torch
 from torch import Tensor
 
 OVERLAP = 96
-"""Pixels that neighbours share. What moves further within a pair may come out differently near the edge of a tile."""
+"""Pixels that neighbouring tiles share. Larger motion may give other results near the edge of a tile."""
 
-LEAST = 256
-"""Pixels of a side: smaller tiles hold less of a motion than they save memory."""
+MIN_SIDE = 256
+"""Smallest side of a tile, in pixels. Smaller tiles would lose too much motion for the little memory that they save."""
 
 
-def splits(height: int, width: int, count: int) -> bool:
-    """Whether frames of that size may be cut into `count` x `count` tiles."""
-    return max(height, width) >= LEAST * count
+def can_split(height: int, width: int, count: int) -> bool:
+    """Whether frames of `height` x `width` pixels may be cut into `count` x `count` tiles."""
+    return max(height, width) >= MIN_SIDE * count
 
 
 def in_tiles(
     left: Tensor, right: Tensor, count: int, generate: Callable[[Tensor, Tensor], list[Tensor]]
 ) -> list[Tensor]:
-    """What `generate` makes of two frames, put together from `count` x `count` tiles of them.
+    """The frames (C, H, W) that `generate` returns for two frames, computed in at most `count` x `count` tiles.
 
     Args:
         left, right: (C, H, W).
-        generate: makes any number of (C, h, w) frames from two tiles of that size.
+        generate: returns any number of (C, h, w) frames for two tiles of that size.
     """
     _, height, width = left.shape
     frames: list[Tensor] = []
@@ -45,19 +45,19 @@ def in_tiles(
 
 
 def _spans(size: int, count: int, device: torch.device) -> list[tuple[slice, Tensor]]:
-    """`count` stretches that cover `size` pixels, fewer if it is short; and the weights of the pixels of each."""
-    count = max(1, min(count, size // LEAST))
+    """Up to `count` overlapping slices that cover `size` pixels, each with the weights of its pixels."""
+    count = max(1, min(count, size // MIN_SIDE))
     length = -(-(size + (count - 1) * OVERLAP) // count)
     begins = [round(k * (size - length) / max(1, count - 1)) for k in range(count)]
     spans = []
     for k, begin in enumerate(begins):
-        place = torch.arange(begin, begin + length, device=device) + 0.5
+        centre = torch.arange(begin, begin + length, device=device) + 0.5
         weight = torch.ones(length, device=device)
         if k > 0:
             shared = begins[k - 1] + length - begin
-            weight = weight.minimum((place - begin) / shared)
+            weight = weight.minimum((centre - begin) / shared)
         if k + 1 < count:
             shared = begin + length - begins[k + 1]
-            weight = weight.minimum((begin + length - place) / shared)
+            weight = weight.minimum((begin + length - centre) / shared)
         spans.append((slice(begin, begin + length), weight))
     return spans

@@ -1,4 +1,4 @@
-"""How badly two warped frames fit each other: the rule behind the reference route of the paper (section 3.3)."""
+"""Misalignment of two warped frames per patch, which decides the reference route of the paper (section 3.3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vfi_cli.ops.compose import HOLE
 
 
 def patch_difference(aligned: Aligned, patch: int) -> Tensor:
-    """P_diff (B, P): how badly each patch is aligned; AvgPool 4, then the maximum (eq. 5). Holes do not count."""
+    """P_diff (B, P), the misalignment of each patch (eq. 5): 4x4 means, then the maximum. Holes do not count."""
     solid = ((aligned.weight_0 >= HOLE) & (aligned.weight_1 >= HOLE)).float()
     difference = (aligned.image_0 - aligned.image_1).abs().mean(1, keepdim=True) * solid
     return F.max_pool2d(F.avg_pool2d(difference, 4), patch // 4).flatten(1)

@@ -1,4 +1,4 @@
-"""The two members of the family, as data."""
+"""Configurations of the network: `AprConfig`, and the presets `base` and `lite`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import Any, Literal
 from vfi_cli.errors import UsageError
 
 DYNAMIC_BLOCKS = 4
-"""d in the paper: refine blocks that a patch may skip; one static block comes before them."""
+"""Refine blocks that a patch may skip (d in the paper). One static block runs before them."""
 
 PAPER_KEEP_RATIOS = (0.1, 0.4, 0.6, 0.9)
 """Share of the patches that pass each dynamic block (paper, section 3.3)."""
 
-LARGEST = 1024
-"""No dimension is larger: a config may come from a stranger's file."""
+MAX_DIMENSION = 1024
+"""Upper limit of every dimension, because a config may come from an untrusted file."""
 
 Routing = tuple[float, ...] | Literal["router"] | None
-"""Which patches run a dynamic block: those the router passes (the paper's inference), the best of a budget (a keep
-ratio per block; the router orders the patches), or all of them (None, the static network)."""
+"""Which patches run a dynamic block.
+
+"router": those that the router passes, as in the paper's inference. Numbers: a keep ratio per block; the best share of
+the patches, in the order of the router. None: all patches, the static network.
+"""
 
 
 def check_routing(routing: Routing) -> None:
-    """Raises UsageError for keep ratios that are not one number from 0 to 1 for each dynamic block."""
+    """Raise UsageError unless keep ratios are one number from 0 to 1 for each dynamic block."""
     if routing is None or routing == "router":
         return
     if isinstance(routing, str) or len(routing) != DYNAMIC_BLOCKS or not all(0 <= ratio <= 1 for ratio in routing):
@@ -34,20 +37,25 @@ def check_routing(routing: Routing) -> None:
 
 @dataclass(frozen=True)
 class AprConfig:
-    """Dimensions of an APR-VFI network; a weights file carries them.
+    """Dimensions of an APR-VFI network. A weights file stores them in its metadata.
 
-    flow: "images" is the paper's recurrent pyramid, which warps the images and encodes them at every level; "features"
-        warps the features that a frame has once, and is corrected at t by `intermediate.IntermediateFlow`.
-    search: OpenCV's DIS gives another flow, on the CPU. The network uses it, but for the places of the frame at t where
-        both frames agree clearly better along the learned one.
-    context_on: "frames" computes context before the warp (paper), "warped" after it: then nothing but the
-        images is splatted, and the context sees the holes.
-    stride: the synthesis works on a grid this much coarser than the frame; the first context convolution folds
-        stride x stride pixels into channels, the head unfolds them again. 1 in the paper.
-    candidates: 2 blends the warped frames (eq. 2); 4 may also choose the frames where they stood still.
-    feature, context: channels of the feature carried between blocks, of one context set of one frame.
-    widths: channels of a refine block at 1/2 and 1/4 of the working grid; depth: convolutions at the bottom.
-    router: channels of its two convolutions; router_stride: it looks at every this-many-th pixel (averaged).
+    Attributes:
+        flow: "images" is the recurrent pyramid of the paper, which warps and encodes the images at every level.
+            "features" encodes each frame once and warps the features; `IntermediateFlow` corrects this flow at t.
+        search: whether OpenCV's DIS estimates a second flow, on the CPU. The network uses it, except where the frames
+            agree clearly better along the learned flow.
+        context_on: "frames" computes the context before the warp, as in the paper. "warped" computes it after the
+            warp, so that only images are warped and the context network sees the holes.
+        stride: frame pixels per pixel of the synthesis, 1 in the paper. The first context convolution folds
+            stride x stride pixels into channels, and the head unfolds them.
+        candidates: number of hypotheses that are blended. 2: the warped frames (eq. 2). 4: also the unwarped frames.
+        feature: channels of the feature that a refine block hands to the next.
+        context: channels of the context of one frame, per refine block.
+        widths: channels of a refine block at 1/2 and 1/4 of its resolution.
+        depth: convolutions of a refine block at its lowest resolution.
+        router: channels of the two convolutions of the router.
+        router_stride: the router works on means of router_stride x router_stride pixels.
+        patch: side of a patch, in pixels.
     """
 
     name: str
@@ -68,16 +76,16 @@ class AprConfig:
         if self.flow not in ("images", "features") or self.context_on not in ("frames", "warped"):
             raise ValueError(f"unknown flow {self.flow!r} or context_on {self.context_on!r}")
         if self.flow == "features" and self.context_on == "frames":
-            raise ValueError("the context of a flow that is corrected at t is computed after the warp")
+            raise ValueError('flow "features" needs context_on "warped"')
         if self.search and self.flow != "features":
-            raise ValueError("only a flow that is corrected at t has another one beside it")
+            raise ValueError('search needs flow "features"')
         if self.candidates not in (2, 4):
             raise ValueError(f"candidates must be 2 or 4, got {self.candidates}")
         if len(self.widths) != 2 or len(self.router) != 2:
-            raise ValueError(f"widths and router are two numbers each, got {self.widths} and {self.router}")
+            raise ValueError(f"widths and router must be two numbers each, got {self.widths} and {self.router}")
         sizes = (self.stride, self.feature, self.context, *self.widths, self.depth, *self.router, self.router_stride)
-        if not all(isinstance(size, int) and 0 < size <= LARGEST for size in (*sizes, self.patch)):
-            raise ValueError(f"dimensions are whole numbers from 1 to {LARGEST}: {self}")
+        if not all(isinstance(size, int) and 0 < size <= MAX_DIMENSION for size in (*sizes, self.patch)):
+            raise ValueError(f"dimensions must be whole numbers from 1 to {MAX_DIMENSION}: {self}")
         if self.patch % (4 * self.stride) or self.patch % self.router_stride:
             raise ValueError(f"patch {self.patch} must be a multiple of 4 * stride and of router_stride")
 
@@ -86,7 +94,7 @@ class AprConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> AprConfig:
-        """Inverse of `to_dict`, also after a trip through JSON."""
+        """Inverse of `to_dict`, also after JSON has turned tuples into lists."""
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }

@@ -1,4 +1,4 @@
-"""Context network: one feature set of a frame per refine block (paper, section 3.2)."""
+"""Context network: the context features of a frame for each refine block (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 
 
 class ContextNet(nn.Module):
-    """A chain of 3x3 convolutions; the output of each is the context of one refine block.
+    """A chain of 3x3 convolutions. The output of each one is the context of one refine block.
 
-    Only the first convolution changes the resolution, and only where `config.stride` > 1.
+    If `config.stride` > 1, the first convolution is stride x stride and reduces the resolution.
     """
 
     def __init__(self, config: AprConfig) -> None:
@@ -26,14 +26,14 @@ class ContextNet(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the convolutions."""
+        """Data type of the convolutions."""
         return next(self.parameters()).dtype
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, inputs, H, W) -> 1 + d tensors (B, context, H / stride, W / stride)."""
         x = x.to(self.dtype)
-        sets = []
+        contexts = []
         for conv in self.convs:
             x = F.leaky_relu_(conv(x), 0.1)
-            sets.append(x)
-        return sets
+            contexts.append(x)
+        return contexts

@@ -8,11 +8,11 @@ from itertools import pairwise
 from torch import nn
 
 SLOPE = 0.1
-"""Of the LeakyReLU after every convolution."""
+"""Negative slope of the LeakyReLU after every convolution."""
 
 
 def stage(inputs: int, width: int, count: int) -> nn.Sequential:
-    """`count` 3x3 convolutions to `width` channels, the first one of stride 2."""
+    """`count` 3x3 convolutions to `width` channels; the first one has stride 2."""
     layers: list[nn.Module] = []
     for k in range(count):
         layers += [nn.Conv2d(width if k else inputs, width, 3, 1 if k else 2, 1), nn.LeakyReLU(SLOPE, inplace=True)]
@@ -20,7 +20,7 @@ def stage(inputs: int, width: int, count: int) -> nn.Sequential:
 
 
 def estimator(widths: Sequence[int]) -> nn.Sequential:
-    """A 1x1 convolution from the first of `widths` channels to the second, then 3x3 ones to the others."""
+    """A 1x1 convolution from widths[0] to widths[1] channels, then 3x3 convolutions to the other widths."""
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(pairwise(widths)):
         kernel = 3 if k else 1

@@ -1,4 +1,4 @@
-"""Synthesis network: five refine blocks at the working resolution, their fusion, and the head (paper, fig. 2)."""
+"""Synthesis network: five refine blocks, the fusion of their features, and the head (paper, fig. 2)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vfi_cli.model.config import DYNAMIC_BLOCKS, AprConfig
 from vfi_cli.ops.patches import from_patches, to_patches
 
 FIRST_STEP = 0.2
-"""Scale of what a dynamic block adds before training, so that four of them together start small."""
+"""Factor on the initial output weights of a dynamic block, so that the sum of four blocks starts small."""
 
 
 def bounded(feature: Tensor) -> Tensor:
-    """Feature (N, C, h, w), divided per pixel by sqrt(mean over C of its square + 1): never larger than sqrt(C).
+    """Feature (N, C, h, w), divided per pixel by sqrt(mean over C of its square + 1); its length is below sqrt(C).
 
-    A small feature stays small, where a LayerNorm would lift the noise of flat areas to full size. The squares are
-    summed in float32, so that half precision does not overflow.
+    A small feature stays small; a LayerNorm would amplify the noise of flat areas. The squares are summed in float32,
+    because half precision would overflow.
     """
     length = torch.linalg.vector_norm(feature, dim=1, keepdim=True, dtype=torch.float32)
     return feature * torch.rsqrt(length.square() / feature.shape[1] + 1).to(feature.dtype)
@@ -44,14 +44,14 @@ class RefineBlock(nn.Module):
         self.encode = nn.Conv2d(half, half, 3, padding=1)
         self.down2 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
         self.bottom = nn.ModuleList(nn.Conv2d(quarter, quarter, 3, padding=1) for _ in range(config.depth))
-        # A 1x1 convolution before the pixel shuffle: upsampling without a pass at the larger size.
+        # Convolve before the pixel shuffle: a convolution at the larger size would cost more.
         self.up2 = nn.Conv2d(quarter, 4 * half, 1)
         self.decode = nn.Conv2d(half, half, 3, padding=1)
         self.up1 = nn.Conv2d(half, 4 * feature, 1)
         self.out = nn.Conv2d(feature, feature, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Context 0, context 1 and feature stacked (N, inputs, h, w) -> feature (N, feature, h, w)."""
+        """Context 0, context 1 and feature, concatenated (N, inputs, h, w) -> feature (N, feature, h, w)."""
         half = F.leaky_relu_(self.encode(F.leaky_relu_(self.down1(x), 0.1)), 0.1)
         quarter = F.leaky_relu_(self.down2(half), 0.1)
         for conv in self.bottom:
@@ -64,13 +64,13 @@ class RefineBlock(nn.Module):
 
 
 class SynthesisNet(nn.Module):
-    """Warped context -> what makes the frame: blend logits and a residual.
+    """Warped context -> the prediction that `ops.compose.blend` takes: blend logits and a residual.
 
         feature_0 = static(context_0)
         feature_k = feature_(k-1) + dynamic_k(context_k, bounded(feature_(k-1)))    a skipped patch keeps feature_(k-1)
         output    = head(bounded(mean of all features))                             "add & norm" of the paper
 
-    The blocks are residual and what they read is bounded: a chain of plain blocks grows from one to the next.
+    The blocks are residual and their inputs are bounded, because features grow along a chain of plain blocks.
     """
 
     def __init__(self, config: AprConfig) -> None:
@@ -79,11 +79,11 @@ class SynthesisNet(nn.Module):
         self.static = RefineBlock(config, first=True)
         self.dynamic = nn.ModuleList(RefineBlock(config, first=False) for _ in range(DYNAMIC_BLOCKS))
         outputs = (config.candidates if config.candidates > 2 else 1) + 3
-        kernel = 3 if config.stride == 1 else 1  # a coarse pixel knows all the fine ones that it unfolds to
+        kernel = 3 if config.stride == 1 else 1  # a coarse pixel has the features of all pixels that it unfolds to
         self.head = nn.Conv2d(config.feature, outputs * config.stride**2, kernel, padding=kernel // 2)
 
-    def start_small(self) -> None:
-        """Before training the head gives nothing, and what the dynamic blocks add is small."""
+    def init_weights(self) -> None:
+        """Initialise the head to zero, and the outputs of the dynamic blocks to small values."""
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
@@ -93,17 +93,20 @@ class SynthesisNet(nn.Module):
                 block.out.weight *= FIRST_STEP
 
     def forward(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> Tensor:
-        """The definition that every faster execution must equal.
+        """The reference that routed execution must equal.
 
-        contexts: per block, the context of both frames (B, context, h, w).
-        route: (B, P, d), 1 where a patch passes a dynamic block; it then sees zeros beyond its border, as in
-            stages 2 and 3 of the training. None runs whole images (stage 1).
-        Returns what the blend takes, (B, outputs * stride^2, h, w): see `ops.compose.blend`.
+        Args:
+            contexts: per block, the context of both frames (B, context, h, w).
+            route: (B, P, d), 1 where a patch runs a dynamic block. Patches are padded with zeros, as in training stages
+                2 and 3. None runs all blocks on whole images (stage 1).
+
+        Returns:
+            The prediction (B, outputs * stride^2, h, w) that `ops.compose.blend` takes.
         """
         return self.fuse(self.features(contexts, route), *contexts[0][0].shape[-2:])
 
     def features(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> list[Tensor]:
-        """What each block hands on: (B, feature, h, w), or with a route patches (B * P, feature, side, side)."""
+        """The feature after each block: (B, feature, h, w), or with a route patches (B * P, feature, side, side)."""
         feature = self.static(torch.cat(contexts[0], 1))
         if route is not None:
             feature = to_patches(feature, self.patch)
@@ -120,7 +123,7 @@ class SynthesisNet(nn.Module):
         return features
 
     def fuse(self, features: Sequence[Tensor], height: int, width: int) -> Tensor:
-        """The block features, see `features` -> what the blend takes, on a grid of `height` x `width`."""
+        """The features of all blocks, see `features` -> the prediction (B, outputs * stride^2, height, width)."""
         total = features[0]
         for feature in features[1:]:
             total = total + feature
@@ -128,6 +131,6 @@ class SynthesisNet(nn.Module):
         return self.predict(total if whole else from_patches(total, height, width))
 
     def predict(self, total: Tensor) -> Tensor:
-        """The sum of the block features (B, feature, h, w) -> what the blend takes."""
+        """The sum of the features of all blocks (B, feature, h, w) -> the prediction (B, outputs * stride^2, h, w)."""
         packed: Tensor = self.head(bounded(total / (1 + DYNAMIC_BLOCKS)))
         return packed

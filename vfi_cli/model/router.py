@@ -1,4 +1,4 @@
-"""Alignment-aware patch-level routing: which patch runs which refine block (paper, section 3.2)."""
+"""The router: decides which patch runs which refine block (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vfi_cli.ops.compose import routing_input
 from vfi_cli.ops.patches import pool_patches
 
 FLOW_SCALE = 1 / 64
-"""Brings flow (pixels) near the range of the images."""
+"""Scales flow, in pixels, to about the range of the images."""
 
 
 class Router(nn.Module):
-    """Warped difference, flows and warped images -> skip and pass logits per patch and dynamic block.
+    """Difference of the warped images, flow and warped images -> skip and pass logits per patch and dynamic block.
 
-    Convolve, pool every patch by average and maximum, one linear layer.
+    Two convolutions, average and maximum pooling of every patch, and one linear layer.
     """
 
     def __init__(self, config: AprConfig) -> None:
@@ -39,15 +39,18 @@ class Router(nn.Module):
 
 
 def score(logits: Tensor) -> Tensor:
-    """Logits (..., 2) -> one score (...): positive where the argmax is "pass"; orders the patches for a budget."""
+    """Logits (..., 2) -> scores (...), positive where the argmax is "pass". Keep ratios take the highest scores."""
     return logits[..., 1] - logits[..., 0]
 
 
 def sample_route(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """Straight-through Gumbel-softmax (paper, section 3.2): a 0/1 route (..., d) that carries gradients."""
+    """Sample a route of 0 and 1 with gradients: straight-through Gumbel-softmax (paper, section 3.2).
+
+    logits: (..., d, 2). Returns (..., d).
+    """
     return F.gumbel_softmax(logits, tau=temperature, hard=True, dim=-1)[..., 1]
 
 
 def keep_counts(ratios: tuple[float, ...], patches: int) -> tuple[int, ...]:
-    """How many of `patches` each ratio keeps, rounded to the nearest."""
+    """The number of `patches` that each keep ratio passes, rounded to the nearest."""
     return tuple(round(ratio * patches) for ratio in ratios)

@@ -1,7 +1,7 @@
-"""What the CPU kernels share: compilation with a cache, and bands of rows on a pool of threads.
+"""Helpers of the CPU kernels: compilation with a cache, and bands of rows on a pool of threads.
 
-Kernels are compiled by numba for channels-last rows and release the interpreter lock. Half precision is bfloat16,
-which numba does not know: its bits are passed as uint16.
+numba compiles the kernels for channels-last rows. They release the interpreter lock. numba has no bfloat16, so its
+bits are passed as uint16.
 """
 
 import functools
@@ -20,26 +20,28 @@ from torch import Tensor
 
 @functools.cache
 def has_numba() -> bool:
-    """Whether the fast CPU kernels can be had; without them torch does the same work."""
+    """Whether numba is installed, for the fast CPU kernels. Without it, torch does the same work."""
     return importlib.util.find_spec("numba") is not None
 
 
 def runs_here(*tensors: Tensor) -> bool:
-    """Whether a CPU kernel may stand in for the torch definition: CPU tensors, no gradients, numba installed.
+    """Whether a CPU kernel may replace the torch reference: CPU tensors, no gradients, numba installed.
 
-    torch.compile cannot look into a kernel: while it traces, the definition is used.
+    torch.compile cannot trace a kernel, so it gets the reference too.
     """
     on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
-    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return on_cpu and not learning and not torch.compiler.is_compiling() and has_numba()
+    needs_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return on_cpu and not needs_gradient and not torch.compiler.is_compiling() and has_numba()
 
 
 def compile_kernel(
     function: Callable[..., None], signature: Any = None, *, reorder: bool = False
 ) -> Callable[..., None]:
-    """Compile for `signature`, or for the types of every first call; cached where a folder can be written.
+    """Compile a kernel with numba, with a cache if its folder is writable.
 
-    reorder: sums may be taken in any order, many terms at once.
+    Args:
+        signature: the types to compile for now. None compiles at the first call with each combination of types.
+        reorder: sums may be computed in any order, several terms at once.
     """
     import numba
 
@@ -47,13 +49,13 @@ def compile_kernel(
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fast}
     try:
         compiled: Callable[..., None] = numba.njit(signature, cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache can be written
+    except RuntimeError:  # no cache folder is writable
         compiled = numba.njit(signature, **options)(function)
     return compiled
 
 
 def in_bands(work: Callable[[int, int], None], rows: int) -> None:
-    """Call `work(first, last)` for as many bands of `rows`, or of other work, as torch has threads, at once."""
+    """Call `work(first, last)` in parallel, for as many bands as torch has threads; `rows` may count other work too."""
     threads = min(torch.get_num_threads(), rows)
     cuts = [rows * band // threads for band in range(threads + 1)]
     if threads == 1:
@@ -63,7 +65,7 @@ def in_bands(work: Callable[[int, int], None], rows: int) -> None:
 
 
 def bits(x: Tensor) -> NDArray[Any]:
-    """A CPU tensor as an array for a kernel: float32 as it is, bfloat16 as uint16 bits."""
+    """A CPU tensor as an array for a kernel: float32 unchanged, bfloat16 as its bits in uint16."""
     if x.dtype == torch.bfloat16:
         array: NDArray[Any] = x.view(torch.int16).numpy().view(np.uint16)
         return array

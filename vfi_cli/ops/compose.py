@@ -1,7 +1,7 @@
-"""Full-resolution glue of the synthesis: fill holes, see differences, blend.
+"""Steps at full resolution between the networks: fill holes, compute network inputs, blend.
 
-Each is defined here in torch; on the CPU a kernel of `compose_cpu` does the same in one pass over the rows, because
-there these steps would cost more than the convolutions.
+The functions here are the torch references. On the CPU, kernels of `compose_cpu` do the same in one pass over the rows,
+because these steps would otherwise cost more than the convolutions.
 """
 
 from __future__ import annotations
@@ -15,50 +15,63 @@ from torch.nn import functional as F
 from vfi_cli.ops.bands_cpu import runs_here
 
 HOLE = 0.1
-"""A splat weight below this is a hole: too little of the frame landed there to be trusted."""
+"""A pixel with a splat weight below this is a hole: too little of the frame landed there to trust it."""
 
-AMPLIFIED = 4.0
-"""Gain of differences of images, see `context_input`."""
+DIFFERENCE_GAIN = 4.0
+"""Factor on the image differences of `context_input`."""
 
 
 def fill_holes(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Holes of one warped frame show the other one; holes of both show the mix of the frames where they stood.
+    """Fill holes of one warped frame from the other, and holes of both with the mean of the unwarped frames.
 
-    warped, frames: two (B, 3, H, W). weights: two (B, 1, H, W). t: weight of the right frame in the mix, one or one per
-    image (B, 1, 1, 1).
-    Returns both warped frames, filled; their memory may be reused for it.
+    Args:
+        warped, frames: two (B, 3, H, W). The memory of `warped` may be overwritten.
+        weights: two splat weights (B, 1, H, W).
+        t: weight of the right frame in the mean, one number or one per image (B, 1, 1, 1).
+
+    Returns:
+        Both warped frames without holes.
     """
     if isinstance(t, float) and runs_here(*warped, *weights, *frames):
         from vfi_cli.ops.compose_cpu import fill_holes_numba
 
         return fill_holes_numba(warped, weights, frames, t)
     hole_0, hole_1 = weights[0] < HOLE, weights[1] < HOLE
-    still = torch.lerp(frames[0], frames[1], t)
-    solid_0 = torch.where(hole_0, still, warped[0])
-    solid_1 = torch.where(hole_1, still, warped[1])
-    return torch.where(hole_0, solid_1, warped[0]), torch.where(hole_1, solid_0, warped[1])
+    unwarped = torch.lerp(frames[0], frames[1], t)
+    filled_0 = torch.where(hole_0, unwarped, warped[0])
+    filled_1 = torch.where(hole_1, unwarped, warped[1])
+    return torch.where(hole_0, filled_1, warped[0]), torch.where(hole_1, filled_0, warped[1])
 
 
 def context_input(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], dtype: torch.dtype
 ) -> Tensor:
-    """What the context network sees of two warped frames: (2 B, 10, H, W) of `dtype`, the left ones first.
+    """The input of the context network for two warped frames.
 
-    Per frame: the warped image around 0, its splat weight (1 where full), how it differs from the other warped frame,
-    and how the frame differs from it where it stood. The differences are what the synthesis is about, and small:
-    they come amplified.
+    Channels per frame:
+        0-2  warped frame - 0.5
+        3    splat weight, at most 1
+        4-6  (warped frame - other warped frame) * DIFFERENCE_GAIN
+        7-9  (unwarped frame - warped frame) * DIFFERENCE_GAIN
 
-    warped, frames: two (B, 3, H, W) in [0, 1]. weights: two (B, 1, H, W).
+    The synthesis works on the differences, which are small, so they are amplified.
+
+    Args:
+        warped, frames: two (B, 3, H, W) in [0, 1].
+        weights: two splat weights (B, 1, H, W).
+
+    Returns:
+        (2 B, 10, H, W) of `dtype`, the left frames first.
     """
     if len(warped[0]) == 1 and dtype in (torch.float32, torch.bfloat16) and runs_here(*warped, *weights, *frames):
         from vfi_cli.ops.compose_cpu import context_input_numba
 
         return context_input_numba(warped, weights, frames, dtype)
-    misaligned = AMPLIFIED * (warped[0] - warped[1])
+    misaligned = DIFFERENCE_GAIN * (warped[0] - warped[1])
     both = torch.cat(warped)
-    moved = AMPLIFIED * (torch.cat(frames) - both)
+    moved = DIFFERENCE_GAIN * (torch.cat(frames) - both)
     weight = torch.cat(weights).clamp(max=1)
     return torch.cat((both - 0.5, weight, torch.cat((misaligned, -misaligned)), moved), 1).to(dtype)
 
@@ -66,13 +79,21 @@ def context_input(
 def cell_statistics(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], cell: int
 ) -> Tensor:
-    """Means over cells of `cell` x `cell` pixels -> (B, 7, H / cell, W / cell) float32.
+    """Statistics of two warped frames, as means over cells of `cell` x `cell` pixels.
 
-    0 to 3: absolute difference of the warped frames, of the frames, of the left frame to its warped self, of the
-    right one. 4: texture, the absolute step to the pixel on the right and below in the mean of the warped frames.
-    5, 6: splat weights, at most 1.
+    Channels:
+        0    absolute difference of both warped frames
+        1    absolute difference of both unwarped frames
+        2-3  absolute difference of the unwarped and the warped frame, left and right
+        4    texture: absolute steps to the pixels on the right and below, in the mean of the warped frames
+        5-6  splat weights, at most 1
 
-    warped, frames: two (B, 3, H, W) in [0, 1]. weights: two (B, 1, H, W). H and W are multiples of `cell`.
+    Args:
+        warped, frames: two (B, 3, H, W) in [0, 1]; H and W are multiples of `cell`.
+        weights: two splat weights (B, 1, H, W).
+
+    Returns:
+        (B, 7, H / cell, W / cell) float32.
     """
     if len(warped[0]) == 1 and runs_here(*warped, *weights, *frames):
         from vfi_cli.ops.compose_cpu import cell_statistics_numba
@@ -89,9 +110,17 @@ def cell_statistics(
 
 
 def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float, stride: int) -> Tensor:
-    """What the router looks at: warped difference, scaled flow, warped frames; means of `stride` x `stride` pixels.
+    """The input of the router, as means of `stride` x `stride` pixels.
 
-    warped: two (B, 3, H, W). flow: (B, 4, H, W). Returns (B, 13, H / stride, W / stride) float32.
+    Channels: absolute difference of the warped frames (3), scaled flow (4), left and right warped frame (6).
+
+    Args:
+        warped: two (B, 3, H, W).
+        flow: (B, 4, H, W) in pixels.
+        flow_scale: factor on the flow.
+
+    Returns:
+        (B, 13, H / stride, W / stride) float32.
     """
     if len(flow) == 1 and runs_here(*warped, flow):
         from vfi_cli.ops.compose_cpu import routing_input_numba
@@ -102,15 +131,20 @@ def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float
 
 
 def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor, logits: Tensor | None = None) -> Tensor:
-    """`I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2) -> (B, 3, H, W) float32.
+    """The frame at t: `I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2).
 
-    M starts from the time weights: 1 - t and t. With four candidates it is a softmax over all of them.
+    Zero logits give M = 1 - t. With four hypotheses, M is replaced by a time-weighted softmax over all of them.
 
-    packed: the head's (B, (logits + 3) * s * s, H / s, W / s), s x s pixels folded into channels; one logit for two
-        candidates, else one for each.
-    candidates: (B, 3, H, W), alternately of the left and of the right frame.
-    t: one time, or one per image (B, 1, 1, 1).
-    logits: more of them, for four candidates, from a coarser grid: (B, 4, ., .), resized to that of the head and added.
+    Args:
+        packed: prediction of the head (B, (logits + 3) * s * s, H / s, W / s), with s x s pixels folded into channels.
+            It has one logit for two hypotheses, four logits for four, and three channels of residual dI.
+        candidates: two or four hypotheses (B, 3, H, W), alternately of the left and of the right frame.
+        t: one time, or one per image (B, 1, 1, 1).
+        logits: further logits of four hypotheses, (B, 4, h, w) of any size. They are resized to the grid of the head
+            and added.
+
+    Returns:
+        (B, 3, H, W) float32.
     """
     if logits is not None:
         logits = F.interpolate(logits.float(), size=packed.shape[-2:], mode="bilinear", align_corners=False)
@@ -120,13 +154,13 @@ def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor, logit
         return blend_numba(packed, candidates, t, logits)
     stride = candidates[0].shape[-1] // packed.shape[-1]
     prediction = F.pixel_shuffle(packed, stride)
-    of_head, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
+    head_logits, residual = prediction[:, :-3].float(), prediction[:, -3:].float()
     if len(candidates) == 2:
-        odds = of_head.exp() * (1 - t)
+        odds = head_logits.exp() * (1 - t)
         return torch.lerp(candidates[1], candidates[0], odds / (odds + t)) + residual
     if logits is not None:
-        of_head = of_head + F.interpolate(logits, scale_factor=stride, mode="nearest")
-    share = F.softmax(of_head, 1)
+        head_logits = head_logits + F.interpolate(logits, scale_factor=stride, mode="nearest")
+    share = F.softmax(head_logits, 1)
     shares = [share[:, k : k + 1] * (t if k % 2 else 1 - t) for k in range(len(candidates))]
     mixed = torch.stack([share * frame for share, frame in zip(shares, candidates, strict=True)]).sum(0)
     return mixed / torch.stack(shares).sum(0) + residual

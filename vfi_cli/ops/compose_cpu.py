@@ -1,4 +1,4 @@
-"""CPU kernels of `compose`, compiled by numba; see there for what they compute."""
+"""CPU kernels of `compose`, compiled by numba. The references in `compose` define what they compute."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def _fill_rows(
                 continue
             for c in range(3):
                 if hole_0 and hole_1:
-                    still = frame_0[y, x, c] + t * (frame_1[y, x, c] - frame_0[y, x, c])
-                    warped_0[y, x, c] = still
-                    warped_1[y, x, c] = still
+                    unwarped = frame_0[y, x, c] + t * (frame_1[y, x, c] - frame_0[y, x, c])
+                    warped_0[y, x, c] = unwarped
+                    warped_1[y, x, c] = unwarped
                 elif hole_0:
                     warped_0[y, x, c] = warped_1[y, x, c]
                 else:
@@ -47,7 +47,7 @@ def _fill_rows(
 def fill_holes_numba(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], t: float
 ) -> tuple[Tensor, Tensor]:
-    """`compose.fill_holes`; the warped frames are filled in place where they are channels-last."""
+    """`compose.fill_holes`. Warped frames that are channels-last are filled in place."""
     from vfi_cli.ops.compose import HOLE
 
     filled = tuple(image.contiguous(memory_format=torch.channels_last) for image in warped)
@@ -92,8 +92,8 @@ def _context_rows(
 def context_input_numba(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], dtype: torch.dtype
 ) -> Tensor:
-    """`compose.context_input` of one pair."""
-    from vfi_cli.ops.compose import AMPLIFIED
+    """`compose.context_input` for one pair."""
+    from vfi_cli.ops.compose import DIFFERENCE_GAIN
 
     _, _, H, W = warped[0].shape
     stacked = torch.empty(2, H, W, 10, dtype=dtype)
@@ -101,7 +101,7 @@ def context_input_numba(
     for image, (own, other) in enumerate(((left, right), (right, left))):
         out = bits(stacked[image])
         out = out if dtype == torch.bfloat16 else out.view(np.uint32)
-        arrays = (own, other, rows(weights[image]), rows(frames[image]), np.float32(AMPLIFIED), out)
+        arrays = (own, other, rows(weights[image]), rows(frames[image]), np.float32(DIFFERENCE_GAIN), out)
         in_bands(partial(_context_rows, *arrays), H)
     return stacked.permute(0, 3, 1, 2)
 
@@ -150,7 +150,7 @@ def _cell_rows(
 def cell_statistics_numba(
     warped: tuple[Tensor, Tensor], weights: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], cell: int
 ) -> Tensor:
-    """`compose.cell_statistics` of one pair."""
+    """`compose.cell_statistics` for one pair."""
     _, _, H, W = warped[0].shape
     out = torch.empty(1, 7, H // cell, W // cell)
     arrays = [rows(image) for image in (*warped, *weights, *frames)]
@@ -185,7 +185,7 @@ def _routing_rows(
 
 
 def routing_input_numba(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float, stride: int) -> Tensor:
-    """`compose.routing_input` of one pair."""
+    """`compose.routing_input` for one pair."""
     _, _, H, W = flow.shape
     out = torch.empty(1, H // stride, W // stride, 13)
     arrays = [rows(image) for image in (*warped, flow)]
@@ -196,7 +196,7 @@ def routing_input_numba(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale:
 @compile_kernel
 def _blend_rows(
     packed: Array,  # (h, w, 7 * s * s) bits: uint16 of bfloat16, or uint32 of float32
-    logits: Array,  # (4, h, w), or of no size
+    logits: Array,  # (4, h, w), or empty
     left_warped: Array,  # (H, W, 3)
     right_warped: Array,
     left: Array,
@@ -238,7 +238,7 @@ def _blend_rows(
 
 
 def blend_numba(packed: Tensor, candidates: Sequence[Tensor], t: float, logits: Tensor | None) -> Tensor:
-    """`compose.blend` of one image and four candidates."""
+    """`compose.blend` for one image and four hypotheses."""
     _, _, H, W = candidates[0].shape
     out = torch.empty(1, H, W, 3)
     folded = rows(packed)

@@ -6,16 +6,22 @@ from torch.nn.functional import pad
 
 from vfi_cli.ops.bands_cpu import has_numba
 
-TILE = 32  # pixels of a row multiplied at once
+TILE = 32  # pixels of a row in one matrix product
 
 
 def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
-    """Likeness of every pixel of `f0` to the pixels of `f1` around it (PWC-Net, CVPR 2018, eq. 2).
+    """Correlation of every pixel of `f0` with the pixels of `f1` around it (PWC-Net, CVPR 2018, eq. 2).
 
-    f0, f1  (B, C, H, W)
-    Returns (B, (2 radius + 1)^2, H, W), channels_last, in the dtype of the features, summed in fp32. Channel
-    `(dy + radius) * (2 radius + 1) + dx + radius` is the mean over C of `f0[y, x] * f1[y + dy, x + dx]`, 0
-    where that falls outside.
+    Args:
+        f0, f1: (B, C, H, W).
+
+    Returns:
+        (B, (2 radius + 1)^2, H, W), channels-last, in the data type of the features, summed in float32. Channel
+        `(dy + radius) * (2 radius + 1) + dx + radius` is the mean over C of `f0[y, x] * f1[y + dy, x + dx]`, or 0 where
+        that pixel of `f1` is outside.
+
+    Raises:
+        ValueError: the shapes of `f0` and `f1` differ, or are not (B, C, H, W).
     """
     if f0.ndim != 4 or f0.shape != f1.shape:
         raise ValueError(f"two equal (B, C, H, W) expected: {tuple(f0.shape)}, {tuple(f1.shape)}")
@@ -31,8 +37,8 @@ def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
     rows_1 = pad(f1, [radius, radius + surplus, radius, radius]).permute(0, 2, 3, 1)
     rows_1 = rows_1.unfold(2, TILE + 2 * radius, TILE)  # (B, H + 2 radius, tiles, C, TILE + 2 radius)
 
-    # A matrix product meets every pixel of a tile with all that any of them can meet. What pixel i itself can
-    # meet, columns i to i + 2 radius of its row, is a band along the diagonal, here read as (TILE, side).
+    # A matrix product multiplies all pixels of a tile with all pixels that any of them needs. Pixel i needs columns
+    # i to i + 2 radius of its row: a band along the diagonal, which as_strided reads as (TILE, side).
     volume = []
     for dy in range(side):
         products = rows_0 @ rows_1[:, dy : dy + H]  # (B, H, tiles, TILE, TILE + 2 radius)

@@ -1,4 +1,4 @@
-"""CPU kernel of `correlation`, compiled by numba: no product of pixels that do not meet."""
+"""CPU kernel of `correlation`, compiled by numba. It multiplies only the pixels that the cost volume needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _gradient_signature = void(_rows, _rows, _rows, int64, _rows, _rows, int64, int6
 
 @functools.cache
 def _kernel(channels: int) -> Callable[..., None]:
-    """The kernel for one channel count: as a constant it lets the compiler vectorise."""
+    """The kernel for one number of channels. The compiler can vectorise because the number is a constant."""
 
     def volume_rows(f0: Array, f1: Array, radius: int, out: Array, first: int, last: int) -> None:
         H, W, _ = f0.shape
@@ -45,7 +45,7 @@ def _kernel(channels: int) -> Callable[..., None]:
 
 @functools.cache
 def _gradient_kernel(channels: int) -> Callable[..., None]:
-    """The gradients of both feature maps, row by row: each pixel gathers from all that it was compared with."""
+    """The kernel of both gradients, row by row: each pixel gathers from all pixels that it was multiplied with."""
 
     def gradient_rows(
         f0: Array, f1: Array, grad: Array, radius: int, grad_0: Array, grad_1: Array, first: int, last: int
@@ -76,9 +76,9 @@ torch.library.define(BACKWARD, "(Tensor grad, Tensor f0, Tensor f1, int radius) 
 
 
 def cost_volume_numba(f0: Tensor, f1: Tensor, radius: int) -> Tensor:
-    """`correlation.cost_volume` of float32 features; fastest where they are channels_last. Differentiable in both.
+    """`correlation.cost_volume` for float32 features, differentiable in both; fastest if they are channels-last.
 
-    One operator to autograd and torch.compile.
+    It is one operator to autograd and torch.compile.
     """
     volume: Tensor = torch.ops.vfi.cost_volume(f0, f1, radius)
     return volume

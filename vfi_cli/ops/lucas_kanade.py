@@ -1,6 +1,6 @@
-"""The motion that is left between two aligned images (Lucas and Kanade, 1981): precise where it is below a pixel.
+"""Residual motion between two aligned images (Lucas and Kanade, 1981). It is precise for motion below one pixel.
 
-r = w0 - w1,   g = t grad w0 + (1 - t) grad w1,   v = (sum g g' + noise)^-1 sum g r      sums around every place
+r = w0 - w1,   g = t grad w0 + (1 - t) grad w1,   v = (sum g g' + noise)^-1 sum g r      sums around every pixel
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ from torch.nn import functional as F
 from vfi_cli.ops.sample import sample
 
 NOISE = 1e-4
-"""Squared gradient, of images in [0, 1], that is as likely noise as texture: where there is less, nothing moves."""
+"""Regulariser: a squared gradient of images in [0, 1]. Where the gradients are smaller, the motion goes to zero."""
 
-MOST = 1.0
-"""Pixels: the images are linear in the motion no further than this."""
+MAX_MOTION = 1.0
+"""Upper limit of the motion, in pixels of the images. For larger motion, the images are not linear in the motion."""
 
 BLUR = 2
-"""Times that the sums are averaged with their neighbours."""
+"""Number of 3x3 means over the sums."""
 
 
 @torch.no_grad()
 def residual_motion(image_0: Tensor, image_1: Tensor, flow_t: Tensor, t: Tensor) -> Tensor:
-    """What to add to flow_t so that both images agree better at t. A measurement: no gradient goes through it.
+    """The correction of flow_t that makes both images agree better at t. It is a measurement, without gradient.
 
-    image_0, image_1: grey (B, 1, H, W) in [0, 1]. flow_t: flow_t0, flow_t1 (B, 4, h, w) in pixels of that size, a whole
-    multiple smaller than the images. t: one time (), or one per image (B, 1, 1, 1).
-    Returns (B, 4, h, w): a motion v of up to `MOST` pixels of the images, as -t v and (1 - t) v.
+    Args:
+        image_0, image_1: grey (B, 1, H, W) in [0, 1].
+        flow_t: flow_t0, flow_t1 (B, 4, h, w) in pixels of that size. H and W are multiples of h and w.
+        t: one time (), or one per image (B, 1, 1, 1).
+
+    Returns:
+        (B, 4, h, w) in pixels of that size: -t v and (1 - t) v, for a motion v of up to `MAX_MOTION` image pixels.
     """
     stride = image_0.shape[-1] // flow_t.shape[-1]
     flow = stride * F.interpolate(flow_t, scale_factor=stride, mode="bilinear", align_corners=False)
@@ -36,19 +40,19 @@ def residual_motion(image_0: Tensor, image_1: Tensor, flow_t: Tensor, t: Tensor)
     padded = F.pad(mixed, (1, 1, 1, 1), mode="replicate")
     right = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    rest = warped_0 - warped_1
-    products = (right * right, right * down, down * down, right * rest, down * rest)
+    residual = warped_0 - warped_1
+    products = (right * right, right * down, down * down, right * residual, down * residual)
     sums = averaged_around(F.avg_pool2d(torch.cat(products, 1), stride))
     xx, xy, yy, x, y = torch.split(sums, 1, 1)
     xx, yy = xx + NOISE, yy + NOISE
     motion = torch.cat((yy * x - xy * y, xx * y - xy * x), 1) / (xx * yy - xy * xy)
     length = motion.square().sum(1, keepdim=True).sqrt()
-    motion = motion * (MOST / length.clamp(min=MOST)) / stride
+    motion = motion * (MAX_MOTION / length.clamp(min=MAX_MOTION)) / stride
     return torch.cat((-t * motion, (1 - t) * motion), 1)
 
 
 def averaged_around(x: Tensor) -> Tensor:
-    """(B, C, h, w), `BLUR` times averaged with its neighbours."""
+    """(B, C, h, w) after `BLUR` 3x3 means; the border is repeated."""
     for _ in range(BLUR):
         x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     return x

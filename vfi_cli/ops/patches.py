@@ -1,4 +1,4 @@
-"""Images to patches and back; exact inverses of each other.
+"""Splits images into patches and joins them again, exactly.
 
 P = B * n_h * n_w patches, image by image and row by row:
 
@@ -35,10 +35,15 @@ def from_patches(patches: Tensor, height: int, width: int) -> Tensor:
 
 
 def gather_patches(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> Tensor:
-    """Patches `index` of some images, then of `patches`, stacked: what a refine block reads, in one pass.
+    """Gather the patches `index` of some images and of `patches`: the input of a refine block, in one pass.
 
-    images: (1, c, H, W) each. patches: (P or more, C, patch, patch); rows beyond P have no place in the images, which
-    show their last patch there. index: (K,). Returns (K, sum of c + C, patch, patch), channels-last.
+    Args:
+        images: (1, c, H, W) each.
+        patches: (P or more, C, patch, patch).
+        index: (K,). For an index of P or more, the images give their last patch.
+
+    Returns:
+        (K, sum of c + C, patch, patch), channels-last.
     """
     patch = patches.shape[-1]
     if runs_here(*images, patches, index):
@@ -56,5 +61,5 @@ def gather_patches(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> 
 
 
 def pool_patches(x: Tensor, patch: int) -> Tensor:
-    """Average and maximum of every patch: (B, C, H, W) -> (B, 2C, n_h, n_w)."""
+    """Mean and maximum of every patch: (B, C, H, W) -> (B, 2C, n_h, n_w)."""
     return torch.cat((F.avg_pool2d(x, patch), F.max_pool2d(x, patch)), 1)

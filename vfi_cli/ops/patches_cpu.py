@@ -15,12 +15,12 @@ from vfi_cli.ops.bands_cpu import bits, compile_kernel, in_bands
 Array = np.ndarray[Any, np.dtype[Any]]
 
 WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
-"""By size in bytes."""
+"""Integer types by their size in bytes."""
 
 
 @compile_kernel
 def _copy_patches(image: Array, index: Array, out: Array, offset: int, first: int, last: int) -> None:
-    """Patches `index[first:last]` of (H, W, n) words -> words from `offset` of (K, patch, patch, N)."""
+    """Copy patches `index[first:last]` of an image (H, W, n words) into `out` (K, patch, patch, N), at `offset`."""
     H, W, words = image.shape
     patch = out.shape[1]
     columns = W // patch
@@ -37,12 +37,12 @@ def _copy_patches(image: Array, index: Array, out: Array, offset: int, first: in
 def gather_patches_numba(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> Tensor:
     """`patches.gather_patches`."""
     P, C, patch, _ = patches.shape
-    # Patches below each other are an image one patch wide.
+    # Stacked patches are an image that is one patch wide.
     column = patches.permute(0, 2, 3, 1).reshape(P * patch, patch, C)
     parts = [*(image[0].permute(1, 2, 0).contiguous() for image in images), column]
     channels = [part.shape[2] for part in parts]
     stacked = torch.empty(len(index), patch, patch, sum(channels), dtype=patches.dtype)
-    # Values are only moved: in words as wide as all parts allow.
+    # Values are only copied, so the kernel copies the widest words that all parts allow.
     word = WORDS[min(8, math.gcd(*channels, 8) * patches.itemsize)]
     sources, out, order = [bits(part).view(word) for part in parts], bits(stacked).view(word), index.numpy()
 

@@ -1,4 +1,4 @@
-"""Backward sampling: read an image where a flow points. Defined in torch; numba kernels do the same on the CPU."""
+"""Backward warp: sample an image where a flow points. torch references; on the CPU numba kernels do the same."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from vfi_cli.ops.bands_cpu import runs_here
 
 
 def sample(x: Tensor, flow: Tensor) -> Tensor:
-    """out(p) = x(p + flow(p)), between the pixels by bilinear weights; outside x its border goes on.
+    """Backward warp, out(p) = x(p + flow(p)), with bilinear weights; border pixels are repeated outside of x.
 
-    x (B, C, H, W) float32; flow (B, 2, H, W), (dx, dy) in pixels. Returns (B, C, H, W) float32. Differentiable in both.
+    Differentiable in x and flow.
+
+    Args:
+        x: (B, C, H, W) float32.
+        flow: (B, 2, H, W), (dx, dy) in pixels.
+
+    Returns:
+        (B, C, H, W) float32.
     """
     if runs_here(x, flow):
         from vfi_cli.ops.sample_cpu import sample_numba
@@ -22,10 +29,10 @@ def sample(x: Tensor, flow: Tensor) -> Tensor:
 
 
 def sample_sharp(x: Tensor, flow: Tensor) -> Tensor:
-    """`sample` by the mean of bilinear and cubic weights (Keys, 1981, a = -3/4).
+    """`sample` with the mean of bilinear and cubic weights (Keys, 1981, a = -3/4).
 
-    Half way between two pixels bilinear weights take most of the fine detail away; cubic ones keep it, and the noise
-    with it. Values may exceed those of x a little.
+    Half way between two pixels, bilinear weights remove most of the fine detail. Cubic weights keep the detail, and the
+    noise too. Values may overshoot the range of x a little.
     """
     if runs_here(x, flow):
         from vfi_cli.ops.sample_cpu import sample_numba
@@ -36,11 +43,11 @@ def sample_sharp(x: Tensor, flow: Tensor) -> Tensor:
 
 
 def _grid(flow: Tensor) -> Tensor:
-    """Where every pixel reads, in the units of grid_sample, whose image spans -1 to 1: (B, H, W, 2)."""
+    """The sampling positions (B, H, W, 2) in the units of grid_sample, where the image spans -1 to 1."""
     _, _, H, W = flow.shape
     columns = torch.arange(0.5, W, device=flow.device) + flow[:, 0]
     lines = torch.arange(0.5, H, device=flow.device)[:, None] + flow[:, 1]
-    # Python numbers: a tensor of them would be copied from the host, which waits for the device.
+    # Python numbers, because a tensor of them would be copied from the host, which waits for the device.
     return torch.stack((columns * (2 / W) - 1, lines * (2 / H) - 1), 3)
 
 

@@ -1,4 +1,4 @@
-"""CPU kernels of `sample`, compiled by numba; see there for what they compute."""
+"""CPU kernels of `sample`, compiled by numba. The references in `sample` define what they compute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from vfi_cli.ops.bands_cpu import compile_kernel, in_bands
 
 SHARPNESS = -0.75
-"""a of Keys' cubic kernel, as torch has it."""
+"""a of Keys' cubic kernel; torch uses the same value."""
 
 _plane = numba.types.Array(float32, 2, "A")
 _rows = numba.types.Array(float32, 3, "C")
@@ -26,7 +26,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @functools.cache
 def _soft_kernel(channels: int) -> Callable[..., None]:
-    """Bilinear weights, for a number of channels."""
+    """The kernel of bilinear weights for one number of channels."""
 
     def sample_rows(x: Array, dx: Array, dy: Array, out: Array, first: int, last: int) -> None:
         H, W, _ = x.shape
@@ -54,7 +54,7 @@ def _soft_kernel(channels: int) -> Callable[..., None]:
 
 @functools.cache
 def _sharp_kernel(channels: int) -> Callable[..., None]:
-    """The mean of bilinear and cubic weights: along the columns first, four pixels of a row at once."""
+    """The kernel of mean bilinear and cubic weights: first vertical, for four pixels of a row, then horizontal."""
 
     def sample_rows(x: Array, dx: Array, dy: Array, out: Array, first: int, last: int) -> None:
         H, W, _ = x.shape
@@ -104,7 +104,7 @@ def _sharp_kernel(channels: int) -> Callable[..., None]:
 
 @numba.njit(inline="always")
 def _near(place: Any, side: int) -> Any:
-    """A place along an axis, not so far outside that it would overflow: there the border repeats anyway."""
+    """A position, limited to just outside of the image so that int64 cannot overflow; NaN becomes 0."""
     bounded = min(max(place, -float32(4)), float32(side + 4))
     return bounded if place == place else float32(0)
 
@@ -116,7 +116,7 @@ def _inside(place: Any, side: int) -> Any:
 
 @numba.njit(inline="always")
 def _keys(f: Any) -> Any:
-    """Cubic weights of four pixels, where the place is f of the way between the middle two."""
+    """Cubic weights of four pixels, for a position at the fraction f between the middle two."""
     a, one, g = float32(SHARPNESS), float32(1), float32(1) - f
     second = ((a + float32(2)) * f - (a + float32(3))) * f * f + one
     third = ((a + float32(2)) * g - (a + float32(3))) * g * g + one
@@ -124,7 +124,7 @@ def _keys(f: Any) -> Any:
 
 
 def sample_numba(x: Tensor, flow: Tensor, *, sharp: bool) -> Tensor:
-    """`sample.sample`, or `sample.sample_sharp`; channels_last, and fastest where x is."""
+    """`sample.sample`, or `sample.sample_sharp`. The result is channels-last; fastest if x is channels-last too."""
     rows = x.permute(0, 2, 3, 1).contiguous()
     out = torch.empty_like(rows)
     kernel = (_sharp_kernel if sharp else _soft_kernel)(x.shape[1])

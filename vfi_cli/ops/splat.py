@@ -1,7 +1,7 @@
-"""Average splatting: move the pixels of an image along a flow, mean where several land.
+"""Average splatting (forward warp): move pixels along a flow, and take the mean where several land.
 
-`average_splat` is one operator, `vfi::average_splat`, to autograd, torch.compile and CUDA graphs. Under it:
-numba on the CPU, CuPy on CUDA, and `average_splat_torch`, the definition, where those do not apply.
+`average_splat` is one operator, `vfi::average_splat`, to autograd, torch.compile and CUDA graphs. It runs a numba
+kernel on the CPU, a CuPy kernel on CUDA, and otherwise the reference `average_splat_torch`.
 """
 
 import functools
@@ -17,15 +17,22 @@ Splat = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 
 
 def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Forward-warp `x` along `t * flow`: Niklaus and Liu, CVPR 2020, "average splatting"; EBME, WACV 2023.
+    """Forward-warp `x` along `t * flow`: "average splatting" of Niklaus and Liu, CVPR 2020; as in EBME, WACV 2023.
 
-    Every pixel is shared among the 4 pixels around its target, with bilinear weights; the rest is lost.
+    Every pixel is distributed to the 4 pixels around its target, with bilinear weights. Shares that land outside of the
+    image are lost. Nothing is summed in half precision. Differentiable once in `x` and `flow`; at whole-pixel targets
+    the derivative in flow is one-sided.
 
-    x     (B, C, H, W), fp32, fp16, bf16 or fp64; channels_last is read without a copy
-    flow  (B, 2, H, W), (dx, dy) in pixels; where it is not finite the source pixel is dropped
-    Returns the weighted mean (B, C, H, W), channels_last, in the dtype of `x`, and the sum of weights
-    (B, 1, H, W) in fp32 (fp64 for fp64); both are exactly 0 in holes. Nothing is summed in half precision.
-    Differentiable once in `x` and `flow`; at whole-pixel targets the derivative in flow is one-sided.
+    Args:
+        x: (B, C, H, W), fp32, fp16, bf16 or fp64; channels-last is read without a copy.
+        flow: (B, 2, H, W), (dx, dy) in pixels. A pixel whose flow is not finite is dropped.
+
+    Returns:
+        The weighted mean (B, C, H, W), channels-last, in the data type of `x`, and the sum of weights (B, 1, H, W) in
+        fp32 (fp64 for fp64). Both are exactly 0 in holes.
+
+    Raises:
+        ValueError: the shapes do not fit.
     """
     if x.ndim != 4 or flow.shape != (x.shape[0], 2, *x.shape[2:]):
         raise ValueError(f"x (B, C, H, W), flow (B, 2, H, W) expected: {tuple(x.shape)}, {tuple(flow.shape)}")
@@ -34,12 +41,12 @@ def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tens
 
 
 def splat_by(x: Tensor, flow: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
-    """`average_splat` along a share of the flow: one, or one per image (B, 1, 1, 1)."""
+    """`average_splat` along `share` times the flow; `share` is one number, or one per image (B, 1, 1, 1)."""
     return average_splat(x, flow * share) if isinstance(share, Tensor) else average_splat(x, flow, share)
 
 
 def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
-    """The definition of `average_splat`, on any device."""
+    """The reference of `average_splat`, on any device."""
     B, C, H, W = x.shape
     dtype = _sum_dtype(x)
     target_x, target_y, lands = _targets(flow, t, dtype)
@@ -48,7 +55,7 @@ def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor
     right_share, bottom_share = target_x - left, target_y - top
 
     first_row = torch.arange(B, device=x.device).view(B, 1, 1) * (H * W)
-    nowhere = B * H * W  # one spare row swallows what is lost
+    nowhere = B * H * W  # index of a spare row that takes what lands outside
     values = x.to(dtype).permute(0, 2, 3, 1)  # (B, H, W, C)
     values = torch.cat([values, values.new_ones(B, H, W, 1)], 3)
     sums = values.new_zeros(nowhere + 1, C + 1)
@@ -72,7 +79,7 @@ def _sum_dtype(x: Tensor) -> torch.dtype:
 
 
 def _targets(flow: Tensor, t: float, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Where pixels land, x and y, and whether a share of them stays inside, each (B, H, W)."""
+    """The target x and y of each pixel, and whether a share of it lands inside the image; each (B, H, W)."""
     _, _, H, W = flow.shape
     flow = flow.to(dtype) * t
     target_x = flow[:, 0] + torch.arange(W, dtype=dtype, device=flow.device)
@@ -95,7 +102,7 @@ def _kernel(device: str) -> Splat:
     return average_splat_torch
 
 
-# Not torch.library.custom_op: its first call imports torch._dynamo, most of a second.
+# Not torch.library.custom_op, because its first call imports torch._dynamo, which takes most of a second.
 OPERATOR = "vfi::average_splat"
 torch.library.define(OPERATOR, "(Tensor x, Tensor flow, float t) -> (Tensor, Tensor)")
 
@@ -121,16 +128,16 @@ def _setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: tuple
 
 
 def _backward(ctx: Any, grad_out: Tensor, grad_weight: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-    """The adjoint of splatting is bilinear sampling: every pixel reads the gradient where it went."""
+    """The adjoint of splatting is bilinear sampling: every pixel samples the gradient at its target."""
     x, flow, out, weight = ctx.saved_tensors
     _, C, H, W = x.shape
-    # fp64: gradients grow as 1 / weight, so shares must be right to far less than the smallest weight.
+    # fp64, because gradients grow as 1 / weight: shares must be precise to far less than the smallest weight.
     grad_sum = grad_out.double() / weight.where(weight > 0, 1)
     grad = torch.cat([grad_sum, grad_weight - (grad_sum * out).sum(1, keepdim=True)], 1)
 
     target_x, target_y, lands = _targets(flow, ctx.t, weight.dtype)
     target = torch.stack([target_x, target_y], 3).where(lands.unsqueeze(3), -2).double()
-    pixel = target.new_tensor([2 / W, 2 / H])  # in the units of grid_sample, whose image spans -1 to 1
+    pixel = target.new_tensor([2 / W, 2 / H])  # size of a pixel for grid_sample, where the image spans -1 to 1
     grid = (target + 0.5) * pixel - 1
     grad_x = grad_flow = None
     if ctx.needs_input_grad[0]:

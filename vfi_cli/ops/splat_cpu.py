@@ -1,7 +1,7 @@
 """Average splatting on the CPU: a numba kernel over channels-last rows.
 
-No atomics, and the same bits for any number of threads: a band of target rows belongs to one thread, which
-reads, in order, the source rows that can reach it.
+Each thread owns a band of target rows, and reads in order the source rows that can reach the band. So there are no
+atomic additions, and the result is the same, bit for bit, for any number of threads.
 """
 
 import functools
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vfi_cli.ops.bands_cpu import compile_kernel, in_bands
 
-BAND = 64  # target rows summed at a time: few enough for the sums to stay in cache
+BAND = 64  # target rows that are summed at a time; their sums stay in the cache
 
 _plane = numba.types.Array(float32, 2, "A")
 _plane_out = numba.types.Array(float32, 2, "C")
@@ -25,21 +25,21 @@ _signature = void(_rows, _plane, _plane, float32, _rows, _plane_out, int64, int6
 
 @functools.cache
 def _kernel(channels: int) -> Callable[..., None]:
-    """The kernel for one channel count: as a constant it lets the compiler unroll and vectorise."""
+    """The kernel for one number of channels. The compiler can unroll and vectorise because the number is a constant."""
 
     def splat_rows(
         x: np.ndarray,  # (H, W, C)
         dx: np.ndarray,  # (H, W)
         dy: np.ndarray,
         t: float,
-        out: np.ndarray,  # (H, W, C): rows first to last are written
-        weight: np.ndarray,  # (H, W): likewise
+        out: np.ndarray,  # (H, W, C); the kernel writes rows first to last
+        weight: np.ndarray,  # (H, W); the kernel writes rows first to last
         first: int,
         last: int,
     ) -> None:
         H, W = dx.shape
         zero, one, width = float32(0), float32(1), float32(W)
-        highest, lowest = np.empty(H, np.float32), np.empty(H, np.float32)  # where each source row reaches
+        highest, lowest = np.empty(H, np.float32), np.empty(H, np.float32)  # extreme targets of each source row
         for y in range(H):
             highest[y], lowest[y] = H, -1
             for column in range(W):
@@ -47,7 +47,7 @@ def _kernel(channels: int) -> Callable[..., None]:
                 highest[y] = target_y if target_y < highest[y] else highest[y]
                 lowest[y] = target_y if target_y > lowest[y] else lowest[y]
 
-        sums = np.empty((BAND + 2, W + 2, channels + 1), np.float32)  # a border takes what falls just outside
+        sums = np.empty((BAND + 2, W + 2, channels + 1), np.float32)  # the border takes what lands just outside
         for begin in range(first, last, BAND):
             end = min(begin + BAND, last)
             above, below = float32(begin - 1), float32(end)
@@ -58,13 +58,13 @@ def _kernel(channels: int) -> Callable[..., None]:
                 for column in range(W):
                     target_x = dx[y, column] * t + float32(column)
                     target_y = dy[y, column] * t + float32(y)
-                    if not (-one < target_x < width and above < target_y < below):  # nor NaN
+                    if not (-one < target_x < width and above < target_y < below):  # also true for NaN
                         continue
                     left = int64(target_x) if target_x >= zero else -1
                     top = int64(target_y) if target_y >= zero else -1
                     right_share, bottom_share = target_x - float32(left), target_y - float32(top)
                     left_share, top_share = one - right_share, one - bottom_share
-                    # Unsigned: numba then leaves out the wrap-around of negative indices.
+                    # Unsigned, so that numba omits the wrap-around of negative indices.
                     i, j = uint64(top - begin + 1), uint64(left + 1)
                     i_next, j_next = i + uint64(1), j + uint64(1)
                     for c in range(channels + 1):
@@ -86,7 +86,7 @@ def _kernel(channels: int) -> Callable[..., None]:
 
 
 def average_splat_numba(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
-    """`average_splat` without gradients for CPU tensors; fastest where `x` is channels_last fp32."""
+    """`average_splat` without gradients, for CPU tensors; fastest if `x` is channels-last fp32."""
     B, C, H, W = x.shape
     x_rows = x.detach().permute(0, 2, 3, 1).to(torch.float32).contiguous()
     flow = flow.detach().to(torch.float32)

@@ -1,6 +1,6 @@
-"""Average splatting on CUDA: the CuPy twin of `splat.average_splat_torch`. The only file that needs CuPy.
+"""Average splatting on CUDA with CuPy; the reference is `splat.average_splat_torch`. Only this file needs CuPy.
 
-Sums are atomic additions, whose order is not fixed: results vary by the rounding of fp32 from run to run.
+The sums are atomic additions in no fixed order, so results differ by fp32 rounding from run to run.
 """
 
 import functools
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 BLOCK = 256
 VALUES = {torch.float32: "float", torch.float16: "Half", torch.bfloat16: "Bfloat"}
 
-# Compiled once per type of value (-DVALUE), never per size, and without headers, which users may not have.
-# A pixel of `sums` (B, H, W, lanes) holds C values, their weight, and zeros up to a multiple of 4 lanes.
+# CuPy compiles this once per type of value (-DVALUE), never per size. It includes no headers, because users may not
+# have them. A pixel of `sums` (B, H, W, lanes) holds C values, their weight, and zeros up to a multiple of 4 lanes.
 SOURCE = r"""
 struct Half {
     unsigned short bits;
@@ -60,7 +60,7 @@ extern "C" __global__ void scatter(const VALUE* x, long long x_image, long long 
     if (pixel >= B * H * W) return;
     const int column = pixel % W, row = pixel / W % H, image = pixel / (W * H);
 
-    // Rounded like the definition: a fused multiply-add would move a few targets across a pixel border.
+    // Rounded as in the reference. A fused multiply-add would move a few targets across a pixel border.
     flow += image * flow_image + row * flow_row + column * flow_column;
     const float target_x = __fadd_rn(__fmul_rn(flow[0], t), column);
     const float target_y = __fadd_rn(__fmul_rn(flow[flow_channel], t), row);
@@ -108,17 +108,17 @@ def _kernel(name: str, dtype: torch.dtype) -> Any:
 
 
 def can_compile() -> bool:
-    """Whether CuPy finds its compiler (NVRTC) and a device: it can be installed without either."""
+    """Whether CuPy finds its compiler (NVRTC) and a device; it can be installed without them."""
     try:
         _kernel("normalise", torch.float32).compile()
-    except Exception as error:  # CuPy has an exception of its own for each thing that may be missing
+    except Exception as error:  # CuPy raises a different exception for each missing part
         log.warning("CuPy does not work, frames are splatted with slower torch code: %s", error)
         return False
     return True
 
 
 def average_splat_cupy(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tensor]:
-    """`average_splat` without gradients for CUDA tensors of fp32, fp16 or bf16, of any strides."""
+    """`average_splat` without gradients, for CUDA tensors of fp32, fp16 or bf16 with any strides."""
     import cupy
 
     B, C, H, W = x.shape

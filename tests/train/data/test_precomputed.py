@@ -112,7 +112,7 @@ def test_a_teacher_is_asked_for_the_flow_from_the_true_frame(windows: list[Windo
     truth, frame_0, frame_1 = (to_image(frames[k]) for k in (1, 0, 2))
     taught = precomputed._taught(teacher, truth, frame_0, frame_1)
     with torch.autocast("cpu", torch.bfloat16):
-        direct = teacher(teacher.describe(truth), teacher.describe(frame_1))[:, :2].float()
+        direct = teacher(teacher.extract_features(truth), teacher.extract_features(frame_1))[:, :2].float()
     torch.testing.assert_close(taught[:, 2:], direct)
 
 

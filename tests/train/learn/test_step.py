@@ -38,8 +38,8 @@ def test_every_image_of_a_batch_is_warped_to_its_own_time() -> None:
         aligned, _ = warped(model, two)
         assert aligned.flow.abs().max() > 1
         for k, t in enumerate((0.25, 0.5)):
-            described = [model.describe(frame[k : k + 1]) for frame in (two.frame_0, two.frame_1)]
-            alone, _ = model.warp(described[0], described[1], model.estimate_flow(*described), t)
+            features = [model.extract_features(frame[k : k + 1]) for frame in (two.frame_0, two.frame_1)]
+            alone, _ = model.warp(features[0], features[1], model.estimate_flow(*features), t)
             torch.testing.assert_close(aligned.image_1[k : k + 1], alone.image_1, atol=1e-4, rtol=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_flow_is_learned_from_the_true_one_or_from_the_teacher() -> None:
     loss.backward()
     assert set(measured) == {"teacher_error"} and teacher.to_flow.weight.grad is None
     assert model.flow.to_flow.weight.grad.abs().max() > 0  # type: ignore[union-attr]
-    own = model.flow(model.flow.describe(filmed.frame_0), model.flow.describe(filmed.frame_1)).detach()
+    own = model.flow(model.flow.extract_features(filmed.frame_0), model.flow.extract_features(filmed.frame_1)).detach()
     near, far = (step(filmed._replace(flow=flow), "whole")[1]["synthetic_error"] for flow in (own, own + 5))
     assert near < 1 and far == pytest.approx(5 * 2**0.5, abs=1)
 

@@ -122,7 +122,7 @@ def prepare(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | None 
 def searched_flow(frame_0: Tensor, frame_1: Tensor) -> Tensor:
     """The flow that the network searches for (1, 4, h, w), in pixels of the quarter size; the sides are cut to fit."""
     search = DisFlow()
-    return F.avg_pool2d(search(search.describe(frame_0), search.describe(frame_1)), STRIDE) / STRIDE
+    return F.avg_pool2d(search(search.extract_features(frame_0), search.extract_features(frame_1)), STRIDE) / STRIDE
 
 
 def _dis(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> Tensor:
@@ -135,9 +135,9 @@ def _dis(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> Tensor:
 
 def _taught(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
     """The teacher's flow from the true frame to both ends (1, 4, H, W)."""
-    pyramid = teacher.describe(truth)
+    pyramid = teacher.extract_features(truth)
     with torch.autocast("cpu", torch.bfloat16):
-        flows = [teacher(pyramid, teacher.describe(frame)) for frame in (frame_0, frame_1)]
+        flows = [teacher(pyramid, teacher.extract_features(frame)) for frame in (frame_0, frame_1)]
     return torch.cat([flow[:, :2].float() for flow in flows], 1)
 
 

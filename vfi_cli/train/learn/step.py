@@ -118,7 +118,7 @@ class FlowStep(nn.Module):
         self.teacher = teacher
 
     def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
-        pyramid_0, pyramid_1 = self.flow.describe(batch.frame_0), self.flow.describe(batch.frame_1)
+        pyramid_0, pyramid_1 = self.flow.extract_features(batch.frame_0), self.flow.extract_features(batch.frame_1)
         flows = self.flow.flows(pyramid_0, pyramid_1)
         if batch.flow is not None:
             targets = levels(batch.flow, len(flows))
@@ -147,17 +147,19 @@ class MotionStep(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Measured]:
         assert batch.target is not None and batch.error is not None
         model = self.model
-        described_0, described_1 = (model.describe(frame, search=False) for frame in (batch.frame_0, batch.frame_1))
-        flows = model.flow.flows(described_0.flow, described_1.flow)
+        features_0, features_1 = (
+            model.extract_features(frame, search=False) for frame in (batch.frame_0, batch.frame_1)
+        )
+        flows = model.flow.flows(features_0.flow_inputs, features_1.flow_inputs)
         flow = with_search(2 * resize(flows[-1].detach(), 2), batch)
-        start, corrected = model.flow_at(described_0, described_1, flow, batch.t)
+        start, corrected = model.flow_at(features_0, features_1, flow, batch.t)
         # Beyond the crop there is nothing to compare; what fits badly is no good example.
         sure = within(batch.target) * torch.exp(-batch.error / DOUBTFUL)
         of_pair = [self._pair_error(flow, batch.target, sure) for flow in flows]
         before, coarse, after = (
             endpoint_error(flow, batch.target, sure) for flow in (start.flow_t, corrected.coarse, corrected.flow_t)
         )
-        aligned = model.read(described_0, described_1, start, corrected, batch.t)
+        aligned = model.read(features_0, features_1, start, corrected, batch.t)
         of_picture, measured = self._of_picture(aligned, batch)
         measured |= {"target_error": after, "start_error": before, "pair_error": of_pair[-1]}
         loss = self.recipe.target_weight * (torch.stack(of_pair).sum() + coarse + after) + of_picture
@@ -211,9 +213,9 @@ def with_flow(model: Apr, batch: Batch) -> tuple[FrameFeatures, FrameFeatures, T
 
     A flow that is corrected at t gets no gradient from there, see `MotionStep`.
     """
-    described_0, described_1 = (model.describe(frame, search=False) for frame in (batch.frame_0, batch.frame_1))
-    flow = model.estimate_flow(described_0, described_1)
-    return described_0, described_1, flow if model.intermediate is None else with_search(flow.detach(), batch)
+    features_0, features_1 = (model.extract_features(frame, search=False) for frame in (batch.frame_0, batch.frame_1))
+    flow = model.estimate_flow(features_0, features_1)
+    return features_0, features_1, flow if model.intermediate is None else with_search(flow.detach(), batch)
 
 
 def with_search(flow: Tensor, batch: Batch) -> Tensor:
