@@ -1,3 +1,5 @@
+"""Simple stand-ins for the network, which is too slow for most tests."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +14,12 @@ from vfi_cli.engine.device import Runtime
 
 
 class Blend:
-    """Stands in for the network: the weighted mean of the two frames, and a record of what it was asked."""
+    """Computes the weighted mean of the two frames, and records the calls.
+
+    Attributes:
+        prepared: number of frames that were prepared.
+        asked: the times of each call of `between`.
+    """
 
     runtime = Runtime(torch.device("cpu"), torch.float32)
     route_shares = (0.1, 0.4, 0.6, 0.9)
@@ -34,7 +41,7 @@ class Blend:
 
 
 class Slow(Blend):
-    """Needs a moment for every frame."""
+    """A `Blend` that takes 0.05 s for each pair of frames."""
 
     def between(self, left: Tensor, right: Tensor, times: Sequence[float]) -> list[Tensor]:
         time.sleep(0.05)
@@ -42,7 +49,7 @@ class Slow(Blend):
 
 
 class Deadly(Blend):
-    """Dies of a white frame, as of one that does not fit into the memory, and fails at a grey one."""
+    """A `Blend` whose process dies at a white frame, as if memory ran out, and that raises ValueError at a grey one."""
 
     def prepare(self, rgb: Tensor) -> Tensor:
         if rgb.mean() > 0.99:

@@ -1,4 +1,4 @@
-"""MP4 files whose edit lists show only some parts, as telephones and editors write them."""
+"""Makes MP4 files whose edit lists show only some parts. Phones and video editors write such files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ _PARENTS = (b"moov", b"trak", b"edts")
 
 
 def with_edits(clip: Path, target: Path, parts: Sequence[tuple[int, int]]) -> Path:
-    """A copy of `clip` whose streams show only these parts: (start, length) in seconds. Its index must be last."""
+    """Copy `clip` with an edit list that shows only `parts`: (start, length), in seconds.
+
+    The index of `clip` must be at its end.
+    """
     target.write_bytes(_rebuilt(clip.read_bytes(), parts, Fraction(1)))
     return target
 
 
 def _rebuilt(boxes: bytes, parts: Sequence[tuple[int, int]], ticks: Fraction) -> bytes:
-    """ticks: per second, of the track."""
+    """The boxes with new edit lists. `ticks`: ticks per second of the track."""
     out = b""
     while boxes:
         size, kind = struct.unpack(">I4s", boxes[:8])
@@ -28,7 +31,7 @@ def _rebuilt(boxes: bytes, parts: Sequence[tuple[int, int]], ticks: Fraction) ->
         if kind in _PARENTS:
             body = _rebuilt(body, parts, ticks)
         elif kind == b"elst":
-            begin = int.from_bytes(body[12:16])  # of the media, where some samples are for the decoder only
+            begin = int.from_bytes(body[12:16])  # media time: the samples before it are only for the decoder
             edits = [(1000 * length, begin + int(start * ticks), 1, 0) for start, length in parts]
             body = struct.pack(">II", 0, len(edits)) + b"".join(struct.pack(">IIHH", *edit) for edit in edits)
         out += struct.pack(">I4s", 8 + len(body), kind) + body

@@ -1,7 +1,7 @@
-"""Small clips, made with PyAV when a test asks for them.
+"""Makes small clips with PyAV, and reads their times and packets.
 
-Every frame shows its own number, as 8 black or white cells side by side (most significant bit first) that survive
-lossy coding: `number_of(frame)` reads it back, so lost, doubled and swapped frames can be told apart.
+Every frame shows its number as 8 black or white cells side by side, the most significant bit first. The cells survive
+lossy coding. `number_of` reads the number, so a test can find lost, repeated and swapped frames.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BLACK, WHITE = 16, 235
 
 
 def numbered_luma(number: int, width: int, height: int) -> np.ndarray:
-    """(height, width) uint8: the cells of `number`."""
+    """Luma that shows `number`: (height, width) uint8, values 16 and 235."""
     bits = [number >> (BITS - 1 - bit) & 1 for bit in range(BITS)]
     columns = np.arange(width) * BITS // width
     row = np.where(np.array(bits)[columns] == 1, WHITE, BLACK)
@@ -26,7 +26,7 @@ def numbered_luma(number: int, width: int, height: int) -> np.ndarray:
 
 
 def number_of(luma: np.ndarray) -> int:
-    """The number that a picture shows, from its (height, width) luma."""
+    """The number that a frame shows. `luma`: (height, width)."""
     height, width = luma.shape
     rows = luma[height // 4 : height - height // 4 or 1].astype(float).mean(axis=0)
     number = 0
@@ -72,14 +72,18 @@ def make_clip(
     """Write a clip and return its path.
 
     Args:
-        times: of the frames, in seconds; None: at multiples of 1/rate.
-        planes: every frame, instead of its number. pictures: the luma of each frame.
-        shown: the numbers that the frames show; None: their own.
-        matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves them untagged.
-        audio: encoder of `audio_tracks` tracks of a rising tone, of `sound` seconds; None: as long as the video.
-        chapters: (first, last second, title).
-        muxing: options of the muxer.
+        times: times of the frames, in seconds; None: multiples of 1 / rate.
+        planes: the planes of every frame, instead of its number.
+        pictures: the luma of each frame, instead of its number.
+        shown: the numbers that the frames show; None: 0, 1, 2, ...
+        matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves the clip untagged.
+        audio: encoder of the audio tracks, which hold a rising tone; None: no audio.
+        audio_tracks: number of audio tracks.
+        sound: duration of the audio in seconds; None: as long as the video.
+        chapters: (start, end, title), in seconds.
         subtitle: add a SubRip track with one line.
+        faststart: write the index of an MP4 before its data; replaces `muxing`.
+        muxing: options of the muxer.
     """
     rate = Fraction(rate)
     base = time_base or 1 / rate
@@ -106,7 +110,7 @@ def make_clip(
                 for n, (a, b, title) in enumerate(chapters)
             ]
         )
-        strict = {"strict": "experimental"}  # Vorbis
+        strict = {"strict": "experimental"}  # for the Vorbis encoder
         tracks = [container.add_stream(audio, rate=48000, options=strict) for _ in range(audio_tracks)] if audio else []
         text = container.add_stream("subrip") if subtitle else None
         if text is not None:
@@ -114,9 +118,9 @@ def make_clip(
         ends = [*times[1:], times[-1] + 1 / rate]
         packets = []
         for index, (time, end) in enumerate(zip(times, ends, strict=True)):
-            own = [pictures[index]] if pictures else planes
+            planes_of_frame = [pictures[index]] if pictures else planes
             number = shown[index] if shown else index
-            frame = _frame(own or _numbered_planes(number, width, height, pix_fmt), width, height, pix_fmt)
+            frame = _frame(planes_of_frame or _numbered_planes(number, width, height, pix_fmt), width, height, pix_fmt)
             frame.pts, frame.time_base = round(time / base), base
             frame.duration = max(1, round((end - time) / base))
             packets += video.encode(frame)
@@ -141,17 +145,20 @@ def _numbered_planes(index: int, width: int, height: int, pix_fmt: str) -> list[
 
 
 def _frame(planes: Sequence[np.ndarray], width: int, height: int, pix_fmt: str) -> av.VideoFrame:
-    """Planes in the order of the format; missing ones are neutral chroma. 8-bit codes are scaled to deep formats."""
+    """A frame of planes in the order of the pixel format. Missing planes are neutral chroma.
+
+    8-bit values are scaled to the depth of the format.
+    """
     if planes[0].ndim == 3:
         return av.VideoFrame.from_ndarray(np.ascontiguousarray(planes[0]), "rgb24").reformat(format=pix_fmt)
     frame = av.VideoFrame(width, height, pix_fmt)
-    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    dtype = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     scale = 1 << (frame.format.components[0].bits - 8)
     for index, plane in enumerate(frame.planes):
-        rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+        rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
         rows[:] = 128 * scale
         if index < len(planes):
-            rows[:, : plane.width] = planes[index].astype(kind) * (scale if planes[index].dtype == np.uint8 else 1)
+            rows[:, : plane.width] = planes[index].astype(dtype) * (scale if planes[index].dtype == np.uint8 else 1)
     return frame
 
 
@@ -159,7 +166,7 @@ def _tone(stream: av.AudioStream, pitch: int, start: Fraction, seconds: Fraction
     packets, block = [], 1024
     for begin in range(0, round(seconds * 48000), block):
         time = np.arange(begin, begin + block) / 48000
-        phase = 2 * np.pi * (pitch + 50 * time) * time  # rising, so that no two packets are the same
+        phase = 2 * np.pi * (pitch + 50 * time) * time  # a rising tone, so that all packets differ
         samples = np.tile((np.sin(phase) * 8000).astype(np.int16), (2, 1))
         frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), format="s16", layout="stereo")
         frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)
@@ -169,29 +176,29 @@ def _tone(stream: av.AudioStream, pitch: int, start: Fraction, seconds: Fraction
 
 
 def audio_packets(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
-    """(time, data) of every packet of a sound track."""
+    """The (time in seconds, data) of every packet of an audio track."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
         return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
 
 
 def video_times(path: Path) -> list[Fraction]:
-    """The times of the frames, in order."""
+    """The times of the frames in seconds, in presentation order."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return sorted(packet.pts * packet.time_base for packet in container.demux(stream) if packet.size)
 
 
 def truncated(path: Path, share: float, target: Path) -> Path:
-    """The first `share` of the bytes of a file."""
+    """Write the first `share` (0 to 1) of the bytes of a file to `target`."""
     data = path.read_bytes()
     target.write_bytes(data[: int(len(data) * share)])
     return target
 
 
 def corrupted(path: Path, target: Path, *, every: int = 7, seed: int = 0) -> Path:
-    """The clip, stream-copied, with noise in the middle of every `every`th packet."""
-    draw = np.random.default_rng(seed)
+    """Copy the video stream to `target`, with noise in the second half of every `every`th packet."""
+    rng = np.random.default_rng(seed)
     with av.open(str(path)) as source, av.open(str(target), "w") as sink:
         stream = source.streams.video[0]
         copy = sink.add_stream_from_template(stream, opaque=True)
@@ -201,7 +208,7 @@ def corrupted(path: Path, target: Path, *, every: int = 7, seed: int = 0) -> Pat
             if number % every == every - 1:
                 data = bytearray(bytes(packet))
                 middle = len(data) // 2
-                data[middle:] = draw.integers(0, 256, len(data) - middle, dtype=np.uint8).tobytes()
+                data[middle:] = rng.integers(0, 256, len(data) - middle, dtype=np.uint8).tobytes()
                 noisy = av.Packet(bytes(data))
                 noisy.pts, noisy.dts, noisy.duration = packet.pts, packet.dts, packet.duration
                 noisy.time_base, noisy.is_keyframe = packet.time_base, packet.is_keyframe

@@ -1,4 +1,7 @@
-"""Makers of interpolators for workers, which find them by name. The parent imports this, but no torch."""
+"""Functions that make interpolators in workers, which import them by name.
+
+The parent process imports this module, but not torch.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def no_device(job: InterpJob) -> Blend:
 
 
 def only_once(job: InterpJob) -> Blend:
-    """For one worker per folder of the source; later ones find no device."""
+    """A `Deadly` for the first worker of a source folder; later workers get a DeviceError."""
     mark = Path(job.source) / "started"
     if mark.exists():
         raise DeviceError("the device is gone")

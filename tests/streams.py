@@ -1,4 +1,4 @@
-"""Clips with everything beside the picture that a container can hold, and what a reader sees of it."""
+"""Makes a clip with all kinds of streams, tags and chapters, and reads them from an output."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from tests.media import make_clip
 FONT = bytes(range(256)) * 4
 COVER = cv2.imencode(".jpg", np.full((16, 16, 3), 200, np.uint8))[1].tobytes()
 LINES = ((0, 1000, "one"), (1200, 2000, "<i>two</i>"), (1800, 2600, "three"), (4000, 4500, "four"))
-"""(start, end in milliseconds, text): the third comes while the second is still on screen."""
+"""(start, end, text), in milliseconds. The third line begins before the second one ends."""
 CHAPTERS = ((0, 2, "Start"), (2, 5, "End"))
 
 
 def make_rich(path: Path) -> Path:
-    """A Matroska file of 5 s at 10 frames per second: two tracks of sound in two codecs, subtitles as SubRip and as
-    ASS, chapters, a font, a cover, tags, an aspect, a rotation and a timecode."""
+    """Write a Matroska file of 5 s at 10 frames per second.
+
+    It has two audio tracks of different codecs, SubRip and ASS subtitles, chapters, a font, a cover, tags, a sample
+    aspect ratio, a rotation and a timecode.
+    """
     folder = path.parent
     first = make_clip(
         folder / "first.mkv",
@@ -80,7 +83,7 @@ def _line(stream: av.subtitles.stream.SubtitleStream, number: int, start: int, e
 
 
 def lines_of(path: Path, track: int = 0) -> list[tuple[float, float, str]]:
-    """(start, end, text) of the lines of a subtitle track, without styles and empty ones."""
+    """The (start, end, text) of each line of a subtitle track, in seconds, without styles and without empty lines."""
     with av.open(str(path)) as container:
         stream = container.streams.subtitles[track]
         lines = []
@@ -94,7 +97,7 @@ def lines_of(path: Path, track: int = 0) -> list[tuple[float, float, str]]:
 
 
 def seen(path: Path) -> list[tuple[str, str, str, str, set[str]]]:
-    """(kind, codec, language, title, flags) of every stream."""
+    """The (kind, codec, language, title, flags) of every stream."""
     with av.open(str(path)) as container:
         return [
             (

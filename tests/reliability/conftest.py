@@ -1,4 +1,4 @@
-"""Fixtures of the reliability cases: the program, a folder for its files, and the record for the table."""
+"""Fixtures of the reliability tests: run the program, make a clip, and check that files do not change."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.reliability.program import Outcome, Run
 
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory, record_property) -> Callable[..., Run]:
-    """Start `vfi` with some arguments; see `program.Run`. How it ends becomes part of the test's report."""
+    """A function that starts `vfi` with its arguments; see `program.Run`. Exit code and message go into the report."""
     folder = tmp_path_factory.mktemp("run")
 
-    def begin(*arguments: str | Path, **options) -> Run:
-        return Run(folder, arguments, note=lambda outcome: record_property("run", _gist(outcome)), **options)
+    def start_run(*arguments: str | Path, **options) -> Run:
+        return Run(folder, arguments, on_end=lambda outcome: record_property("run", _summary(outcome)), **options)
 
-    return begin
+    return start_run
 
 
 @pytest.fixture
 def vfi(start) -> Callable[..., Outcome]:
-    """Run `vfi` with some arguments to its end."""
+    """A function that runs `vfi` with its arguments until it ends. It fails if `vfi` hangs or prints a traceback."""
 
     def run(*arguments: str | Path, **options) -> Outcome:
         outcome = start(*arguments, **options).wait()
@@ -38,26 +38,28 @@ def vfi(start) -> Callable[..., Outcome]:
     return run
 
 
-def _gist(outcome: Outcome) -> tuple[int | None, str]:
+def _summary(outcome: Outcome) -> tuple[int | None, str]:
     return outcome.code, outcome.message
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """One second of numbered frames."""
+    """A clip of one second that shows the numbers 0 to 9."""
     return make_clip(tmp_path / "in.mp4", 10)
 
 
 @pytest.fixture
 def unchanged(tmp_path: Path):
-    """`with unchanged(): ...` asserts that the block leaves the folder of the test as it was: nothing new, nothing
-    gone, every byte the same."""
+    """A context manager that fails if its block adds, removes or changes a file in the folder of the test.
+
+    `but` names a file that may be new.
+    """
 
     @contextmanager
     def check(*, but: Path | None = None) -> Iterator[None]:
-        before = _contents(tmp_path)
+        before = _hash_files(tmp_path)
         yield
-        after = _contents(tmp_path)
+        after = _hash_files(tmp_path)
         if but is not None:
             after.pop(but, None)
         assert after == before
@@ -65,8 +67,8 @@ def unchanged(tmp_path: Path):
     return check
 
 
-def _contents(folder: Path) -> dict[Path, str]:
-    """Every path below a folder, and what is there."""
+def _hash_files(folder: Path) -> dict[Path, str]:
+    """A map from each path below `folder` to a hash of the file, or to another description."""
     found = {}
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):

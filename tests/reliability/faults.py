@@ -1,6 +1,6 @@
-"""What goes wrong on request, by name: `FAULTS[name](value)` makes the process it is called in misbehave.
+"""Injects faults: `FAULTS[name](value)` makes the current process fail in the way `name`.
 
-The product has no switch for any of this; a fault replaces a function of it, or a resource of the process.
+A fault replaces a function of the program, or changes a resource of the process, so the program needs no test options.
 """
 
 from __future__ import annotations
@@ -17,50 +17,51 @@ from typing import Any
 
 
 def blend() -> None:
-    """The mean of both frames instead of the network."""
-    _network(lambda number: None)
+    """Use the mean of the two frames instead of the network."""
+    _replace_network(lambda pair: None)
 
 
 def slow(seconds: str) -> None:
-    """`blend`, taking its time for every pair."""
-    _network(lambda number: time.sleep(float(seconds)))
+    """As `blend`, but each pair of frames takes `seconds`."""
+    _replace_network(lambda pair: time.sleep(float(seconds)))
 
 
 def out_of_memory(pairs: str) -> None:
-    """`blend`, which runs out of memory at every pair after the first few."""
+    """As `blend`, but memory runs out at every pair after the first `pairs`."""
 
-    def fail(number: int) -> None:
-        if number >= int(pairs):
+    def fail(pair: int) -> None:
+        if pair >= int(pairs):
             raise _torch().OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    _network(fail)
+    _replace_network(fail)
 
 
 def small_memory(pixels: str) -> None:
-    """The device holds no more of a frame than so many pixels; the network is the real one."""
+    """Use the real network, but memory runs out if it gets more than `pixels` pixels."""
     from vfi_cli.model.apr import Apr
 
-    extract_features = Apr.extract_features
+    original = Apr.extract_features
 
     def limited(self: Apr, image: Any, **options: bool) -> Any:
         if image.shape[-2] * image.shape[-1] > int(pixels):
             raise _torch().OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return extract_features(self, image, **options)
+        return original(self, image, **options)
 
     Apr.extract_features = limited  # type: ignore[method-assign]
 
 
 def lost_device(pairs: str) -> None:
-    """`blend`, whose device goes away after some pairs."""
+    """As `blend`, but the device fails at every pair after the first `pairs`."""
 
-    def fail(number: int) -> None:
-        if number >= int(pairs):
+    def fail(pair: int) -> None:
+        if pair >= int(pairs):
             raise _torch().AcceleratorError("CUDA error: unspecified launch failure")
 
-    _network(fail)
+    _replace_network(fail)
 
 
-def _network(before: Callable[[int], None]) -> None:
+def _replace_network(before: Callable[[int], None]) -> None:
+    """Replace the network by `Blend`, and call `before(number of the pair)` at each pair."""
     from tests.blend import Blend
     from vfi_cli.engine.device import failures_of_the_device
     from vfi_cli.jobs.interp import run_clip
@@ -80,29 +81,29 @@ def _torch() -> Any:
     return torch
 
 
-def pool() -> None:
-    """`blend` for every worker of a batch."""
+def blend_workers() -> None:
+    """Use `blend` in every worker of a batch."""
     from tests import pools
     from vfi_cli.jobs.batch.pool import WorkerPool
 
     WorkerPool.__init__.__defaults__ = (pools.blend,)  # type: ignore[misc]
 
 
-def pieces(frames: str) -> None:
-    """What is made is safe from interruptions after so many frames."""
+def segment_frames(frames: str) -> None:
+    """Close a segment after `frames` frames."""
     from vfi_cli.jobs.interp import run_clip
 
     run_clip.SEGMENT_FRAMES = int(frames)
 
 
 def file_size(limit: str) -> None:
-    """No file grows beyond `limit` bytes: a disk that is full. Python ignores the signal, so that writing fails."""
+    """Let no file grow beyond `limit` bytes, as on a full disk. Writing fails, because the signal is ignored."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 
 
-def encoder(frame: str) -> None:
-    """The encoder raises at a frame."""
+def failing_encoder(frame: str) -> None:
+    """Make the encoder fail at frame number `frame`."""
     from vfi_cli.errors import OutputError
     from vfi_cli.video.write.encode import Encoder
 
@@ -116,8 +117,8 @@ def encoder(frame: str) -> None:
     Encoder.write = failing  # type: ignore[method-assign]
 
 
-def muxer() -> None:
-    """The container cannot be finished."""
+def failing_muxer() -> None:
+    """Make the muxer fail when it finishes the file."""
     from vfi_cli.errors import OutputError
     from vfi_cli.video.write.encode import Encoder
 
@@ -127,8 +128,8 @@ def muxer() -> None:
     Encoder.close = failing  # type: ignore[method-assign]
 
 
-def stuck(seconds: str) -> None:
-    """A frame is encoded for ever, and nothing can be done about it."""
+def stuck_encoder(seconds: str) -> None:
+    """Make the encoder block for `seconds` at each frame. A signal does not end the wait."""
     from vfi_cli.video.write.encode import Encoder
 
     def waiting(self: Encoder, *_: Any) -> None:
@@ -138,11 +139,11 @@ def stuck(seconds: str) -> None:
 
 
 def killed_at_commit(moment: str) -> None:
-    """The process dies `before` or `after` its output gets its name."""
+    """Kill the process `before` or `after` it renames the output to its final name (*.mp4)."""
     for module, name in ((os, "link"), (os, "replace"), (os, "rename")):
         original = getattr(module, name)
 
-        def dying(source: Any, target: Any, *rest: Any, original: Any = original, **options: Any) -> None:
+        def rename_and_kill(source: Any, target: Any, *rest: Any, original: Any = original, **options: Any) -> None:
             if not str(target).endswith(".mp4"):
                 original(source, target, *rest, **options)
                 return
@@ -150,55 +151,55 @@ def killed_at_commit(moment: str) -> None:
                 original(source, target, *rest, **options)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        setattr(module, name, dying)
-    # pathlib looks the functions up when they are called, so that nothing else is to be replaced.
+        setattr(module, name, rename_and_kill)
+    # pathlib looks these functions up in `os` at each call, so nothing else needs to be replaced.
 
 
-def clock() -> None:
-    """The system's clock jumps by hours, forth and back, whenever it is looked at."""
-    true, count = time.time, [0]
+def jumping_clock() -> None:
+    """Make `time.time` jump by two hours, back and forth, at each call."""
+    real_time, count = time.time, [0]
 
     def jumping() -> float:
         count[0] += 1
-        return true() + 7200 * (-1) ** count[0]
+        return real_time() + 7200 * (-1) ** count[0]
 
     time.time = jumping
 
 
 def no_cuda() -> None:
-    """No device is visible, whatever the machine has."""
+    """Hide all CUDA devices of the machine."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def threads(count: str) -> None:
-    """The machine has `count` processors."""
+def cpu_count(count: str) -> None:
+    """Let the program see `count` CPUs."""
     from vfi_cli.engine import device
 
     device.available_cpus = lambda: int(count)
 
 
 def no_home() -> None:
-    """Neither a home nor a name for the user."""
+    """Remove the home and the name of the user from the environment."""
     for name in ("HOME", "USER", "LOGNAME"):
         os.environ.pop(name, None)
 
 
 def umask() -> None:
-    """New files are for their owner alone."""
+    """Let only their owner read new files."""
     os.umask(0o077)
 
 
 def removed_folder() -> None:
-    """The folder to work in has been removed."""
+    """Make the working folder one that no longer exists."""
     folder = tempfile.mkdtemp()
     os.chdir(folder)
     os.rmdir(folder)  # noqa: PTH106
 
 
-def closed(stream: str) -> None:
-    """A standard stream is not there."""
+def closed_stream(stream: str) -> None:
+    """Close a standard stream: stdin, stdout or stderr."""
     os.close(("stdin", "stdout", "stderr").index(stream))
-    setattr(sys, stream, None)  # as Python does where it finds none
+    setattr(sys, stream, None)  # as Python does at its start if the stream is closed
 
 
 FAULTS: dict[str, Callable[..., None]] = {

@@ -1,4 +1,4 @@
-"""Files that are damaged, odd, or lie; each made when a test asks for it."""
+"""Makes files that are damaged or unusual, or that state wrong properties."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ NO_REORDER = {"bf": "0"}
 
 
 def numbers(path: Path) -> list[int]:
-    """The numbers that the pictures of a clip show, in the order in which a player shows them."""
+    """The numbers that the frames of a clip show, in presentation order."""
     with av.open(str(path)) as container:
         return [number_of(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
 
 
-def pictures(path: Path) -> list[str]:
-    """A hash of every picture of a clip."""
+def frame_hashes(path: Path) -> list[str]:
+    """A hash of every frame of a clip."""
     with av.open(str(path)) as container:
         return [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]
 
 
-def shown(path: Path, lumas: Sequence[np.ndarray]) -> Path:
-    """A lossless grey clip that shows `lumas`, (height, width) uint8, at 10 frames a second."""
+def make_gray_clip(path: Path, lumas: Sequence[np.ndarray]) -> Path:
+    """Write a lossless grey clip of `lumas`, (height, width) uint8, at 10 frames per second."""
     height, width = lumas[0].shape
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=10)
@@ -48,7 +48,7 @@ def shown(path: Path, lumas: Sequence[np.ndarray]) -> Path:
     return path
 
 
-def copied(
+def remux(
     source: Path,
     target: Path,
     *,
@@ -56,13 +56,13 @@ def copied(
     shift: Fraction = Fraction(0),
     muxing: dict[str, str] | None = None,
 ) -> Path:
-    """`source`, stream-copied: its picture through bitstream `filters`, and all of it `shift` seconds later."""
+    """Copy the streams of `source`: the video through bitstream `filters`, and all streams `shift` seconds later."""
     with av.open(str(source)) as reader, av.open(str(target), "w", options=muxing or {}) as writer:
         copies = {stream.index: writer.add_stream_from_template(stream, opaque=True) for stream in reader.streams}
-        picture = reader.streams.video[0]
-        filtering = BitStreamFilterContext(filters, picture, copies[picture.index]) if filters else None
+        video = reader.streams.video[0]
+        filtering = BitStreamFilterContext(filters, video, copies[video.index]) if filters else None
         for packet in reader.demux():
-            if filtering is not None and packet.stream_index == picture.index:
+            if filtering is not None and packet.stream_index == video.index:
                 packets = filtering.filter(packet if packet.size else None)
             else:
                 packets = [packet] if packet.size else []
@@ -75,21 +75,21 @@ def copied(
     return target
 
 
-def joined(target: Path, *parts: Path) -> Path:
-    """The bytes of some files, one after the other."""
+def concatenate(target: Path, *parts: Path) -> Path:
+    """Write the bytes of the files `parts`, one after the other."""
     target.write_bytes(b"".join(part.read_bytes() for part in parts))
     return target
 
 
-def sound(path: Path, *, cover: bool = False) -> Path:
-    """A second of silence, with a picture of its album if asked for."""
+def make_audio_file(path: Path, *, cover: bool = False) -> Path:
+    """Write a second of silence, with a cover image if `cover`."""
     with av.open(str(path), "w") as container:
         track = container.add_stream("aac", rate=48000)
         if cover:
-            picture = container.add_stream("mjpeg", rate=1)
-            picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
-            picture.disposition = Disposition.attached_pic
-            for packet in [*picture.encode(av.VideoFrame(64, 48, "yuvj420p")), *picture.encode(None)]:
+            video = container.add_stream("mjpeg", rate=1)
+            video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+            video.disposition = Disposition.attached_pic
+            for packet in [*video.encode(av.VideoFrame(64, 48, "yuvj420p")), *video.encode(None)]:
                 container.mux(packet)
         for block in range(48):
             frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
@@ -100,7 +100,7 @@ def sound(path: Path, *, cover: bool = False) -> Path:
 
 
 def png_bomb(path: Path, width: int, height: int) -> Path:
-    """A PNG whose header promises a picture that its few bytes do not hold."""
+    """Write a PNG of a few bytes whose header states an image of `width` x `height`."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -113,7 +113,7 @@ def png_bomb(path: Path, width: int, height: int) -> Path:
 
 
 def y4m(path: Path, width: int, height: int, *, frames: int = 1, rate: str = "25:1", data: bytes | None = None) -> Path:
-    """An uncompressed clip; `data` is that of each frame, which need not be as much as the header promises."""
+    """Write an uncompressed clip. `data`: bytes of each frame, possibly fewer than the header states; None: zeros."""
     if data is None:
         data = bytes(width * height * 3)
     header = f"YUV4MPEG2 W{width} H{height} F{rate} Ip A1:1 C444\n".encode()
@@ -122,7 +122,7 @@ def y4m(path: Path, width: int, height: int, *, frames: int = 1, rate: str = "25
 
 
 def with_matroska_number(path: Path, element: bytes, value: float) -> Path:
-    """A Matroska file with the first float64 of an `element`, by its ID, overwritten."""
+    """Overwrite the first float64 of the Matroska element with the ID `element`."""
     data = bytearray(path.read_bytes())
     place = data.index(element + b"\x88") + len(element) + 1
     data[place : place + 8] = struct.pack(">d", value)
@@ -131,17 +131,17 @@ def with_matroska_number(path: Path, element: bytes, value: float) -> Path:
 
 
 def many_streams(path: Path, count: int) -> Path:
-    """A clip with `count` sound tracks."""
+    """Write a clip with `count` audio tracks."""
     return make_clip(path, 5, audio="pcm_u8" if path.suffix == ".mkv" else "aac", audio_tracks=count)
 
 
-def edited(source: Path, target: Path, seconds: Fraction) -> Path:
-    """An MP4 whose edit list hides the first `seconds`, although their packets are there."""
-    return copied(source, target, shift=-seconds, muxing={"avoid_negative_ts": "disabled"})
+def with_edit_list(source: Path, target: Path, seconds: Fraction) -> Path:
+    """Copy `source` to an MP4 that holds the packets of the first `seconds`, but hides them with an edit list."""
+    return remux(source, target, shift=-seconds, muxing={"avoid_negative_ts": "disabled"})
 
 
-def with_leap(source: Path, target: Path, number: int, ticks: int) -> Path:
-    """The picture of `source`, with the packets from `number` on later by `ticks`."""
+def with_time_jump(source: Path, target: Path, number: int, ticks: int) -> Path:
+    """Copy the video of `source`, with the packets from `number` on later by `ticks`."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         copy = writer.add_stream_from_template(reader.streams.video[0], opaque=True)
         for index, packet in enumerate(packet for packet in reader.demux(video=0) if packet.size):
@@ -152,28 +152,28 @@ def with_leap(source: Path, target: Path, number: int, ticks: int) -> Path:
     return target
 
 
-def with_tiny_sound(source: Path, target: Path, count: int) -> Path:
-    """The picture of `source`, and behind it a second of sound in `count` packets of one sample."""
+def with_tiny_audio_packets(source: Path, target: Path, count: int) -> Path:
+    """Copy the video of `source`, and append a second of audio in `count` packets of one sample each."""
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         copy = writer.add_stream_from_template(reader.streams.video[0], opaque=True)
-        sound = writer.add_stream("pcm_u8", rate=48000, layout="mono")
+        track = writer.add_stream("pcm_u8", rate=48000, layout="mono")
         for packet in reader.demux(video=0):
             if packet.size:
                 packet.stream = copy
                 writer.mux(packet)
         for number in range(count):
             packet = av.Packet(b"\x80")
-            packet.stream, packet.time_base = sound, Fraction(1, 1000)
+            packet.stream, packet.time_base = track, Fraction(1, 1000)
             packet.pts = packet.dts = number * 1000 // count
             writer.mux(packet)
     return target
 
 
-def with_noise_in_sound(path: Path, packets: Sequence[int]) -> Path:
-    """An MPEG-TS with some packets of its sound, by their number, overwritten from their start on."""
+def with_noise_in_audio(path: Path, packets: Sequence[int]) -> Path:
+    """Overwrite the first 8 bytes of some audio packets of an MPEG-TS file. `packets`: their numbers."""
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
-        # Each begins with the sync word of its ADTS frame, after the headers; pictures may hold one by chance.
+        # An audio packet begins with the sync word of ADTS, after its headers. Video data may contain it by chance.
         starts = [data.index(b"\xff\xf1", packet.pos) for packet in container.demux(audio=0) if packet.size]
     for number in packets:
         data[starts[number] : starts[number] + 8] = bytes(8)
@@ -182,7 +182,7 @@ def with_noise_in_sound(path: Path, packets: Sequence[int]) -> Path:
 
 
 def with_avi_rate(path: Path, rate: int, scale: int) -> Path:
-    """An AVI whose first stream claims `rate` / `scale` frames a second; and no time per frame in the main header."""
+    """Make the first stream of an AVI state `rate` / `scale` frames per second, and the main header no frame time."""
     data = bytearray(path.read_bytes())
     place = data.index(b"strh") + 8
     data[place + 20 : place + 28] = struct.pack("<II", scale, rate)

@@ -1,7 +1,6 @@
-"""The real command line in a process of its own, forked from one that has already imported everything.
+"""Runs the real command line in a new process, forked from a process that has already imported all modules.
 
-The network is replaced by `tests.blend.Blend` unless a run asks for the real one. Faults are injected from here, by
-name, so that the product needs no switch for them.
+By default, `tests.blend.Blend` replaces the network. `faults` names what to inject, see `faults.py`.
 """
 
 from __future__ import annotations
@@ -19,31 +18,47 @@ from pathlib import Path
 
 from tests.reliability.faults import FAULTS
 
-_WARM = ("pytest", "numba", "vfi_cli.cli.app", "vfi_cli.cli.interp", "vfi_cli.jobs.interp.run_clip", "tests.blend")
+_PRELOADED = ("pytest", "numba", "vfi_cli.cli.app", "vfi_cli.cli.interp", "vfi_cli.jobs.interp.run_clip", "tests.blend")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the exit code, or minus the signal that ended it; None if it had to be killed for time."""
+    """How a run ended.
+
+    Args:
+        code: the exit code; minus the signal that ended the run; or None if the run was killed after its timeout.
+        out, err: the text on stdout and stderr.
+        peak: the most resident memory, in bytes.
+    """
 
     code: int | None
     out: str
     err: str
     seconds: float
-    peak: int  # bytes resident at most
+    peak: int
 
     def __str__(self) -> str:
         return f"exit {self.code} after {self.seconds:.1f} s\n{self.out}{self.err}"
 
     @property
     def message(self) -> str:
-        """The line that tells why, or what was found out of the ordinary; empty for a quiet success."""
+        """The first error of stderr, or else its first warning; empty if there is none."""
         lines = self.err.splitlines()
         return next((line for word in ("error: ", "warning: ") for line in lines if f"vfi: {word}" in line), "")
 
 
 class Run:
-    """A run of `vfi` that has been started; its output is written into `folder`."""
+    """Starts `vfi` in a new process.
+
+    Args:
+        folder: for the text that the run prints.
+        arguments: of the command line.
+        faults: "NAME" or "NAME=VALUE" of `faults.FAULTS`, injected before the start.
+        cwd: working folder; None: `folder`.
+        environ: variables to add to the environment.
+        timeout: seconds after which `wait` kills the run.
+        on_end: called with the outcome when `wait` returns.
+    """
 
     def __init__(
         self,
@@ -54,14 +69,14 @@ class Run:
         cwd: Path | None = None,
         environ: Mapping[str, str] | None = None,
         timeout: float = 60,
-        note: Callable[[Outcome], None] = lambda _: None,
+        on_end: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(_WARM))
+        context.set_forkserver_preload(list(_PRELOADED))
         number = len(list(folder.glob("*.out")))
         self._out, self._err, self._peak = (folder / f"{number}.{kind}" for kind in ("out", "err", "peak"))
         self._out.touch()
-        self._timeout, self._note = timeout, note
+        self._timeout, self._on_end = timeout, on_end
         arguments = [str(argument) for argument in arguments]
         settings = (arguments, tuple(faults), str(cwd or folder), dict(environ or {}))
         self._process = context.Process(target=_main, args=(*settings, *map(str, (self._out, self._err, self._peak))))
@@ -70,15 +85,15 @@ class Run:
         self.pid = self._process.pid
 
     def send(self, number: int) -> None:
-        """A signal to the run."""
+        """Send the signal `number` to the run."""
         os.kill(self.pid, number)
 
     def errors(self) -> str:
-        """What it has written to stderr so far."""
+        """What the run has written to stderr so far."""
         return self._err.read_text(errors="replace") if self._err.exists() else ""
 
     def wait(self, timeout: float | None = None) -> Outcome:
-        """Until it ends, for `timeout` seconds at most."""
+        """Wait until the run ends. Kill it after `timeout` seconds (None: the timeout of the run)."""
         self._process.join(self._timeout if timeout is None else timeout)
         code = self._process.exitcode
         seconds = time.monotonic() - self._begin
@@ -87,7 +102,7 @@ class Run:
             self._process.join()
         peak = int(self._peak.read_text()) if self._peak.exists() else 0
         outcome = Outcome(code, self._out.read_text(errors="replace"), self.errors(), seconds, peak)
-        self._note(outcome)
+        self._on_end(outcome)
         return outcome
 
 
@@ -101,7 +116,7 @@ def _main(
     os.environ.update(environ)
     os.chdir(cwd)
     if os.geteuid() == 0:
-        _give_up_the_powers_of_root()
+        _drop_root_capabilities()
     try:
         call(arguments, faults)
     finally:
@@ -110,7 +125,7 @@ def _main(
 
 
 def call(arguments: list[str], faults: Sequence[str]) -> None:
-    """`vfi ARGUMENTS` in this process, which it ends."""
+    """Run `vfi ARGUMENTS` in this process, which ends with it."""
     for fault in faults:
         name, _, value = fault.partition("=")
         FAULTS[name](*([value] if value else []))
@@ -126,12 +141,12 @@ def _peak() -> int:
     return peak_bytes()
 
 
-def _give_up_the_powers_of_root() -> None:
-    """Permissions of files are to count here as they do for a user. linux/capability.h"""
+def _drop_root_capabilities() -> None:
+    """Drop the capabilities of root that bypass file permissions. See linux/capability.h."""
     version, dac_override, dac_read_search, dac_fowner = 0x20080522, 1 << 1, 1 << 2, 1 << 3
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(version, 0)
-    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits each
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable sets, each in two parts of 32 bits
     if libc.capget(header, sets) == 0:
         for index in (0, 1):
             sets[index] &= ~(dac_override | dac_read_search | dac_fowner)

@@ -1,8 +1,8 @@
-"""Runs the reliability tests and prints what came of each case, as a table in Markdown.
+"""Runs the reliability tests and prints the results of each case as a Markdown table.
 
     python -m tests.reliability.table [PYTEST OPTIONS]
 
-The exit codes are those that were measured in the runs of a case, the message is the first that a run ended with.
+The table shows the exit codes of all runs of a case, and the first measurement or message of its runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.reliability.cases import CASES
 
 @dataclass
 class Row:
-    """What is known of a case."""
+    """The results of a case."""
 
     results: list[str] = field(default_factory=list)  # of its tests
     codes: set[int | None] = field(default_factory=set)
@@ -35,7 +35,7 @@ class Row:
 
 
 class Recorder:
-    """A plugin of pytest that collects what the tests of each case say."""
+    """A pytest plugin that collects the results of the tests of each case."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = defaultdict(Row)
@@ -64,8 +64,8 @@ class Recorder:
         for number, title in CASES.items():
             row = self.rows[number]
             codes = ", ".join(map(str, sorted(row.codes, key=str)))
-            said = (*row.notes, *row.messages, "")[0].replace("|", "\\|")
-            lines.append(f"| {number} | {title} | {row.result} | {codes} | {said} |")
+            message = (*row.notes, *row.messages, "")[0].replace("|", "\\|")
+            lines.append(f"| {number} | {title} | {row.result} | {codes} | {message} |")
         return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Devices that are absent, full or lost; weights that are none."""
+"""Tests devices that are missing, out of memory or lost, and files that are not valid weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tests.media import make_clip, video_times
-from tests.reliability.media import pictures
+from tests.reliability.media import frame_hashes
 from vfi_cli.weights import find
 
 case = pytest.mark.reliability
@@ -22,7 +22,7 @@ case = pytest.mark.reliability
 
 @case(51)
 @pytest.mark.slow
-def test_memory_that_runs_out_leads_to_smaller_tiles_and_a_warning(vfi, tmp_path):
+def test_tiles_become_smaller_with_a_warning_if_memory_runs_out(vfi, tmp_path):
     clip = make_clip(tmp_path / "in.mp4", 3, width=640, height=320)
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["small_memory=160000"], timeout=120)
     assert done.code == 0 and "frames are made in tiles" in done.err, done
@@ -31,7 +31,7 @@ def test_memory_that_runs_out_leads_to_smaller_tiles_and_a_warning(vfi, tmp_path
 
 @case(52)
 @pytest.mark.slow
-def test_memory_for_no_tile_at_all_is_an_error_that_leaves_nothing(vfi, tmp_path, unchanged):
+def test_too_little_memory_for_any_tile_is_an_error_that_leaves_no_files(vfi, tmp_path, unchanged):
     clip = make_clip(tmp_path / "in.mp4", 3, width=640, height=320)
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["small_memory=0"], timeout=120)
@@ -39,7 +39,7 @@ def test_memory_for_no_tile_at_all_is_an_error_that_leaves_nothing(vfi, tmp_path
 
 
 @case(52)
-def test_memory_that_runs_out_for_good_is_an_error_that_leaves_nothing(vfi, clip, unchanged):
+def test_memory_that_runs_out_at_every_pair_is_an_error_that_leaves_no_files(vfi, clip, unchanged):
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["out_of_memory=3"])
     assert done.code == 6 and "out of memory" in done.err
@@ -47,7 +47,7 @@ def test_memory_that_runs_out_for_good_is_an_error_that_leaves_nothing(vfi, clip
 
 @case(53)
 @pytest.mark.parametrize("name", ["cuda", "cuda:7", "mps", "xpu", "gpu"])
-def test_a_device_that_is_not_there_is_an_error_before_the_first_frame(vfi, clip, unchanged, name):
+def test_a_missing_device_is_an_error_before_the_first_frame(vfi, clip, unchanged, name):
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), "--device", name, faults=["no_cuda"])
     assert done.code == (6 if "cuda" in name else 2) and name in done.err, done
@@ -55,21 +55,21 @@ def test_a_device_that_is_not_there_is_an_error_before_the_first_frame(vfi, clip
 
 @case(53)
 @pytest.mark.slow
-def test_without_a_gpu_the_cpu_works_and_says_so(vfi, tmp_path):
+def test_without_a_gpu_the_cpu_is_used_and_named(vfi, tmp_path):
     clip = make_clip(tmp_path / "in.mp4", 2)
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["no_cuda"])
     assert done.code == 0 and "lite on CPU" in done.err
 
 
 @case(53)
-def test_a_device_that_is_lost_is_an_error_that_leaves_nothing(vfi, clip, unchanged):
+def test_a_lost_device_is_an_error_that_leaves_no_files(vfi, clip, unchanged):
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["lost_device=3"])
     assert done.code == 6 and "device" in done.err, done
 
 
-class Trap:
-    """Makes a folder when it is unpickled."""
+class FolderMaker:
+    """Makes a folder when it is unpickled, so that a test can see this."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,6 +79,7 @@ class Trap:
 
 
 def safetensors(header: object, data: bytes = b"", length: int | None = None) -> bytes:
+    """The bytes of a safetensors file. `length`: the stated length of the header; None: the true one."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
@@ -87,7 +88,7 @@ def tensor(begin: int, end: int, shape: list[int]) -> dict[str, object]:
     return {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
 
 
-HOSTILE = {
+INVALID_WEIGHTS = {
     "huge header": safetensors({}, length=2**60),
     "header beyond the file": safetensors({}, length=10**6),
     "overlapping offsets": safetensors({"a": tensor(0, 8, [4]), "b": tensor(4, 12, [4])}, bytes(12)),
@@ -104,8 +105,8 @@ HOSTILE = {
 
 
 @case(59)
-@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_weights_are_refused_at_once(vfi, clip, unchanged, data):
+@pytest.mark.parametrize("data", INVALID_WEIGHTS.values(), ids=INVALID_WEIGHTS)
+def test_invalid_weights_are_refused_at_once(vfi, clip, unchanged, data):
     model = clip.with_name("model.safetensors")
     model.write_bytes(data)
     with unchanged():
@@ -117,12 +118,12 @@ def test_hostile_weights_are_refused_at_once(vfi, clip, unchanged, data):
 @case(59)
 @pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
 @pytest.mark.parametrize("kind", ["torch", "pickle"])
-def test_no_pickle_is_ever_opened(vfi, clip, unchanged, name, kind):
-    model, trap = clip.with_name(name), Trap(clip.with_name("sprung"))
+def test_pickle_files_are_never_unpickled(vfi, clip, unchanged, name, kind):
+    model, folder_maker = clip.with_name(name), FolderMaker(clip.with_name("sprung"))
     if kind == "torch":
-        torch.save({"weights": trap}, model)
+        torch.save({"weights": folder_maker}, model)
     else:
-        model.write_bytes(pickle.dumps(trap))
+        model.write_bytes(pickle.dumps(folder_maker))
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), "--model", model, faults=[])
     assert done.code == 6
@@ -136,7 +137,7 @@ def test_no_pickle_is_ever_opened(vfi, clip, unchanged, name, kind):
         *(pytest.param(what, marks=pytest.mark.slow) for what in ("wrong shapes", "one missing", "one too many")),
     ],
 )
-def test_weights_that_are_not_those_of_their_network_are_refused(vfi, clip, unchanged, what):
+def test_weights_that_do_not_fit_their_network_are_refused(vfi, clip, unchanged, what):
     with safe_open(find("lite"), framework="pt") as file:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     first = next(iter(tensors))
@@ -157,7 +158,7 @@ def test_weights_that_are_not_those_of_their_network_are_refused(vfi, clip, unch
 
 @case(60)
 @pytest.mark.parametrize("kind", ["folder", "dangling link", "pipe", "URL", "nothing"])
-def test_a_model_that_is_no_file_is_refused(vfi, clip, unchanged, kind):
+def test_a_model_path_that_is_not_a_file_is_refused(vfi, clip, unchanged, kind):
     model = clip.with_name("model.safetensors")
     if kind == "folder":
         model.mkdir()
@@ -173,13 +174,13 @@ def test_a_model_that_is_no_file_is_refused(vfi, clip, unchanged, kind):
 
 @case(62)
 @pytest.mark.slow
-def test_the_number_of_threads_changes_neither_times_nor_pictures(vfi, tmp_path):
+def test_the_number_of_threads_changes_neither_times_nor_frames(vfi, tmp_path):
     clip = make_clip(tmp_path / "in.mp4", 4)
     outputs = []
     for threads in (1, 2, 8):
         out = tmp_path / f"out{threads}.mkv"
-        done = vfi("interp", clip, "-o", out, "-c:v", "ffv1", faults=[f"threads={threads}"], timeout=120)
+        done = vfi("interp", clip, "-o", out, "-c:v", "ffv1", faults=[f"cpu_count={threads}"], timeout=120)
         assert done.code == 0, done
         outputs.append(out)
-    first, *others = [(video_times(out), pictures(out)) for out in outputs]
+    first, *others = [(video_times(out), frame_hashes(out)) for out in outputs]
     assert all(other == first for other in others)

@@ -1,4 +1,4 @@
-"""Encoders and containers that refuse, or break down."""
+"""Tests encoders and containers that refuse their input, or that fail during the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ case = pytest.mark.reliability
 
 @case(29)
 @pytest.mark.parametrize("audio", ["pcm_s16le", "pcm_u8"])
-def test_sound_that_the_container_refuses_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged, audio):
+def test_audio_that_the_container_refuses_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged, audio):
     clip = make_clip(tmp_path / "in.mkv", audio=audio)
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / "out.mp4", faults=["out_of_memory=0"])
@@ -21,7 +21,7 @@ def test_sound_that_the_container_refuses_is_an_error_before_the_first_frame(vfi
 
 
 @case(29)
-def test_sound_that_nobody_knows_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged):
+def test_audio_of_an_unknown_codec_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged):
     clip = make_clip(tmp_path / "in.mkv", audio="pcm_s16le")
     clip.write_bytes(clip.read_bytes().replace(b"A_PCM/INT/LIT", b"A_NEW/INT/LIT"))
     with unchanged():
@@ -50,14 +50,14 @@ def test_sound_that_nobody_knows_is_an_error_before_the_first_frame(vfi, tmp_pat
     ],
     ids=" ".join,
 )
-def test_what_no_encoder_does_is_refused_before_the_first_frame(vfi, clip, unchanged, options):
+def test_options_that_no_encoder_accepts_are_refused_before_the_first_frame(vfi, clip, unchanged, options):
     with unchanged():
         done = vfi("interp", clip, *options, cwd=clip.parent, faults=["out_of_memory=0"])
     assert done.code in (2, 4), done
 
 
 @case(54)
-def test_sizes_that_an_encoder_does_not_take_are_refused_before_the_first_frame(vfi, tmp_path, unchanged):
+def test_a_frame_size_that_the_encoder_refuses_is_an_error_before_the_first_frame(vfi, tmp_path, unchanged):
     clip = make_clip(tmp_path / "in.nut", 3, width=33, height=17, codec="rawvideo", pix_fmt="yuv444p")
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / "out.mp4", "--pix-fmt", "yuv420p", faults=["out_of_memory=0"])
@@ -65,8 +65,8 @@ def test_sizes_that_an_encoder_does_not_take_are_refused_before_the_first_frame(
 
 
 @case(55)
-@pytest.mark.parametrize("fault", ["encoder=5", "muxer"])
-def test_an_encoder_or_a_muxer_that_breaks_down_is_an_error_that_leaves_nothing(vfi, clip, unchanged, fault):
+@pytest.mark.parametrize("fault", ["failing_encoder=5", "failing_muxer"])
+def test_a_failing_encoder_or_muxer_is_an_error_that_leaves_no_files(vfi, clip, unchanged, fault):
     threads = threading.active_count()
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["blend", fault], timeout=30)

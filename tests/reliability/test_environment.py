@@ -1,4 +1,4 @@
-"""Whoever starts the program, and from wherever; and long runs."""
+"""Tests unusual environments, working folders and standard streams, and the memory of a long run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ case = pytest.mark.reliability
 ROOT = Path(__file__).parents[2]
 
 
-def fresh(arguments: list[str | Path], *, faults: str = "blend", environ: dict[str, str] | None = None, **options):
-    """`vfi` in an interpreter of its own, with nothing but `environ` in its environment."""
+def run_in_new_interpreter(
+    arguments: list[str | Path], *, faults: str = "blend", environ: dict[str, str] | None = None, **options
+):
+    """Run `vfi` in a new interpreter. Its environment holds `environ` and what Python needs to start."""
     command = [sys.executable, "-m", "tests.reliability.program", faults, *map(str, arguments)]
     return subprocess.run(
         command,
@@ -36,17 +38,17 @@ def fresh(arguments: list[str | Path], *, faults: str = "blend", environ: dict[s
         pytest.param({"TZ": "Mars/Olympus"}, marks=pytest.mark.slow),
         {"HOME": "/nonexistent", "TMPDIR": "/nonexistent", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "0"},
     ],
-    ids=["C locale", "odd time zone", "no home, no place for temporary files"],
+    ids=["C locale", "unknown time zone", "no home, no folder for temporary files"],
 )
-def test_an_odd_environment_is_no_error(tmp_path, environ):
+def test_unusual_environment_variables_are_no_error(tmp_path, environ):
     clip = make_clip(tmp_path / "in.mp4", 3).rename(tmp_path / "é😀.mp4")
-    done = fresh(["interp", clip, "-o", tmp_path / "ü.mp4"], environ=environ)
+    done = run_in_new_interpreter(["interp", clip, "-o", tmp_path / "ü.mp4"], environ=environ)
     assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
     assert len(numbers(tmp_path / "ü.mp4")) == 6
 
 
 @case(64)
-def test_a_folder_to_work_in_that_is_read_only_or_gone_is_no_error(vfi, start, tmp_path, clip):
+def test_a_working_folder_that_is_read_only_or_removed_is_no_error(vfi, start, tmp_path, clip):
     (tmp_path / "closed").mkdir(0o500)
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4", cwd=tmp_path / "closed")
     assert done.code == 0, done
@@ -57,29 +59,29 @@ def test_a_folder_to_work_in_that_is_read_only_or_gone_is_no_error(vfi, start, t
 
 
 @case(64)
-def test_files_are_for_those_that_the_user_lets_read_them(vfi, clip):
+def test_the_umask_applies_to_outputs(vfi, clip):
     done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["blend", "umask"])
     assert done.code == 0 and clip.with_name("out.mp4").stat().st_mode & 0o777 == 0o600
 
 
 @case(64)
 @pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
-def test_a_closed_stream_is_no_error(vfi, clip, stream):
-    done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["blend", f"closed={stream}"])
+def test_a_closed_standard_stream_is_no_error(vfi, clip, stream):
+    done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), faults=["blend", f"closed_stream={stream}"])
     assert done.code == 0, done
     assert sorted(path.name for path in clip.parent.iterdir()) == ["in.mp4", "out.mp4"]
 
 
 @case(64)
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_nobody_listening_is_no_reason_to_stop(tmp_path, clip, stream):
+def test_the_output_is_finished_if_nobody_reads_stdout_or_stderr(tmp_path, clip, stream):
     reading, writing = os.pipe()
     os.close(reading)
     out = tmp_path / "out.mp4"
     try:
         other = "stderr" if stream == "stdout" else "stdout"
         streams = {"capture_output": False, stream: writing, other: subprocess.PIPE}
-        done = fresh(["interp", clip, "-o", out, "--json"], **streams)
+        done = run_in_new_interpreter(["interp", clip, "-o", out, "--json"], **streams)
     finally:
         os.close(writing)
     assert b"Traceback" not in (done.stderr or b"")
@@ -89,14 +91,14 @@ def test_nobody_listening_is_no_reason_to_stop(tmp_path, clip, stream):
 
 @case(61)
 @pytest.mark.slow
-def test_memory_and_open_files_do_not_grow_with_the_length(start, tmp_path, record_property):
+def test_memory_and_open_files_do_not_grow_with_the_length_of_the_clip(start, tmp_path, record_property):
     clip = make_clip(tmp_path / "in.mp4", 20_000, rate=60)
     run = start("interp", clip, "-o", tmp_path / "out.mp4", "--no-scene-detect", timeout=600)
     samples, done = [], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.5):
-            samples.append(usage(run.pid))
+            samples.append(memory_and_files(run.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -112,8 +114,8 @@ def test_memory_and_open_files_do_not_grow_with_the_length(start, tmp_path, reco
     assert max(files) - min(files) <= 2
 
 
-def usage(pid: int) -> tuple[int, int] | None:
-    """Resident bytes and open files of a process; None if it is gone."""
+def memory_and_files(pid: int) -> tuple[int, int] | None:
+    """The resident memory in bytes and the number of open files of a process; None if the process has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE"), len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208

@@ -1,4 +1,4 @@
-"""What the codes of a picture mean stays, whatever they are: fields, alpha, depths, matrices, HDR."""
+"""Tests that pixel values keep their meaning: interlacing, alpha, bit depths, colour matrices, HDR."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ case = pytest.mark.reliability
 
 MASTERING = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
 BARS = ((180, 128, 128), (162, 44, 142), (131, 156, 44), (112, 72, 58), (84, 184, 198), (65, 100, 212), (35, 212, 114))
-"""Y, Cb, Cr of BT.601: white, yellow, cyan, green, magenta, red, blue of 75 %."""
+"""Y, Cb and Cr of BT.601 for colour bars of 75 %: white, yellow, cyan, green, magenta, red, blue."""
 
 
 def read(path):
@@ -28,7 +28,7 @@ def lossless(codec):
 
 
 @case(22)
-def test_interlaced_video_is_refused_and_says_what_helps(vfi, tmp_path, unchanged):
+def test_interlaced_video_is_refused_with_the_option_that_helps(vfi, tmp_path, unchanged):
     clip = make_clip(tmp_path / "il.ts", 6, codec="mpeg2video", rate=25, interlaced=True)
     with unchanged():
         done = vfi("interp", clip)
@@ -47,7 +47,7 @@ def test_interlaced_video_is_refused_and_says_what_helps(vfi, tmp_path, unchange
         ("alpha.webm", ["out.mp4"], False),
     ],
 )
-def test_transparency_is_interpolated_or_said_to_be_dropped(vfi, tmp_path, source, target, kept):
+def test_transparency_is_interpolated_or_dropped_with_a_warning(vfi, tmp_path, source, target, kept):
     webm = source.endswith("webm")
     peak, kind, cell = (255, np.uint8, 2) if webm else (1023, np.uint16, 1)
     planes = [np.full((48 // (cell if n in (1, 2) else 1), 64 // (cell if n in (1, 2) else 1)), peak // 2, kind)
@@ -81,7 +81,7 @@ def test_transparency_is_interpolated_or_said_to_be_dropped(vfi, tmp_path, sourc
         ("yuvj420p", "libx264", "yuvj420p"),
     ],
 )
-def test_the_depth_stays_and_a_full_ramp_is_not_squeezed(vfi, tmp_path, pix_fmt, codec, kept):
+def test_the_bit_depth_and_the_full_range_stay(vfi, tmp_path, pix_fmt, codec, kept):
     peak = (1 << av.VideoFormat(pix_fmt).components[0].bits) - 1
     row = np.linspace(0, peak, 256).round().astype(np.uint8 if peak == 255 else np.uint16)
     ramp, full = np.tile(row, (64, 1)), pix_fmt in ("yuvj420p", "gray")
@@ -98,7 +98,7 @@ def test_the_depth_stays_and_a_full_ramp_is_not_squeezed(vfi, tmp_path, pix_fmt,
 
 @case(24)
 @pytest.mark.parametrize(("name", "codec", "pix_fmt"), [("in.mkv", "ffv1", "gbrp10le"), ("in.gif", "gif", "rgb8")])
-def test_rgb_and_palettes_become_yuv_of_full_chroma(vfi, tmp_path, name, codec, pix_fmt):
+def test_rgb_and_palettes_become_yuv444(vfi, tmp_path, name, codec, pix_fmt):
     red = np.full((48, 64, 3), (255, 0, 0), np.uint8)
     clip = make_clip(tmp_path / name, 3, planes=[red], codec=codec, pix_fmt=pix_fmt)
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4", *lossless("libx264"))
@@ -112,7 +112,7 @@ def test_rgb_and_palettes_become_yuv_of_full_chroma(vfi, tmp_path, name, codec, 
 
 @case(25)
 @pytest.mark.parametrize(("height", "matrix"), [(48, 6), (720, 1), (48, 2)], ids=["BT.601", "BT.709", "untagged"])
-def test_colour_bars_and_their_tags_stay(vfi, tmp_path, height, matrix):
+def test_colour_bars_and_their_tags_do_not_change(vfi, tmp_path, height, matrix):
     planes = [np.tile(np.repeat([bar[n] for bar in BARS], 16).astype(np.uint8), (height, 1)) for n in range(3)]
     clip = make_clip(
         tmp_path / "in.mkv", 3, width=112, height=height, planes=planes, pix_fmt="yuv444p", matrix=matrix, codec="ffv1"
@@ -127,13 +127,13 @@ def test_colour_bars_and_their_tags_stay(vfi, tmp_path, height, matrix):
 
 @case(26)
 @pytest.mark.parametrize("codec", ["libx265", "libx264"])
-def test_hdr10_keeps_its_depth_its_tags_and_its_metadata(vfi, tmp_path, codec):
+def test_hdr10_keeps_its_bit_depth_tags_and_metadata(vfi, tmp_path, codec):
     params = f"log-level=none:hdr10=1:master-display={MASTERING}:max-cll=1000,400"
     clip = make_clip(
         tmp_path / "in.mp4", 3, height=64, codec="libx265", pix_fmt="yuv420p10le", matrix=9, primaries=9, transfer=16,
         options={"x265-params": params},
     )  # fmt: skip
-    chosen = [] if codec == "libx265" else ["-c:v", codec]  # H.265 is what HDR becomes by itself
+    chosen = [] if codec == "libx265" else ["-c:v", codec]  # H.265 is the default for HDR
     done = vfi("interp", clip, "-o", tmp_path / "out.mp4", *chosen)
     before, after = probe(clip), probe(tmp_path / "out.mp4")
     assert done.code == 0 and before.hdr is not None and before.hdr.light == (1000, 400)
@@ -142,7 +142,7 @@ def test_hdr10_keeps_its_depth_its_tags_and_its_metadata(vfi, tmp_path, codec):
 
 
 @case(27)
-def test_hlg_keeps_its_depth_and_its_tags(vfi, tmp_path):
+def test_hlg_keeps_its_bit_depth_and_tags(vfi, tmp_path):
     clip = make_clip(
         tmp_path / "in.mkv", 3, height=64, codec="libx265", pix_fmt="yuv420p10le", matrix=9, primaries=9, transfer=18,
         options={"x265-params": "log-level=none"},

@@ -1,4 +1,4 @@
-"""Names, folders and disks: where files lie, and what may happen to them there."""
+"""Tests file names, folders, permissions, full disks and concurrent runs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ NAMES = {
 
 @case(35)
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_names_are_taken_literally(vfi, tmp_path, name):
+def test_special_characters_in_file_names_have_no_meaning(vfi, tmp_path, name):
     (tmp_path / "out").mkdir()
     clip = make_clip(tmp_path / "plain.mp4", 2).rename(tmp_path / name)
     done = vfi("interp", "--", clip.name, cwd=tmp_path) if len(os.fsencode(name)) < 200 else None
     given = vfi("interp", "-o", f"out/{name}", "--", clip.name, cwd=tmp_path)
     assert given.code == 0 and [path.name for path in (tmp_path / "out").iterdir()] == [name], given
     assert numbers(tmp_path / "out" / name)[::2] == [0, 1]
-    assert "\x1b" not in given.err  # nothing that a terminal obeys
+    assert "\x1b" not in given.err  # no escape sequence reaches the terminal
     if done is not None:
         beside = clip.with_name(clip.stem + "_20fps.mp4")
         assert done.code == 0 and {path.name for path in tmp_path.iterdir()} == {name, beside.name, "out"}
@@ -48,7 +48,7 @@ def test_names_are_taken_literally(vfi, tmp_path, name):
 
 @case(35)
 @pytest.mark.parametrize("length", [256, 5000])
-def test_a_name_that_no_file_can_have_is_refused(vfi, clip, unchanged, length):
+def test_an_output_name_that_is_too_long_is_refused(vfi, clip, unchanged, length):
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("x" * (length - 4) + ".mp4"))
     assert done.code == 4 and "too long" in done.err
@@ -56,7 +56,7 @@ def test_a_name_that_no_file_can_have_is_refused(vfi, clip, unchanged, length):
 
 @case(35)
 @pytest.mark.parametrize("name", ["x" * 252 + ".mp4", "x" * 5000, "closed/in.mp4"], ids=["256", "5000", "closed"])
-def test_an_input_that_cannot_even_be_looked_for_is_refused(vfi, tmp_path, unchanged, name):
+def test_an_input_path_that_cannot_be_accessed_is_refused(vfi, tmp_path, unchanged, name):
     (tmp_path / "closed").mkdir(0o600)
     with unchanged():
         done = vfi("interp", tmp_path / name, "-o", tmp_path / "out.mp4")
@@ -65,20 +65,21 @@ def test_an_input_that_cannot_even_be_looked_for_is_refused(vfi, tmp_path, uncha
 
 @case(38)
 @pytest.mark.parametrize("folder", ["read-only", "missing", "a file", "closed"])
-def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_is_decoded(vfi, clip, unchanged, folder):
+def test_an_output_folder_without_write_permission_is_refused_before_decoding(vfi, clip, unchanged, folder):
     place = clip.with_name("folder")
     if folder == "a file":
         place.write_text("precious")
     elif folder != "missing":
         place.mkdir(0o500 if folder == "read-only" else 0o600)
     with unchanged():
-        done = vfi("interp", clip, "-o", place / "out.mp4", faults=["out_of_memory=0"])  # would fail otherwise
+        # With this fault, a run that begins to decode exits with 6.
+        done = vfi("interp", clip, "-o", place / "out.mp4", faults=["out_of_memory=0"])
     assert done.code == 4, done
 
 
 @case(39)
 @pytest.mark.parametrize("alias", ["same", "dotted", "hard link", "link", "linked folder"])
-def test_the_input_is_never_the_output(vfi, clip, unchanged, alias):
+def test_the_source_is_never_overwritten(vfi, clip, unchanged, alias):
     target = clip.with_name("alias.mp4")
     if alias == "same":
         target = clip
@@ -97,7 +98,7 @@ def test_the_input_is_never_the_output(vfi, clip, unchanged, alias):
 
 
 @case(40)
-def test_a_file_that_is_there_is_not_touched(vfi, clip, unchanged):
+def test_an_existing_output_is_not_changed(vfi, clip, unchanged):
     clip.with_name("out.mp4").write_text("precious")
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"))
@@ -105,7 +106,7 @@ def test_a_file_that_is_there_is_not_touched(vfi, clip, unchanged):
 
 
 @case(40)
-def test_a_run_that_fails_leaves_the_file_that_it_was_to_replace(vfi, clip, unchanged):
+def test_a_failed_run_does_not_change_the_file_that_it_was_to_replace(vfi, clip, unchanged):
     clip.with_name("out.mp4").write_text("precious")
     with unchanged():
         done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), "-y", faults=["out_of_memory=3"])
@@ -115,7 +116,7 @@ def test_a_run_that_fails_leaves_the_file_that_it_was_to_replace(vfi, clip, unch
 @case(41)
 @pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe", "/dev/full", "/dev/null"])
 @pytest.mark.parametrize("options", [(), ("-y",)], ids=["keep", "overwrite"])
-def test_what_is_no_plain_file_is_no_place_for_one(vfi, clip, unchanged, kind, options):
+def test_an_output_path_that_is_not_a_regular_file_is_refused(vfi, clip, unchanged, kind, options):
     target = clip.with_name("out.mp4")
     if kind == "link":
         clip.with_name("real.mp4").write_text("precious")
@@ -136,8 +137,8 @@ def test_what_is_no_plain_file_is_no_place_for_one(vfi, clip, unchanged, kind, o
 @case(42)
 @pytest.mark.parametrize("limit", [3_000, 8_000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_full_disk_is_an_error_that_leaves_nothing(vfi, tmp_path, unchanged, limit, suffix):
-    clip = noisy(tmp_path / "in.mp4", 30)
+def test_a_full_disk_is_an_error_that_leaves_no_files(vfi, tmp_path, unchanged, limit, suffix):
+    clip = make_noise_clip(tmp_path / "in.mp4", 30)
     with unchanged():
         done = vfi("interp", clip, "-o", tmp_path / f"out{suffix}", faults=["blend", f"file_size={limit}"])
     assert done.code == 4 and "too large" in done.err, done
@@ -145,9 +146,9 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(vfi, tmp_path, unchanged, l
 
 @case(43)
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_disk_that_is_full_when_only_the_trailer_is_left_is_an_error_too(vfi, tmp_path, suffix):
-    """What is finished may stay: with room, the same command makes the file."""
-    clip, target = noisy(tmp_path / "in.mp4", 4), tmp_path / f"out{suffix}"
+def test_a_disk_that_is_full_at_the_trailer_is_an_error(vfi, tmp_path, suffix):
+    """Finished segments may stay. The same command makes the file once there is space."""
+    clip, target = make_noise_clip(tmp_path / "in.mp4", 4), tmp_path / f"out{suffix}"
     assert vfi("interp", clip, "-o", tmp_path / f"whole{suffix}", faults=["blend"]).code == 0
     size = (tmp_path / f"whole{suffix}").stat().st_size
     full = vfi("interp", clip, "-o", target, faults=["blend", f"file_size={size - 10}"])
@@ -161,7 +162,7 @@ def test_a_disk_that_is_full_when_only_the_trailer_is_left_is_an_error_too(vfi, 
 @case(47)
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_death_while_the_output_gets_its_name_leaves_the_old_file_or_the_new_one(vfi, clip, moment, old):
+def test_a_kill_during_the_final_rename_leaves_the_old_file_or_the_new_one(vfi, clip, moment, old):
     target = clip.with_name("out.mp4")
     if old:
         target.write_text("precious")
@@ -175,7 +176,7 @@ def test_a_death_while_the_output_gets_its_name_leaves_the_old_file_or_the_new_o
 
 
 @case(56)
-def test_of_two_runs_that_make_one_file_one_does_and_the_other_tells(start, clip):
+def test_of_two_runs_with_one_output_file_one_succeeds_and_the_other_is_refused(start, clip):
     target = clip.with_name("out.mp4")
     runs = [start("interp", clip, "-o", target, "--no-scene-detect", faults=["slow=0.1"]) for _ in range(2)]
     done = sorted((run.wait() for run in runs), key=lambda outcome: outcome.code)
@@ -186,7 +187,7 @@ def test_of_two_runs_that_make_one_file_one_does_and_the_other_tells(start, clip
 
 
 @case(56)
-def test_of_two_runs_that_fill_one_folder_one_does_and_the_other_tells(start, clip):
+def test_of_two_runs_with_one_output_folder_one_succeeds_and_the_other_is_refused(start, clip):
     target = clip.with_name("out")
     runs = [start("interp", clip, "-o", f"{target}/", "--no-scene-detect", faults=["slow=0.1"]) for _ in range(2)]
     done = sorted((run.wait() for run in runs), key=lambda outcome: outcome.code)
@@ -198,13 +199,13 @@ def test_of_two_runs_that_fill_one_folder_one_does_and_the_other_tells(start, cl
 
 @case(56)
 @pytest.mark.parametrize("old", [False, True])
-def test_a_run_that_was_killed_while_it_filled_a_folder_blocks_no_other(start, vfi, clip, old):
+def test_a_killed_run_with_an_output_folder_does_not_block_the_next_run(start, vfi, clip, old):
     target, options = clip.with_name("out"), ["-y"] if old else []
     if old:
         target.mkdir()
         (target / "000001.png").write_text("precious")
     run = start("interp", clip, "-o", f"{target}/", "--no-scene-detect", *options, faults=["slow=0.3"])
-    wait_until(lambda: any(clip.parent.glob(".out.vfi/*/*.png")), what="a first picture")
+    wait_until(lambda: any(clip.parent.glob(".out.vfi/*/*.png")), what="a first image")
     run.send(signal.SIGKILL)
     assert run.wait().code == -signal.SIGKILL
     assert [path.read_text() for path in target.glob("*")] == ["precious"] * old
@@ -213,7 +214,7 @@ def test_a_run_that_was_killed_while_it_filled_a_folder_blocks_no_other(start, v
     assert {path.name for path in clip.parent.iterdir()} == {"in.mp4", "out"}
 
 
-def noisy(path: Path, frames: int) -> Path:
-    """A clip that compresses badly."""
+def make_noise_clip(path: Path, frames: int) -> Path:
+    """Write a clip of noise, which compresses badly."""
     noise = np.random.default_rng(0).integers(0, 256, (96, 128), dtype=np.uint8)
     return make_clip(path, frames, width=128, height=96, planes=[noise], options={"g": "1"})

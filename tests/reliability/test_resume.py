@@ -1,4 +1,4 @@
-"""Jobs that were interrupted and are started again; many more, at every moment, in tests/jobs/interp/test_resume.py."""
+"""Tests that interrupted jobs resume. tests/jobs/interp/test_resume.py interrupts them at many more moments."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from pathlib import Path
 import pytest
 
 from tests.media import make_clip
-from tests.reliability.media import numbers, pictures
+from tests.reliability.media import frame_hashes, numbers
 from tests.waiting import wait_until
 
 case = pytest.mark.reliability
-PIECES = "pieces=16"
+SEGMENTS = "segment_frames=16"
 
 
 @pytest.fixture
-def begun(start, tmp_path: Path) -> tuple[Path, Path]:
-    """A clip, and the output of a job that was interrupted after its first pieces."""
+def interrupted(start, tmp_path: Path) -> tuple[Path, Path]:
+    """A clip, and the output path of a job that was interrupted after its first segments."""
     clip, target = make_clip(tmp_path / "in.mp4", 60), tmp_path / "out.mp4"
-    run = start("interp", clip, "-o", target, "--no-scene-detect", faults=["slow=0.05", PIECES])
-    wait_until(lambda: len(pieces(tmp_path)) >= 3, what="a third piece")
+    run = start("interp", clip, "-o", target, "--no-scene-detect", faults=["slow=0.05", SEGMENTS])
+    wait_until(lambda: len(segments(tmp_path)) >= 3, what="a third segment")
     run.send(signal.SIGINT)
     assert run.wait(5).code == 130
-    assert pieces(tmp_path) and not target.exists()
+    assert segments(tmp_path) and not target.exists()
     return clip, target
 
 
-def pieces(folder: Path) -> list[Path]:
+def segments(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.mkv") if path.parent != folder)
 
 
 @case(44)
-def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_been(vfi, begun, tmp_path):
-    clip, target = begun
-    done = vfi("interp", clip, "-o", target, "--no-scene-detect", faults=["blend", PIECES])
+def test_a_resumed_job_gives_the_same_output_as_an_uninterrupted_one(vfi, interrupted, tmp_path):
+    clip, target = interrupted
+    done = vfi("interp", clip, "-o", target, "--no-scene-detect", faults=["blend", SEGMENTS])
     assert done.code == 0 and "resuming after" in done.err, done
     whole = tmp_path / "whole.mp4"
-    assert vfi("interp", clip, "-o", whole, "--no-scene-detect", faults=["blend", PIECES]).code == 0
-    assert numbers(target)[::2] == list(range(60)) and pictures(target) == pictures(whole)
+    assert vfi("interp", clip, "-o", whole, "--no-scene-detect", faults=["blend", SEGMENTS]).code == 0
+    assert numbers(target)[::2] == list(range(60)) and frame_hashes(target) == frame_hashes(whole)
     assert {path.name for path in tmp_path.iterdir()} == {"in.mp4", "out.mp4", "whole.mp4"}
 
 
 @case(48)
 @pytest.mark.parametrize("change", ["options", "input"])
-def test_an_interrupted_job_is_not_gone_on_with_as_another_one(vfi, begun, unchanged, change):
-    clip, target = begun
+def test_a_job_with_other_options_or_another_source_does_not_resume(vfi, interrupted, unchanged, change):
+    clip, target = interrupted
     if change == "input":
         make_clip(clip, 61)
     options = ["--crf", "30"] if change == "options" else []
     with unchanged():
-        done = vfi("interp", clip, "-o", target, "--no-scene-detect", *options, faults=["blend", PIECES])
+        done = vfi("interp", clip, "-o", target, "--no-scene-detect", *options, faults=["blend", SEGMENTS])
     assert done.code == 4 and "job differs" in done.err and "--restart" in done.err, done
 
 
 @case(49)
 @pytest.mark.parametrize("damage", ["cut", "gone", "flipped"])
-def test_a_piece_that_is_damaged_is_made_again(vfi, begun, damage):
-    clip, target = begun
-    piece = pieces(target.parent)[0]
-    data = bytearray(piece.read_bytes())
-    piece.unlink()
+def test_a_damaged_segment_is_made_again(vfi, interrupted, damage):
+    clip, target = interrupted
+    segment = segments(target.parent)[0]
+    data = bytearray(segment.read_bytes())
+    segment.unlink()
     if damage == "cut":
-        piece.write_bytes(data[: len(data) // 2])
+        segment.write_bytes(data[: len(data) // 2])
     elif damage == "flipped":
         data[len(data) // 2] ^= 1
-        piece.write_bytes(data)
-    done = vfi("interp", clip, "-o", target, "--no-scene-detect", faults=["blend", PIECES])
+        segment.write_bytes(data)
+    done = vfi("interp", clip, "-o", target, "--no-scene-detect", faults=["blend", SEGMENTS])
     assert done.code == 0 and numbers(target)[::2] == list(range(60)), done

@@ -1,4 +1,4 @@
-"""Runs that are interrupted, stopped, or watch the clock jump."""
+"""Tests signals, and jumps of the system clock."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.waiting import wait_until
 case = pytest.mark.reliability
 
 
-def under_way(start, clip: Path, *faults: str):
-    """A run that is in the middle of its work."""
+def start_run(start, clip: Path, *faults: str):
+    """Start a run, and return it when it is computing frames."""
     run = start("interp", clip, "-o", clip.with_name("out.mp4"), "--no-scene-detect", faults=faults)
     wait_until(lambda: "lite on" in run.errors(), what="the start of the work")
     time.sleep(0.3)
@@ -24,25 +24,25 @@ def under_way(start, clip: Path, *faults: str):
 
 
 @pytest.fixture
-def long(tmp_path: Path) -> Path:
+def long_clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "in.mp4", 100)
 
 
 @case(44)
-def test_an_interrupted_run_ends_within_two_seconds_and_leaves_nothing_in_the_way(start, vfi, long):
-    run = under_way(start, long, "slow=0.1")
+def test_an_interrupted_run_ends_within_two_seconds_and_the_next_run_succeeds(start, vfi, long_clip):
+    run = start_run(start, long_clip, "slow=0.1")
     run.send(signal.SIGINT)
     done = run.wait(2)
     assert done.code == 130 and "interrupted" in done.err, done
-    assert not long.with_name("out.mp4").exists()
-    again = vfi("interp", long, "-o", long.with_name("out.mp4"), "--no-scene-detect")
-    assert again.code == 0 and numbers(long.with_name("out.mp4"))[::2] == list(range(100))
-    assert sorted(path.name for path in long.parent.iterdir()) == ["in.mp4", "out.mp4"]
+    assert not long_clip.with_name("out.mp4").exists()
+    again = vfi("interp", long_clip, "-o", long_clip.with_name("out.mp4"), "--no-scene-detect")
+    assert again.code == 0 and numbers(long_clip.with_name("out.mp4"))[::2] == list(range(100))
+    assert sorted(path.name for path in long_clip.parent.iterdir()) == ["in.mp4", "out.mp4"]
 
 
 @case(44)
-def test_a_second_interrupt_does_not_wait_for_what_is_stuck(start, long):
-    run = under_way(start, long, "blend", "stuck=60")
+def test_a_second_interrupt_ends_a_run_that_is_stuck(start, long_clip):
+    run = start_run(start, long_clip, "blend", "stuck_encoder=60")
     run.send(signal.SIGINT)
     time.sleep(0.5)
     run.send(signal.SIGINT)
@@ -52,18 +52,18 @@ def test_a_second_interrupt_does_not_wait_for_what_is_stuck(start, long):
 
 @case(45)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_run_that_is_told_to_end_does_and_says_by_whom(start, long, number, code):
-    run = under_way(start, long, "slow=0.1")
+def test_a_run_ended_by_sigterm_or_sighup_exits_with_the_code_of_the_signal(start, long_clip, number, code):
+    run = start_run(start, long_clip, "slow=0.1")
     run.send(number)
     done = run.wait(2)
     assert done.code == code and "interrupted" in done.err, done
-    assert not long.with_name("out.mp4").exists()
+    assert not long_clip.with_name("out.mp4").exists()
 
 
 @case(50)
-def test_a_run_that_sleeps_for_a_while_goes_on(start, tmp_path):
+def test_a_stopped_run_continues_after_sigcont(start, tmp_path):
     clip = make_clip(tmp_path / "in.mp4", 20)
-    run = under_way(start, clip, "slow=0.05")
+    run = start_run(start, clip, "slow=0.05")
     run.send(signal.SIGSTOP)
     time.sleep(3)
     run.send(signal.SIGCONT)
@@ -71,6 +71,6 @@ def test_a_run_that_sleeps_for_a_while_goes_on(start, tmp_path):
 
 
 @case(50)
-def test_a_clock_that_jumps_changes_nothing(vfi, clip):
-    done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), "--no-scene-detect", faults=["blend", "clock"])
+def test_jumps_of_the_system_clock_change_nothing(vfi, clip):
+    done = vfi("interp", clip, "-o", clip.with_name("out.mp4"), "--no-scene-detect", faults=["blend", "jumping_clock"])
     assert done.code == 0 and numbers(clip.with_name("out.mp4"))[::2] == list(range(10))

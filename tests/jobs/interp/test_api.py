@@ -49,7 +49,13 @@ def test_a_time_may_be_int_float_text_or_fraction(asked: list[InterpJob], time):
 
 def test_options_reach_the_job(asked: list[InterpJob]):
     api.interpolate_video(
-        "in.mp4", "out.mkv", dedup=True, mask="mask.png", audio_codec="aac", audio_bitrate=96_000, encoder_options={"g": "1"}
+        "in.mp4",
+        "out.mkv",
+        dedup=True,
+        mask="mask.png",
+        audio_codec="aac",
+        audio_bitrate=96_000,
+        encoder_options={"g": "1"},
     )
     (job,) = asked
     assert (job.source, job.target, job.mask) == (Path("in.mp4"), Path("out.mkv"), Path("mask.png"))

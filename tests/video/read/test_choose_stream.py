@@ -1,4 +1,4 @@
-"""The film among the video streams of a file."""
+"""Tests which video stream of a file is read."""
 
 from fractions import Fraction
 
@@ -14,14 +14,14 @@ from vfi_cli.video.read.sources import open_source
 FLAG, COVER, NONE = Disposition.default, Disposition.attached_pic, Disposition(0)
 
 
-def joined(path, *tracks):
-    """Tracks of (codec, width, frames, flags) in one file, in that order."""
+def make_file(path, *tracks):
+    """Write a file with one video stream for each (codec, width, frames, flags) of `tracks`, in that order."""
     packets = []
     with av.open(str(path), "w") as sink:
         for number, (codec, width, frames, flags) in enumerate(tracks):
-            kind = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             part = make_clip(
-                path.with_name(f"{number}.mkv"), frames, width=width, codec=codec, pix_fmt=kind, options={"bf": "0"}
+                path.with_name(f"{number}.mkv"), frames, width=width, codec=codec, pix_fmt=pix_fmt, options={"bf": "0"}
             )
             with av.open(str(part)) as source:
                 copy = sink.add_stream_from_template(source.streams.video[0], opaque=True)
@@ -36,7 +36,7 @@ def joined(path, *tracks):
 
 
 @pytest.mark.parametrize(
-    ("tracks", "film"),
+    ("tracks", "main"),
     [
         ([("mjpeg", 32, 1, NONE), ("libx264", 64, 10, FLAG)], 1),
         ([("mjpeg", 32, 1, FLAG), ("libx264", 64, 10, FLAG)], 1),
@@ -49,14 +49,14 @@ def joined(path, *tracks):
         ([("libx264", 32, 3, NONE), ("libx264", 64, 40, NONE)], 1),
     ],
 )
-def test_the_film_moves_is_marked_as_default_and_is_coded_as_video(tmp_path, tracks, film):
-    info = probe(joined(tmp_path / "a.mkv", *tracks))
-    assert (info.index, info.width) == (film, tracks[film][1])
-    assert [stream.index for stream in info.others] == [1 - film]
+def test_the_main_stream_has_several_frames_the_default_flag_and_a_video_codec(tmp_path, tracks, main):
+    info = probe(make_file(tmp_path / "a.mkv", *tracks))
+    assert (info.index, info.width) == (main, tracks[main][1])
+    assert [stream.index for stream in info.others] == [1 - main]
 
 
 def test_any_stream_but_a_cover_can_be_chosen(tmp_path):
-    path = joined(tmp_path / "a.mp4", ("libx264", 32, 10, FLAG), ("libx264", 48, 10, NONE), ("mjpeg", 16, 1, COVER))
+    path = make_file(tmp_path / "a.mp4", ("libx264", 32, 10, FLAG), ("libx264", 48, 10, NONE), ("mjpeg", 16, 1, COVER))
     for number, width in ((0, 32), (1, 48)):
         info = open_source(path, video=number).probe()
         assert (info.index, info.width, len(info.others)) == (number, width, 2)
@@ -68,11 +68,11 @@ def test_any_stream_but_a_cover_can_be_chosen(tmp_path):
         probe(path, 3)
 
 
-def test_a_still_that_is_all_there_is_can_be_read(tmp_path):
-    assert probe(joined(tmp_path / "a.mkv", ("mjpeg", 32, 1, NONE))).frame_count == 1
+def test_a_still_is_read_if_the_file_has_no_other_video_stream(tmp_path):
+    assert probe(make_file(tmp_path / "a.mkv", ("mjpeg", 32, 1, NONE))).frame_count == 1
 
 
-def test_sound_alone_has_no_video_stream_to_choose(tmp_path):
+def test_an_audio_file_has_no_video_stream_to_choose(tmp_path):
     path = make_clip(tmp_path / "a.mkv", 3, audio="aac")
     with av.open(str(path)) as source, av.open(str(tmp_path / "b.mka"), "w", format="matroska") as sink:
         copy = sink.add_stream_from_template(source.streams.audio[0])
@@ -84,7 +84,7 @@ def test_sound_alone_has_no_video_stream_to_choose(tmp_path):
         probe(tmp_path / "b.mka", 0)
 
 
-def test_pictures_and_pipes_have_no_streams_to_choose_from(tmp_path):
+def test_image_folders_and_pipes_have_no_streams_to_choose_from(tmp_path):
     make_clip(tmp_path / "0001.png", 1, codec="png", pix_fmt="rgb24", format="image2")
     for path in (tmp_path, "-"):
         with pytest.raises(UsageError, match="--video-stream"):

@@ -1,4 +1,4 @@
-"""Decode: every frame once, at its exact time, in its exact colours."""
+"""Tests that every frame is decoded once, at its exact time, in its exact colours."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -25,7 +25,7 @@ def numbers(frames):
 
 
 def remuxed(path, target, stamp):
-    """The clip with the (pts, dts) of packet n replaced by `stamp(n)`."""
+    """Write the clip with `stamp(n)` as pts and dts of packet n."""
     with av.open(str(path)) as source, av.open(str(target), "w") as sink:
         copy = sink.add_stream_from_template(source.streams.video[0], opaque=True)
         for number, packet in enumerate(source.demux(video=0)):
@@ -50,7 +50,7 @@ NO_REORDER = {"bf": "0"}
         ({"bf": "0"}, "avi"),
     ],
 )
-def test_every_frame_comes_once_and_in_order(tmp_path, options, container):
+def test_every_frame_is_read_once_and_in_order(tmp_path, options, container):
     frames, decoder = read(make_clip(tmp_path / f"a.{container}", 50, options=options))
     assert numbers(frames) == list(range(50))
     assert {right.pts - left.pts for left, right in pairwise(frames)} == {Fraction(1, 10)}
@@ -64,37 +64,37 @@ def test_times_are_exact_fractions(tmp_path):
     assert {frame.duration for frame in frames} == {1 / rate}
 
 
-def test_times_and_durations_of_a_variable_rate_are_those_of_the_source(tmp_path):
+def test_a_variable_frame_rate_keeps_its_times_and_durations(tmp_path):
     times = [Fraction(n, 10) for n in (0, 1, 2, 5, 8, 9)]
     frames, _ = read(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)))
     assert [frame.pts for frame in frames] == times
     assert [frame.duration * 10 for frame in frames] == [1, 1, 3, 3, 1, 1]
 
 
-def test_a_late_start_keeps_its_offset(tmp_path):
+def test_a_first_frame_after_zero_keeps_its_time(tmp_path):
     times = [Fraction(1, 2) + Fraction(n, 10) for n in range(5)]
     frames, _ = read(make_clip(tmp_path / "a.mp4", times=times, time_base=Fraction(1, 90000)))
     assert [frame.pts for frame in frames] == times
 
 
-def test_one_frame_is_a_clip(tmp_path):
+def test_a_clip_can_have_a_single_frame(tmp_path):
     frames, decoder = read(make_clip(tmp_path / "a.mp4", 1))
     assert [(frame.pts, frame.duration) for frame in frames] == [(0, Fraction(1, 10))]
     assert decoder.damaged == 0
 
 
-def test_missing_times_are_counted_on_and_said(tmp_path):
+def test_missing_times_follow_from_the_frame_rate_with_a_note(tmp_path):
     frames, decoder = read(make_clip(tmp_path / "a.h264", 12, format="h264"))
     assert numbers(frames) == list(range(12))
     assert [frame.pts for frame in frames] == [Fraction(n, 10) for n in range(12)]
-    assert decoder.notes == ["12 frames have no timestamp; they were counted on at the stated rate"]
+    assert decoder.notes == ["12 frames have no timestamp; their times follow from the frame rate"]
 
 
-def test_an_empty_packet_shows_the_picture_before_it_again(tmp_path):
-    """Theora repeats a picture so."""
+def test_an_empty_packet_repeats_the_frame_before_it(tmp_path):
+    """Theora repeats a frame with an empty packet."""
     clip = make_clip(tmp_path / "a.mkv", 10, codec="mjpeg", pix_fmt="yuvj420p")
-    still = tmp_path / "b.nut"  # the only container that FFmpeg both writes and reads them in
-    with av.open(str(clip)) as source, av.open(str(still), "w") as sink:
+    repeated = tmp_path / "b.nut"  # the only container in which FFmpeg writes and reads empty packets
+    with av.open(str(clip)) as source, av.open(str(repeated), "w") as sink:
         copy = sink.add_stream_from_template(source.streams.video[0])
         for number, packet in enumerate(source.demux(video=0)):
             if packet.size:
@@ -102,17 +102,17 @@ def test_an_empty_packet_shows_the_picture_before_it_again(tmp_path):
                 kept.pts, kept.dts, kept.duration = packet.pts, packet.dts, packet.duration
                 kept.time_base, kept.stream = packet.time_base, copy
                 sink.mux(kept)
-    info = probe(still)
-    frames, decoder = read(still)
+    info = probe(repeated)
+    frames, decoder = read(repeated)
     assert numbers(frames) == [0, 1, 2, 2, 2, 5, 6, 7, 8, 8]
     assert [frame.pts for frame in frames] == [Fraction(n, 10) for n in range(10)]
     assert decoder.damaged == 0
     assert (info.frame_count, info.average_rate, info.vfr) == (10, 10, False)
-    part, _ = read(still, start=Fraction(4, 10), stop=Fraction(6, 10))
+    part, _ = read(repeated, start=Fraction(4, 10), stop=Fraction(6, 10))
     assert numbers(part) == [2, 5]
 
 
-def test_equal_times_become_a_steady_clock(tmp_path):
+def test_frames_with_equal_times_are_spaced_evenly(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 8, options=NO_REORDER)
     frames, decoder = read(remuxed(clip, tmp_path / "b.mkv", lambda n: 0))
     assert numbers(frames) == list(range(8))
@@ -120,7 +120,7 @@ def test_equal_times_become_a_steady_clock(tmp_path):
     assert any("backwards" in note for note in decoder.notes)
 
 
-def test_one_repeated_time_costs_that_frame_and_shifts_no_other(tmp_path):
+def test_a_frame_with_a_repeated_time_is_left_out_and_no_other_frame_moves(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 8, options=NO_REORDER)
     frames, decoder = read(remuxed(clip, tmp_path / "b.mkv", lambda n: 300 if n == 4 else 100 * n))
     assert numbers(frames) == [0, 1, 2, 3, 5, 6, 7]
@@ -129,14 +129,14 @@ def test_one_repeated_time_costs_that_frame_and_shifts_no_other(tmp_path):
     assert decoder.damaged == 1
 
 
-def test_a_few_equal_times_cost_their_frames_and_shift_no_other(tmp_path):
+def test_a_few_frames_with_equal_times_are_left_out_and_no_other_frame_moves(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 12, options=NO_REORDER)
     frames, decoder = read(remuxed(clip, tmp_path / "b.mkv", lambda n: 300 if n in (4, 5) else 100 * n))
     assert [frame.pts * 10 for frame in frames] == numbers(frames) == [0, 1, 2, 3, *range(6, 12)]
     assert decoder.damaged == 2
 
 
-def test_a_clock_that_jumps_back_is_carried_on(tmp_path):
+def test_times_continue_after_timestamps_jump_back(tmp_path):
     first = make_clip(tmp_path / "a.ts", 10, options=NO_REORDER, format="mpegts")
     joined = tmp_path / "joined.ts"
     joined.write_bytes(first.read_bytes() * 2)
@@ -147,7 +147,7 @@ def test_a_clock_that_jumps_back_is_carried_on(tmp_path):
 
 
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
-def test_a_truncated_file_gives_what_is_left_and_counts_what_is_not(tmp_path, container):
+def test_the_frames_of_a_truncated_file_are_read_and_missing_ones_are_counted(tmp_path, container):
     whole = make_clip(
         tmp_path / f"a.{container}", 60, width=128, height=96, planes=[noise(96, 128)],
         options={"g": "1"}, faststart=container == "mp4",
@@ -159,7 +159,7 @@ def test_a_truncated_file_gives_what_is_left_and_counts_what_is_not(tmp_path, co
     assert any("ends" in note for note in decoder.notes)
 
 
-def test_damaged_packets_are_counted_and_time_goes_on(tmp_path):
+def test_damaged_packets_are_counted_and_later_frames_keep_their_times(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 40, width=128, height=96, options={"g": "10"})
     frames, decoder = read(corrupted(clip, tmp_path / "b.mkv"))
     assert decoder.damaged > 0
@@ -168,7 +168,7 @@ def test_damaged_packets_are_counted_and_time_goes_on(tmp_path):
     assert times[-1] + frames[-1].duration == 4
 
 
-def test_a_change_of_size_is_refused_at_its_frame(tmp_path):
+def test_a_change_of_size_is_an_error_that_names_the_frame(tmp_path):
     small = make_clip(tmp_path / "a.h264", 10, format="h264")
     large = make_clip(tmp_path / "b.h264", 10, width=96, height=64, format="h264")
     both = tmp_path / "both.h264"
@@ -177,7 +177,7 @@ def test_a_change_of_size_is_refused_at_its_frame(tmp_path):
         read(both)
 
 
-def test_a_change_of_pixel_format_is_refused_at_its_frame(tmp_path):
+def test_a_change_of_pixel_format_is_an_error_that_names_the_frame(tmp_path):
     first = make_clip(tmp_path / "a.h264", 10, format="h264")
     second = make_clip(tmp_path / "b.h264", 10, pix_fmt="yuv444p", format="h264")
     both = tmp_path / "both.h264"
@@ -186,7 +186,7 @@ def test_a_change_of_pixel_format_is_refused_at_its_frame(tmp_path):
         read(both)
 
 
-def test_nothing_that_decodes_is_an_error(tmp_path):
+def test_a_file_without_a_decodable_frame_is_an_error(tmp_path):
     clip = make_clip(tmp_path / "a.mkv", 5)
     with pytest.raises(InputError, match="no frame"):
         read(corrupted(clip, tmp_path / "b.mkv", every=1))
@@ -196,7 +196,7 @@ def test_nothing_that_decodes_is_an_error(tmp_path):
     ("container", "codec"),
     [("mp4", "libx264"), ("mkv", "libx264"), ("avi", "libx264"), ("ts", "libx264"), ("mpg", "mpeg2video")],
 )
-def test_trim_starts_and_stops_to_the_frame_wherever_the_key_frames_are(tmp_path, container, codec):
+def test_start_and_stop_are_exact_to_the_frame_for_any_key_frames(tmp_path, container, codec):
     clip = make_clip(tmp_path / f"a.{container}", 150, rate=25, codec=codec, options={"g": "60"})
     begin = probe(clip).start
     frames, decoder = read(clip, start=Fraction(57, 25), stop=Fraction(115, 25))
@@ -206,7 +206,7 @@ def test_trim_starts_and_stops_to_the_frame_wherever_the_key_frames_are(tmp_path
     assert decoder.damaged == 0
 
 
-def test_trim_counts_from_the_first_frame_and_cuts_the_last_duration(tmp_path):
+def test_start_and_stop_count_from_the_first_frame_and_stop_cuts_the_last_duration(tmp_path):
     times = [Fraction(1, 2) + Fraction(n, 10) for n in range(10)]
     clip = make_clip(tmp_path / "a.mp4", times=times, time_base=Fraction(1, 90000))
     frames, _ = read(clip, start=Fraction(1, 5), stop=Fraction(55, 100))
@@ -223,12 +223,12 @@ def test_trim_counts_from_the_first_frame_and_cuts_the_last_duration(tmp_path):
     ],
 )
 @pytest.mark.parametrize("container", ["mp4", "ts"])
-def test_a_part_without_a_frame_is_a_wrong_request(tmp_path, container, start, stop, part):
+def test_a_part_without_a_frame_is_a_usage_error(tmp_path, container, start, stop, part):
     with pytest.raises(UsageError, match=f"no frame lies between {part}"):
         read(make_clip(tmp_path / f"a.{container}"), start=start, stop=stop)
 
 
-def test_trim_of_a_raw_stream_counts_frames(tmp_path):
+def test_start_and_stop_of_a_raw_stream_count_frames(tmp_path):
     frames, _ = read(make_clip(tmp_path / "a.h264", 30, format="h264"), start=Fraction(1), stop=Fraction(2))
     assert numbers(frames) == list(range(10, 20))
 
@@ -238,7 +238,7 @@ def noise(*shape):
 
 
 @pytest.mark.parametrize(("pix_fmt", "chroma"), [("yuv420p", (9, 17)), ("yuv422p", (17, 17)), ("yuv444p", (17, 33))])
-def test_planes_of_our_formats_come_untouched_at_odd_sizes(tmp_path, pix_fmt, chroma):
+def test_planes_of_odd_sizes_are_read_unchanged(tmp_path, pix_fmt, chroma):
     planes = [noise(17, 33), noise(*chroma), noise(chroma[0], chroma[1])]
     path = make_clip(tmp_path / "a.mkv", 2, width=33, height=17, codec="ffv1", pix_fmt=pix_fmt, planes=planes)
     frames, _ = read(path)
@@ -246,7 +246,7 @@ def test_planes_of_our_formats_come_untouched_at_odd_sizes(tmp_path, pix_fmt, ch
         assert np.array_equal(got, expected)
 
 
-def test_full_range_of_a_yuvj_clip_is_not_squeezed(tmp_path):
+def test_full_range_of_a_yuvj_clip_stays_full(tmp_path):
     ramp = np.tile(np.arange(256, dtype=np.uint8), (16, 1))
     path = make_clip(
         tmp_path / "a.mkv", 1, width=256, height=16, planes=[ramp], pix_fmt="yuvj420p", full_range=True,
@@ -259,7 +259,7 @@ def test_full_range_of_a_yuvj_clip_is_not_squeezed(tmp_path):
 
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "p010le"])
-def test_ten_bits_are_read_as_they_are(tmp_path, full_range, pix_fmt):
+def test_ten_bits_are_read_unchanged(tmp_path, full_range, pix_fmt):
     ramp = np.tile(np.arange(1024, dtype=np.uint16), (16, 1))
     chroma = np.tile(np.arange(0, 1024, 2, dtype=np.uint16), (8, 1))
     planes = [ramp, chroma, chroma[:, ::-1]]
@@ -269,31 +269,31 @@ def test_ten_bits_are_read_as_they_are(tmp_path, full_range, pix_fmt):
     )  # fmt: skip
     info = probe(path)
     with av.open(str(path)) as container:
-        picture = next(container.decode(video=0)).reformat(format=pix_fmt)
+        frame = next(container.decode(video=0)).reformat(format=pix_fmt)
     frames, _ = read(path)
-    for got in (frames[0], Decoder(info, Single(picture)).__iter__().__next__()):
+    for got in (frames[0], Decoder(info, SingleFrameReader(frame)).__iter__().__next__()):
         assert got.format.pix_fmt == "yuv420p10le"
         assert all(np.array_equal(a, b) for a, b in zip(got.planes, planes, strict=True))
 
 
-class Single:
-    """A reader of one picture."""
+class SingleFrameReader:
+    """A `reader.Reader` with one frame."""
 
     damaged = unstamped = 0
     count = 1
     notes: list[str] = []  # noqa: RUF012
 
-    def __init__(self, picture):
-        self.picture = picture
+    def __init__(self, frame):
+        self.frame = frame
 
-    def pictures(self):
-        yield self.picture, 0
+    def frames(self):
+        yield self.frame, 0
 
     def close(self):
         pass
 
 
-def test_rgb_is_read_as_it_is(tmp_path):
+def test_rgb_is_read_unchanged(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     path = make_clip(tmp_path / "a.mkv", 1, planes=[noise], codec="ffv1", pix_fmt="bgr0")
     frames, _ = read(path)
@@ -302,7 +302,7 @@ def test_rgb_is_read_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("full_range", [False, True])
-def test_grey_is_a_plane_of_luma(tmp_path, full_range):
+def test_grey_is_read_as_one_plane_of_luma(tmp_path, full_range):
     ramp = np.tile(np.arange(256, dtype=np.uint8), (16, 1))
     path = make_clip(
         tmp_path / "a.mkv", 1, width=256, height=16, planes=[ramp], codec="ffv1", pix_fmt="gray", full_range=full_range
@@ -312,7 +312,7 @@ def test_grey_is_a_plane_of_luma(tmp_path, full_range):
     assert np.array_equal(luma, ramp) and frames[0].color.full_range == full_range
 
 
-def test_a_decoder_left_in_the_middle_closes(tmp_path):
+def test_a_decoder_closes_before_its_last_frame(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", 60))
     with decode(info) as decoder:
         frame = next(iter(decoder))
@@ -320,7 +320,7 @@ def test_a_decoder_left_in_the_middle_closes(tmp_path):
     info.path.unlink()
 
 
-def test_interlaced_frames_that_the_header_hides_are_refused(tmp_path):
+def test_interlaced_frames_are_refused_if_the_header_does_not_announce_them(tmp_path):
     path = make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True)
     info = probe(path)
     object.__setattr__(info, "interlaced", False)
@@ -328,13 +328,13 @@ def test_interlaced_frames_that_the_header_hides_are_refused(tmp_path):
         list(decoder)
 
 
-def test_an_interlaced_clip_is_refused_before_a_frame_is_read(tmp_path):
+def test_an_interlaced_clip_is_refused_before_the_first_frame_is_read(tmp_path):
     info = probe(make_clip(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True))
     with pytest.raises(InputError, match="--deinterlace"):
         decode(info)
 
 
-def test_columns_that_are_not_to_be_shown_are_cut_off_on_every_side(tmp_path):
+def test_hidden_rows_and_columns_are_cropped_on_every_side(tmp_path):
     clip = make_clip(tmp_path / "a.h264", 3, format="h264")
     with av.open(str(clip)) as source:
         crop = BitStreamFilterContext("h264_metadata=crop_left=2:crop_top=4", source.streams.video[0])

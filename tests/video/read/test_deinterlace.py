@@ -1,4 +1,4 @@
-"""Fields become whole pictures, each at the time of its frame."""
+"""Tests that fields become progressive frames at the same times."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -13,20 +13,20 @@ from vfi_cli.video.read.probe import probe
 PIX_FMTS = ["yuv420p", "yuv422p10le", "yuv411p", "gray"]
 
 
-def woven(path, frames=6, *, pix_fmt="yuv420p", codec="ffv1", **options):
-    """A bar that runs to the right, 8 pixels a field: the rows of a frame show it at two places in turn."""
-    pictures = []
+def make_interlaced(path, frames=6, *, pix_fmt="yuv420p", codec="ffv1", **options):
+    """Write a clip of a bar that moves to the right by 4 pixels per field. Even and odd rows are different fields."""
+    lumas = []
     for number in range(frames):
         luma = np.full((48, 64), 40, np.uint8)
         for field in (0, 1):
             left = 16 * number // 2 + 4 * field
             luma[field::2, left : left + 12] = 200
-        pictures.append(luma)
-    return make_clip(path, frames, pix_fmt=pix_fmt, codec=codec, pictures=pictures, **options)
+        lumas.append(luma)
+    return make_clip(path, frames, pix_fmt=pix_fmt, codec=codec, pictures=lumas, **options)
 
 
 def combing(luma):
-    """How much more neighbouring rows differ than those of one field."""
+    """The mean difference between a row and the mean of the rows above and below; large for combed frames."""
     rows = luma.astype(float)
     return np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean()
 
@@ -37,8 +37,8 @@ def read(info, **trim):
 
 
 @pytest.mark.parametrize("pix_fmt", PIX_FMTS)
-def test_combs_are_gone_and_every_frame_keeps_its_time(tmp_path, pix_fmt):
-    info = replace(probe(woven(tmp_path / "a.mkv", pix_fmt=pix_fmt)), interlaced=True, deinterlace=True)
+def test_deinterlacing_removes_combing_and_keeps_the_times(tmp_path, pix_fmt):
+    info = replace(probe(make_interlaced(tmp_path / "a.mkv", pix_fmt=pix_fmt)), interlaced=True, deinterlace=True)
     plain, _ = read(replace(info, interlaced=False, deinterlace=False))
     frames, decoder = read(info)
     assert [(f.pts, f.duration) for f in frames] == [(f.pts, f.duration) for f in plain]
@@ -47,7 +47,7 @@ def test_combs_are_gone_and_every_frame_keeps_its_time(tmp_path, pix_fmt):
     assert before > 5 and after < before / 4
 
 
-def test_progressive_frames_of_a_progressive_clip_are_left_alone(tmp_path):
+def test_progressive_frames_of_a_progressive_clip_do_not_change(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", 8))
     plain, _ = read(info)
     frames, _ = read(replace(info, deinterlace=True))
@@ -55,8 +55,8 @@ def test_progressive_frames_of_a_progressive_clip_are_left_alone(tmp_path):
         assert all(np.array_equal(a, b) for a, b in zip(got.planes, expected.planes, strict=True))
 
 
-def test_frames_that_the_header_does_not_announce_are_deinterlaced_too(tmp_path):
-    path = woven(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True, options={"qscale": "2"})
+def test_interlaced_frames_are_deinterlaced_if_the_header_does_not_announce_them(tmp_path):
+    path = make_interlaced(tmp_path / "i.mkv", codec="mpeg2video", rate=25, interlaced=True, options={"qscale": "2"})
     info = probe(path)
     assert info.interlaced
     frames, _ = read(replace(info, interlaced=False, deinterlace=True))
@@ -64,14 +64,14 @@ def test_frames_that_the_header_does_not_announce_are_deinterlaced_too(tmp_path)
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
-def test_no_frame_is_lost_or_doubled(tmp_path, count):
+def test_deinterlacing_loses_and_repeats_no_frame(tmp_path, count):
     path = make_clip(tmp_path / "i.mkv", count, codec="mpeg2video", rate=25, interlaced=True)
     frames, _ = read(replace(probe(path), deinterlace=True))
     assert [number_of(frame.luma) for frame in frames] == list(range(count))
     assert [frame.pts for frame in frames] == [Fraction(round(k * 40), 1000) for k in range(count)]
 
 
-def test_a_part_can_be_used(tmp_path):
+def test_a_part_of_an_interlaced_clip_can_be_read(tmp_path):
     path = make_clip(tmp_path / "i.mkv", 25, codec="mpeg2video", rate=25, interlaced=True)
     info = replace(probe(path), deinterlace=True)
     frames, _ = read(info, start=Fraction(2, 5), stop=Fraction(3, 5))

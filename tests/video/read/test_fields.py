@@ -1,4 +1,4 @@
-"""A clip that is made of fields in part, or only says so."""
+"""Tests clips that are interlaced in part, or that are only marked as interlaced."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -11,33 +11,33 @@ from tests.fields import make_mixed
 from tests.media import make_clip, number_of
 from vfi_cli.errors import FieldsError
 from vfi_cli.video.read.decode import decode, refuse_interlaced
-from vfi_cli.video.read.deinterlace import as_whole
+from vfi_cli.video.read.deinterlace import to_progressive
 from vfi_cli.video.read.fields import find_fields
 from vfi_cli.video.read.probe import probe
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
-def test_fields_in_a_later_part_are_seen_before_it_is_decoded(tmp_path, suffix):
+def test_interlaced_frames_in_a_later_part_are_found_before_decoding(tmp_path, suffix):
     info = probe(make_mixed(tmp_path, suffix))
     assert not info.interlaced
     place = find_fields(info)
     assert Fraction(9, 10) <= place <= Fraction(13, 10)
-    seen = replace(info, fields_at=place)
+    found = replace(info, fields_at=place)
     with pytest.raises(FieldsError, match="interlaced before 1"):
-        refuse_interlaced(seen)
+        refuse_interlaced(found)
     with pytest.raises(FieldsError):
-        refuse_interlaced(seen, Fraction(1, 2), Fraction(3, 2))
-    refuse_interlaced(seen, stop=Fraction(1, 2))  # not in this part
-    for choice in ("deinterlace", "progressive"):
-        refuse_interlaced(replace(seen, **{choice: True}))
+        refuse_interlaced(found, Fraction(1, 2), Fraction(3, 2))
+    refuse_interlaced(found, stop=Fraction(1, 2))  # this part is progressive
+    for option in ("deinterlace", "progressive"):
+        refuse_interlaced(replace(found, **{option: True}))
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.ts", "mpeg2video"), ("a.mkv", "ffv1")])
-def test_a_clip_of_whole_pictures_has_no_fields(tmp_path, name, codec):
+def test_a_progressive_clip_has_no_fields(tmp_path, name, codec):
     assert find_fields(probe(make_clip(tmp_path / name, 30, rate=25, codec=codec))) is None
 
 
-def test_pictures_marked_as_fields_are_read_as_they_are_if_they_are_whole(tmp_path):
+def test_frames_marked_as_interlaced_are_read_unchanged_with_the_option_progressive(tmp_path):
     path = make_clip(tmp_path / "a.mkv", 6, codec="mpeg2video", rate=25, interlaced=True)
     info = probe(path)
     assert info.interlaced
@@ -51,20 +51,20 @@ def test_pictures_marked_as_fields_are_read_as_they_are_if_they_are_whole(tmp_pa
             assert np.array_equal(got, plane.reshape(got.shape[0], -1)[:, : got.shape[1]])
 
 
-def test_pictures_that_are_whole_lose_their_marks_so_that_chroma_is_not_converted_by_fields(tmp_path):
+def test_progressive_frames_lose_their_interlaced_marks(tmp_path):
     path = make_clip(tmp_path / "a.mkv", 4, codec="mpeg2video", rate=25, interlaced=True)
     info = replace(probe(path), progressive=True)
-    with av.open(str(path)) as container:
+    with av.open(str(path)) as container:  # FFmpeg would convert the chroma of marked frames field by field
         marked = [(frame, Fraction(n, 25), Fraction(1, 25)) for n, frame in enumerate(container.decode(video=0))]
         assert all(frame.interlaced_frame for frame, _, _ in marked)
-        whole = list(as_whole(iter(marked), info))
-    assert [time for _, time, _ in whole] == [Fraction(n, 25) for n in range(4)]
-    assert not any(frame.interlaced_frame for frame, _, _ in whole)
+        progressive = list(to_progressive(iter(marked), info))
+    assert [time for _, time, _ in progressive] == [Fraction(n, 25) for n in range(4)]
+    assert not any(frame.interlaced_frame for frame, _, _ in progressive)
 
 
-@pytest.mark.parametrize("choice", ["deinterlace", "progressive"])
-def test_a_mixed_clip_can_be_read_to_its_end(tmp_path, choice):
+@pytest.mark.parametrize("option", ["deinterlace", "progressive"])
+def test_a_mixed_clip_is_read_to_its_end(tmp_path, option):
     info = probe(make_mixed(tmp_path))
-    with decode(replace(info, **{choice: True})) as decoder:
+    with decode(replace(info, **{option: True})) as decoder:
         numbers = [number_of(frame.luma) for frame in decoder]
     assert numbers == [*range(24), *range(25)]

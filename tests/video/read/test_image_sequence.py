@@ -1,4 +1,4 @@
-"""Picture sequences: which files, in what order, at what times, and what becomes of those that cannot be read."""
+"""Tests which files of an image sequence are read, in what order, at what times, and how damaged files count."""
 
 import re
 from fractions import Fraction
@@ -26,7 +26,7 @@ def numbers(frames):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".exr"])
-def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path, suffix):
+def test_the_images_of_a_folder_are_read_in_numeric_order(tmp_path, suffix):
     frames, decoder = read(make_folder(tmp_path / "a", 12, f"{{}}{suffix}"))
     assert numbers(frames) == list(range(12))
     assert [frame.pts for frame in frames] == [Fraction(k, 10) for k in range(12)]
@@ -35,13 +35,13 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("pattern", ["shot_%04d.png", "shot_%d.png", "shot_*.png", "shot_000[1-5].png"])
-def test_a_pattern_means_the_files_it_matches(tmp_path, pattern):
+def test_a_pattern_selects_the_files_that_match(tmp_path, pattern):
     make_folder(tmp_path / "a", 5, "shot_{:04d}.png")
     write_number(tmp_path / "a" / "other_0001.png", 99)
     assert numbers(read(tmp_path / "a" / pattern)[0]) == list(range(5))
 
 
-def test_a_file_is_taken_literally_whatever_is_in_its_name(tmp_path):
+def test_an_existing_file_is_not_taken_as_a_pattern(tmp_path):
     for name in ("a%03d.png", "a[1].png", "a*.png"):
         frames, _ = read(write_number(tmp_path / name, 7))
         assert numbers(frames) == [7]
@@ -50,13 +50,13 @@ def test_a_file_is_taken_literally_whatever_is_in_its_name(tmp_path):
         assert isinstance(open_source(tmp_path / name), VideoFile)
 
 
-def test_without_a_rate_pictures_come_at_25_per_second_and_the_user_is_told(tmp_path):
+def test_without_a_rate_the_rate_is_25_with_a_note(tmp_path):
     info = ImageSequence(make_folder(tmp_path / "a", 5)).probe()
     assert (info.average_rate, info.duration, info.frame_count) == (25, Fraction(1, 5), 5)
     assert any("--input-fps" in note for note in info.notes)
 
 
-def test_trimming_reads_no_picture_before_the_start(tmp_path):
+def test_images_before_the_start_are_not_read(tmp_path):
     folder = make_folder(tmp_path / "a", 10)
     (folder / "0002.png").write_bytes(b"")
     frames, decoder = read(folder, start=Fraction(5, 10), stop=Fraction(8, 10))
@@ -76,11 +76,11 @@ def test_trimming_reads_no_picture_before_the_start(tmp_path):
         (["7"], [0]),
     ],
 )
-def test_a_gap_in_the_numbers_is_a_gap_in_time(names, expected):
+def test_missing_numbers_leave_a_gap_in_the_positions(names, expected):
     assert positions([Path(f"{name}.png") for name in names]) == expected
 
 
-def test_missing_and_damaged_pictures_are_lost_frames_and_the_others_keep_their_times(tmp_path):
+def test_missing_and_damaged_images_are_lost_frames_and_the_others_keep_their_times(tmp_path):
     folder = make_folder(tmp_path / "a", 10)
     (folder / "0003.png").unlink()
     (folder / "0006.png").write_bytes((folder / "0006.png").read_bytes()[:100])
@@ -89,10 +89,10 @@ def test_missing_and_damaged_pictures_are_lost_frames_and_the_others_keep_their_
     assert [frame.pts * 10 for frame in frames] == [0, 1, 3, 4, 6, 7, 8, 9]
     assert [frame.duration * 10 for frame in frames] == [1, 2, 1, 2, 1, 1, 1, 1]
     assert decoder.damaged == 2
-    assert decoder.notes == ["damaged: 0006.png", "pictures missing in the numbering: 1"]
+    assert decoder.notes == ["damaged: 0006.png", "images missing in the numbering: 1"]
 
 
-def test_the_clip_begins_with_the_first_picture_that_can_be_read(tmp_path):
+def test_the_clip_begins_with_the_first_image_that_can_be_read(tmp_path):
     folder = make_folder(tmp_path / "a", 5)
     (folder / "0001.png").write_bytes(b"")
     frames, decoder = read(folder)
@@ -101,14 +101,14 @@ def test_the_clip_begins_with_the_first_picture_that_can_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_an_exr_that_ends_early_is_counted(tmp_path, share):
+def test_a_truncated_exr_is_counted_as_damaged(tmp_path, share):
     folder = make_folder(tmp_path / "a", 3, "{}.exr")
     path = folder / "2.exr"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert read(folder)[1].damaged == 1
 
 
-def test_a_jpeg_that_ends_early_is_shown_and_counted(tmp_path):
+def test_a_truncated_jpeg_is_shown_and_counted_as_damaged(tmp_path):
     folder = make_folder(tmp_path / "a", 3, "{}.jpg")
     noise = np.random.default_rng(0).integers(0, 256, (48, 64), np.uint8)
     path = write_picture(folder / "2.jpg", [noise] * 3, "yuvj444p")
@@ -123,24 +123,24 @@ def test_a_jpeg_that_ends_early_is_shown_and_counted(tmp_path):
         (lambda a: write_number(a / "0006.png", 5, 96, 64), r"size in 0006\.png: 64x48 to 96x64"),
         (lambda a: write_apng(a / "0006.png", [Tile((0, 0, 0, 255))] * 2), r"0006\.png is an animation"),
         (lambda a: write_number(a / "0006.jpg", 5), "several kinds: mjpeg, png"),
-        (lambda a: [file.write_bytes(b"") for file in a.iterdir()], "no picture can be decoded"),
-        (lambda a: [file.unlink() for file in a.iterdir()], "no picture is in this folder"),
+        (lambda a: [file.write_bytes(b"") for file in a.iterdir()], "no image can be decoded"),
+        (lambda a: [file.unlink() for file in a.iterdir()], "no image is in this folder"),
         (lambda a: (a / "0006.png").mkdir(), r"0006\.png: is not a file"),
     ],
 )
-def test_what_is_no_sequence_is_refused_by_name(tmp_path, make, message):
+def test_images_that_cannot_be_one_clip_are_refused(tmp_path, make, message):
     make(make_folder(tmp_path / "a", 5))
     with pytest.raises(InputError, match=message):
         read(tmp_path / "a")
 
 
-def test_a_pattern_without_pictures_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="no picture has such a name"):
+def test_a_pattern_without_matching_images_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no image matches this pattern"):
         open_source(tmp_path / "%04d.png")
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_huge_picture_is_refused_from_its_header(tmp_path, number):
+def test_a_huge_image_is_refused_from_its_header(tmp_path, number):
     folder = make_folder(tmp_path / "a", 5)
     header_bomb(folder / f"000{number}.png")
     with pytest.raises(LimitError, match=re.escape(f"000{number}.png")):
@@ -165,21 +165,21 @@ def ramp(dtype, peak):
 def test_depth_and_transparency_are_read(tmp_path, suffix, pix_fmt, format):
     deep, channels = "16" in pix_fmt or "48" in pix_fmt or "64" in pix_fmt, {"gr": 1, "rgba": 4}.get(pix_fmt[:4], 3)
     channels = 1 if pix_fmt.startswith("gray") else channels
-    one = ramp(np.uint16 if deep else np.uint8, 65535 if deep else 255)
-    plane = np.stack([np.roll(one, 5 * k, 1) for k in range(channels)], axis=2) if channels > 1 else one
+    values = ramp(np.uint16 if deep else np.uint8, 65535 if deep else 255)
+    plane = np.stack([np.roll(values, 5 * k, 1) for k in range(channels)], axis=2) if channels > 1 else values
     (frame,), _ = read(write_picture(tmp_path / f"a{suffix}", [plane], pix_fmt))
     assert frame.format.pix_fmt == format
     order = [0] if channels == 1 else [1, 2, 0, 3][:channels]
-    for codes, channel in zip(frame.planes, order, strict=True):
-        assert np.array_equal(codes, plane[..., channel] if channels > 1 else plane)
+    for plane_values, channel in zip(frame.planes, order, strict=True):
+        assert np.array_equal(plane_values, plane[..., channel] if channels > 1 else plane)
 
 
 @pytest.mark.parametrize(("format", "kind"), [("float", np.float32), ("half", np.float16)])
-def test_linear_light_of_exr_becomes_srgb_codes_and_excess_is_clipped_with_a_note(tmp_path, format, kind):
+def test_linear_exr_values_become_srgb_and_values_outside_of_0_to_1_are_clipped_with_a_note(tmp_path, format, kind):
     linear = np.linspace(-0.5, 1.5, 64 * 48).reshape(48, 64).astype(kind).astype(np.float32)
     (frame,), decoder = read(write_picture(tmp_path / "a.exr", [linear] * 3, "gbrpf32le", format=format))
     inside = linear.clip(0, 1)
     expected = np.where(inside <= 0.0031308, 12.92 * inside, 1.055 * inside ** (1 / 2.4) - 0.055) * 65535
     assert frame.format.pix_fmt == "gbrp16le"
     assert np.abs(frame.planes[0].astype(float) - expected).max() <= 1
-    assert decoder.notes == ["values outside of 0 to 1 were clipped in 1 of the pictures"]
+    assert decoder.notes == ["values outside of 0 to 1 were clipped in 1 of the images"]

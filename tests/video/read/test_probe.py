@@ -1,4 +1,4 @@
-"""Probe: what a file holds, and what is no video."""
+"""Tests what `probe` reads from a file, and which files it refuses."""
 
 import os
 import struct
@@ -22,7 +22,7 @@ def clip(tmp_path_factory):
     return make_clip(tmp_path_factory.mktemp("probe") / "clip.mp4")
 
 
-def test_a_plain_clip(clip):
+def test_the_properties_of_a_plain_clip(clip):
     info = probe(clip)
     assert (info.width, info.height, info.codec, info.pix_fmt) == (64, 48, "h264", "yuv420p")
     assert (info.average_rate, info.vfr, info.start, info.duration) == (10, False, 0, 1)
@@ -34,7 +34,7 @@ def test_a_plain_clip(clip):
     "name",
     ["-x.mp4", "a%03d.mp4", "a:b.mp4", "new\nline.mp4", "emoji 😀 'q\".mp4", "http:x.mp4", os.fsdecode(b"bad\xff.mp4")],
 )
-def test_names_are_taken_literally(clip, tmp_path, monkeypatch, name):
+def test_special_characters_in_file_names_have_no_meaning(clip, tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(clip.read_bytes())
     monkeypatch.chdir(tmp_path)
     assert probe(name).frame_count == 10
@@ -43,7 +43,7 @@ def test_names_are_taken_literally(clip, tmp_path, monkeypatch, name):
 @pytest.mark.parametrize(
     "name", ["http://127.0.0.1:1/a.mp4", "concat:clip.mp4|clip.mp4", "pipe:0", "-", "file:clip.mp4"]
 )
-def test_urls_and_protocols_are_files_that_do_not_exist(clip, monkeypatch, name):
+def test_urls_and_protocols_are_taken_as_names_of_files(clip, monkeypatch, name):
     monkeypatch.chdir(clip.parent)
     with pytest.raises(InputError, match="no such file"):
         probe(name)
@@ -52,14 +52,14 @@ def test_urls_and_protocols_are_files_that_do_not_exist(clip, monkeypatch, name)
 @pytest.mark.parametrize(
     "text", ["ffconcat version 1.0\nfile clip.mp4\n", "#EXTM3U\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n"]
 )
-def test_a_playlist_by_any_name_is_not_followed(clip, text):
+def test_a_playlist_named_mp4_is_not_followed(clip, text):
     playlist = clip.with_name("list.mp4")
     playlist.write_text(text)
     with pytest.raises(InputError):
         probe(playlist)
 
 
-def test_files_that_are_no_videos_are_refused_with_a_reason(clip, tmp_path):
+def test_files_that_are_not_videos_are_refused_with_a_reason(clip, tmp_path):
     empty = tmp_path / "empty.mp4"
     empty.touch()
     text = tmp_path / "text.mp4"
@@ -76,7 +76,7 @@ def test_files_that_are_no_videos_are_refused_with_a_reason(clip, tmp_path):
             probe(path)
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_an_audio_file_is_refused(tmp_path):
     path = tmp_path / "tone.mka"
     with av.open(str(path), "w", format="matroska") as container:
         stream = container.add_stream("aac", rate=48000)
@@ -87,7 +87,7 @@ def test_sound_alone_is_no_video(tmp_path):
         probe(path)
 
 
-def test_a_cover_image_is_no_video(tmp_path):
+def test_an_audio_file_with_a_cover_image_is_refused(tmp_path):
     path = make_clip(tmp_path / "cover.mkv", 1, codec="mjpeg", pix_fmt="yuvj420p", audio="aac")
     cover = tmp_path / "cover.mp4"
     with av.open(str(path)) as source, av.open(str(cover), "w") as sink:
@@ -103,11 +103,11 @@ def test_a_cover_image_is_no_video(tmp_path):
         probe(cover)
 
 
-def test_a_header_that_claims_a_giant_picture_is_over_the_limit(tmp_path):
-    bomb = tmp_path / "bomb.y4m"
-    bomb.write_bytes(b"YUV4MPEG2 W16000 H16000 F25:1 C420\nFRAME\n" + bytes(1000))
+def test_a_header_that_states_a_giant_frame_is_a_limit_error(tmp_path):
+    giant = tmp_path / "bomb.y4m"
+    giant.write_bytes(b"YUV4MPEG2 W16000 H16000 F25:1 C420\nFRAME\n" + bytes(1000))
     with pytest.raises(LimitError, match="16000x16000"):
-        probe(bomb)
+        probe(giant)
 
 
 @pytest.mark.parametrize(
@@ -121,20 +121,20 @@ def test_a_header_that_claims_a_giant_picture_is_over_the_limit(tmp_path):
         (48, 9, False, ("bt2020", False, False)),
     ],
 )
-def test_colour_is_what_the_tags_say_or_else_a_guess_from_the_size(tmp_path, height, matrix, full_range, expected):
+def test_the_matrix_is_read_from_the_tags_or_guessed_from_the_size(tmp_path, height, matrix, full_range, expected):
     info = probe(make_clip(tmp_path / "a.mp4", 2, height=height, matrix=matrix, full_range=full_range))
     assert (info.color.matrix, info.color.full_range, info.color.guessed) == expected
     assert any("no colour matrix" in note for note in info.notes) == expected[2]
 
 
 @pytest.mark.parametrize(("codec", "pix_fmt"), [("libx264", "yuv420p10le"), ("ffv1", "gbrp10le")])
-def test_the_primaries_of_bt2020_stand_for_its_matrix(tmp_path, codec, pix_fmt):
+def test_an_untagged_matrix_is_guessed_from_bt2020_primaries(tmp_path, codec, pix_fmt):
     info = probe(make_clip(tmp_path / "a.mkv", 2, codec=codec, pix_fmt=pix_fmt, primaries=9))
     assert (info.color.matrix, info.color.guessed) == ("bt2020", codec == "libx264")
     assert any("assumed from the primaries" in note for note in info.notes) == (codec == "libx264")
 
 
-def test_an_unknown_matrix_is_refused(tmp_path):
+def test_an_unsupported_matrix_is_refused(tmp_path):
     with pytest.raises(InputError, match="matrix 8"):
         probe(make_clip(tmp_path / "a.mkv", 2, matrix=8, pix_fmt="yuv444p"))
 
@@ -163,7 +163,7 @@ def test_an_unknown_matrix_is_refused(tmp_path):
         ("gif", "rgb8", "gbrap"),
     ],
 )
-def test_every_pixel_format_has_a_nearest_one_of_ours(tmp_path, codec, pix_fmt, nearest):
+def test_every_pixel_format_is_read_as_the_nearest_supported_one(tmp_path, codec, pix_fmt, nearest):
     if pix_fmt in ("ya8", "rgb8", "bgra", "rgba64le"):
         path = tmp_path / "a.gif" if codec == "gif" else tmp_path / "a.mkv"
         make_packed(path, codec, pix_fmt)
@@ -184,7 +184,7 @@ def make_packed(path, codec, pix_fmt):
         container.mux(video.encode(None))
 
 
-def test_a_float_picture_is_said_to_be_reduced(tmp_path):
+def test_a_note_says_that_float_samples_are_reduced(tmp_path):
     info = probe(make_clip(tmp_path / "a.mkv", 2, codec="ffv1", pix_fmt="yuv444p16le"))
     assert not any("reduced" in note for note in info.notes)
     path = tmp_path / "f.mkv"
@@ -201,26 +201,26 @@ def test_a_float_picture_is_said_to_be_reduced(tmp_path):
 
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(24), Fraction(25, 2)])
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
-def test_the_rate_is_exact_in_any_container(tmp_path, rate, container):
+def test_the_frame_rate_is_exact_in_any_container(tmp_path, rate, container):
     info = probe(make_clip(tmp_path / f"a.{container}", 60, rate=rate))
     assert info.average_rate == rate
     assert info.vfr is False
 
 
-def test_the_rate_of_a_raw_stream_is_not_the_default_of_its_reader(tmp_path):
+def test_the_frame_rate_of_a_raw_stream_is_not_the_default_of_the_demuxer(tmp_path):
     info = probe(make_clip(tmp_path / "a.h264", 12, rate=10, format="h264"))
     assert info.average_rate == 10
 
 
-def test_uneven_spacing_is_seen_and_the_mean_rate_is_true(tmp_path):
+def test_uneven_spacing_is_a_variable_frame_rate_with_the_true_mean(tmp_path):
     times = [Fraction(n, 10) for n in (*range(10), *range(12, 42, 3))]
     info = probe(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)))
     assert info.vfr is True
     assert abs(info.average_rate - len(times) / times[-1]) < Fraction(1, 2)
 
 
-def test_the_first_frame_that_can_be_shown_starts_the_clock(tmp_path):
-    """A recording begins between two key frames."""
+def test_the_clip_starts_at_the_first_frame_that_can_be_decoded(tmp_path):
+    """The recording begins between two key frames."""
     whole = make_clip(tmp_path / "a.ts", 40, options={"bf": "0", "g": "12", "sc_threshold": "0"}, format="mpegts")
     with av.open(str(whole)) as container:
         packets = [(packet.pos, packet.pts, packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
@@ -238,14 +238,14 @@ def test_the_first_frame_that_can_be_shown_starts_the_clock(tmp_path):
             assert len(list(decoder)) == 5
 
 
-def test_a_late_start_is_kept(tmp_path):
+def test_a_first_frame_after_zero_keeps_its_time(tmp_path):
     times = [Fraction(1, 2) + Fraction(n, 10) for n in range(10)]
     info = probe(make_clip(tmp_path / "a.mp4", times=times, time_base=Fraction(1, 90000)))
     assert info.start == Fraction(1, 2)
     assert info.duration == 1
 
 
-def test_what_is_besides_the_picture_is_listed(tmp_path):
+def test_other_streams_chapters_and_tags_are_listed(tmp_path):
     info = probe(
         make_clip(
             tmp_path / "a.mkv",
@@ -264,13 +264,13 @@ def test_what_is_besides_the_picture_is_listed(tmp_path):
     assert info.metadata["title"] == "T"
 
 
-def test_the_track_that_names_mp4_chapters_is_not_a_stream_left_out(tmp_path):
+def test_the_chapter_track_of_mp4_is_not_listed_as_a_stream(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", 20, chapters=[(0, 1, "one"), (1, 2, "two")]))
     assert len(info.chapters) == 2 and info.others == ()
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
-def test_chapters_end_with_the_file_and_those_after_it_are_named(tmp_path, suffix):
+def test_chapters_end_with_the_file_and_later_ones_are_left_out_with_a_note(tmp_path, suffix):
     chapters = ((0, 1, "a"), (1, 90, "b"), (60, 90, "c"))
     info = probe(make_clip(tmp_path / f"a.{suffix}", 20, chapters=chapters))
     assert [(chapter.start, chapter.end, chapter.metadata["title"]) for chapter in info.chapters] == [
@@ -280,7 +280,7 @@ def test_chapters_end_with_the_file_and_those_after_it_are_named(tmp_path, suffi
     assert "chapters that begin after the end are left out: 1" in info.notes
 
 
-def test_aspect_rotation_and_fields_are_reported(tmp_path):
+def test_aspect_ratio_rotation_and_interlacing_are_read(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", sar=Fraction(4, 3), rotation=90))
     assert (info.sar, info.rotation, info.mirrored, info.interlaced) == (Fraction(4, 3), 90, False, False)
     info = probe(make_clip(tmp_path / "b.mp4", rotation=-90, mirrored=True))
@@ -289,7 +289,7 @@ def test_aspect_rotation_and_fields_are_reported(tmp_path):
     assert probe(fields).interlaced
 
 
-def test_captions_inside_the_picture_are_named(tmp_path):
+def test_a_note_says_that_captions_in_the_video_are_lost(tmp_path):
     clip = make_clip(tmp_path / "a.h264", 5, format="h264", options={"bf": "0"})
     assert "A53_CC" not in probe(clip).properties
     data, key = clip.read_bytes(), b"\x00\x00\x01\x65"
@@ -300,15 +300,15 @@ def test_captions_inside_the_picture_are_named(tmp_path):
     assert "the closed captions in the video stream are lost" in check_muxer(tmp_path / "b.mp4", plan, None).lost
 
 
-def test_pictures_with_exif_are_read(tmp_path):
-    """PyAV 18.1 does not know what EXIF is, and gives nothing of what is beside such a frame."""
-    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 6, 0)  # turned by a quarter
-    picture = COVER[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + COVER[2:]
+def test_frames_with_exif_are_read(tmp_path):
+    """PyAV 18.1 does not know EXIF side data, and then returns no side data of such a frame."""
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 6, 0)  # turned by 90 degrees
+    jpeg = COVER[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + COVER[2:]
     path = tmp_path / "camera.avi"
     with av.open(str(path), "w") as sink:
         video = sink.add_mux_stream("mjpeg", rate=10, width=16, height=16)
         for number in range(3):
-            packet = av.Packet(picture)
+            packet = av.Packet(jpeg)
             packet.stream, packet.time_base, packet.pts, packet.dts = video, Fraction(1, 10), number, number
             sink.mux(packet)
     assert probe(path).rotation == -90

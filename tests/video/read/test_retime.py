@@ -1,4 +1,4 @@
-"""A rate that the user states counts more than the times in the file."""
+"""Tests that a frame rate given by the user replaces the times in the file."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -40,7 +40,7 @@ def read(path, rate, **part):
         ("a.avi", "mpeg4", None),
     ],
 )
-def test_frames_come_at_the_stated_rate_whatever_the_file_says(tmp_path, name, codec, format):
+def test_frames_are_spaced_by_the_given_rate_and_not_by_the_file(tmp_path, name, codec, format):
     path = make_clip(
         tmp_path / name,
         12,
@@ -60,11 +60,11 @@ def test_frames_come_at_the_stated_rate_whatever_the_file_says(tmp_path, name, c
 
 
 @pytest.mark.parametrize("name", ["a.mjpeg", "a.bin"])
-def test_a_stream_of_jpeg_pictures_with_headers_is_not_taken_for_one_picture(tmp_path, name):
-    """Cameras begin each picture with a JFIF header."""
-    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128)).astype(np.uint8)  # makes large pictures
+def test_a_stream_of_jpeg_frames_with_headers_is_not_taken_as_one_image(tmp_path, name):
+    """Cameras begin each frame with a JFIF header."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128)).astype(np.uint8)  # makes large frames
     noise[:, 24:72] = [numbered_luma(number, 128, 48) for number in range(12)]
-    whole = make_clip(
+    plain = make_clip(
         tmp_path / "whole.mjpeg",
         12,
         width=128,
@@ -76,18 +76,18 @@ def test_a_stream_of_jpeg_pictures_with_headers_is_not_taken_for_one_picture(tmp
     )
     header = bytes.fromhex("ffd8ffe000104a46494600010200000100010000")
     path = tmp_path / name
-    path.write_bytes(header.join(whole.read_bytes().split(b"\xff\xd8")))
+    path.write_bytes(header.join(plain.read_bytes().split(b"\xff\xd8")))
     _, frames = read(path, Fraction(50))
     assert [(frame.pts, number_of(frame.luma)) for frame in frames] == [(Fraction(k, 50), k) for k in range(12)]
 
 
-def test_uneven_times_are_ignored(tmp_path):
+def test_a_given_rate_replaces_uneven_times(tmp_path):
     times = [Fraction(n * n, 100) for n in range(10)]
     _, frames = read(make_clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000)), Fraction(10))
     assert [frame.pts for frame in frames] == [Fraction(k, 10) for k in range(10)]
 
 
-def test_a_part_is_found_by_the_new_times(tmp_path):
+def test_start_and_stop_refer_to_the_new_times(tmp_path):
     path = make_clip(tmp_path / "a.mp4", 60, rate=30, options={"g": "10"})
     _, frames = read(path, Fraction(10), start=Fraction(4), stop=Fraction(9, 2))
     assert [(frame.pts, number_of(frame.luma)) for frame in frames] == [
@@ -95,23 +95,23 @@ def test_a_part_is_found_by_the_new_times(tmp_path):
     ]
 
 
-def test_sound_that_may_part_from_the_picture_is_named(tmp_path):
+def test_a_note_says_that_audio_may_lose_sync(tmp_path):
     info = probe(make_clip(tmp_path / "a.mp4", 50, rate=25, audio="aac"))
     assert not any("may lose sync" in note for note in at_rate(info, Fraction(25)).notes)
     assert not any("may lose sync" in note for note in at_rate(info, FILM).notes)  # 0.09 s
     assert any("lasts 4.17 s at this rate, not 2.00 s" in note for note in at_rate(info, Fraction(12)).notes)
-    silent = replace(info, others=())
-    assert at_rate(silent, Fraction(12)).notes == silent.notes
+    without_audio = replace(info, others=())
+    assert at_rate(without_audio, Fraction(12)).notes == without_audio.notes
 
 
-def test_where_fields_begin_moves_with_the_frames(tmp_path):
+def test_the_time_of_the_first_interlaced_frame_is_rescaled(tmp_path):
     info = replace(probe(make_clip(tmp_path / "a.mp4", 50, rate=25)), fields_at=Fraction(1))
     assert at_rate(info, Fraction(50)).fields_at == Fraction(1, 2)
 
 
-def test_a_rate_that_the_file_does_not_state_is_named(tmp_path):
+def test_a_note_says_that_the_file_states_no_rate(tmp_path):
     raw = make_clip(tmp_path / "a.mjpeg", 4, codec="mjpeg", format="mjpeg", pix_fmt="yuvj420p")
-    named = "the file does not state its frame rate: 25 is assumed, see --input-fps"
-    assert named in open_source(raw).probe().notes
-    assert named not in open_source(raw, FILM).probe().notes
-    assert named not in open_source(make_clip(tmp_path / "a.mp4", 4, rate=25)).probe().notes
+    note = "the file does not state its frame rate: 25 is assumed, see --input-fps"
+    assert note in open_source(raw).probe().notes
+    assert note not in open_source(raw, FILM).probe().notes
+    assert note not in open_source(make_clip(tmp_path / "a.mp4", 4, rate=25)).probe().notes

@@ -1,4 +1,4 @@
-"""A folder of pictures that are stored differently: one format, which loses nothing of any of them."""
+"""Tests that images of different pixel formats in a folder are read in one format without loss."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from tests.pictures import png_chunk, write_picture
 from vfi_cli.errors import InputError
 from vfi_cli.video.read.sources import open_source
-from vfi_cli.video.read.unify import richest
+from vfi_cli.video.read.unify import common_format
 from vfi_cli.video.types import PlaneFormat
 
 HEIGHT, WIDTH = 48, 64
@@ -28,45 +28,45 @@ def read(folder):
 
 
 def rgb(frame):
-    """(H, W, 3 or 4) codes of an RGB frame."""
+    """The values of an RGB frame, (H, W, 3 or 4)."""
     green, blue, red, *alpha = frame.planes
     return np.dstack([red, green, blue, *alpha])
 
 
-def as_rgb(codes, factor=1):
-    return np.dstack([codes] * 3).astype(int) * factor
+def as_rgb(values, factor=1):
+    return np.dstack([values] * 3).astype(int) * factor
 
 
-def opaque(codes, peak=255):
-    return np.dstack([codes, np.full((HEIGHT, WIDTH), peak)])
+def opaque(values, peak=255):
+    return np.dstack([values, np.full((HEIGHT, WIDTH), peak)])
 
 
 def palette(path, transparent):
-    """A PNG with two colours: half of it red, half of it blue, which is half transparent or not."""
-    codes = (np.arange(WIDTH) >= WIDTH // 2).astype(np.uint8).repeat(HEIGHT).reshape(WIDTH, HEIGHT).T
-    write_picture(path, [codes], "gray")
+    """Write a PNG with a palette of two colours: red on the left; blue on the right, half transparent or opaque."""
+    values = (np.arange(WIDTH) >= WIDTH // 2).astype(np.uint8).repeat(HEIGHT).reshape(WIDTH, HEIGHT).T
+    write_picture(path, [values], "gray")
     data = path.read_bytes()
     at = data.index(b"IDAT") - 4
     header = data[8:at].replace(b"\x08\x00\x00\x00\x00", b"\x08\x03\x00\x00\x00", 1)[8:21]
     colors = png_chunk(b"PLTE", bytes([255, 0, 0, 0, 0, 255]))
     alpha = png_chunk(b"tRNS", bytes([255, 128])) if transparent else b""
     path.write_bytes(data[:8] + png_chunk(b"IHDR", header) + colors + alpha + data[at:])
-    return np.where(codes[..., None] == 0, (255, 0, 0, 255), (0, 0, 255, 128 if transparent else 255))
+    return np.where(values[..., None] == 0, (255, 0, 0, 255), (0, 0, 255, 128 if transparent else 255))
 
 
-def test_grey_among_rgb_is_read_as_rgb_and_the_user_is_told(tmp_path):
+def test_grey_among_rgb_is_read_as_rgb_with_a_note(tmp_path):
     write_picture(tmp_path / "1.png", [RAMP], "gray")
     write_picture(tmp_path / "2.png", [COLORS], "rgb24")
     info, frames, decoder = read(tmp_path)
     assert info.format.pix_fmt == "gbrp"
     assert np.array_equal(rgb(frames[0]), as_rgb(RAMP)) and np.array_equal(rgb(frames[1]), COLORS)
     assert [note for note in info.notes if "stored as" in note] == [
-        "the pictures are stored as gray and rgb24: all are read as gbrp"
+        "the images are stored as gray and rgb24: all are read as gbrp"
     ]
     assert (decoder.damaged, decoder.notes) == (0, [])
 
 
-def test_depth_and_transparency_of_a_single_picture_are_kept_in_all(tmp_path):
+def test_the_greatest_depth_and_the_transparency_of_any_image_are_kept_for_all(tmp_path):
     with_alpha = np.dstack([COLORS, RAMP])
     write_picture(tmp_path / "1.png", [COLORS], "rgb24")
     write_picture(tmp_path / "2.png", [DEEP], "gray16be")
@@ -82,11 +82,11 @@ def test_depth_and_transparency_of_a_single_picture_are_kept_in_all(tmp_path):
         np.dstack([as_rgb(RAMP), RAMP[::-1]]) * 257,
         colors * 257,
     ]
-    for frame, codes in zip(frames, expected, strict=True):
-        assert np.array_equal(rgb(frame), codes)
+    for frame, values in zip(frames, expected, strict=True):
+        assert np.array_equal(rgb(frame), values)
 
 
-def test_grey_stays_grey_where_only_the_depth_differs(tmp_path):
+def test_grey_stays_grey_if_only_the_depth_differs(tmp_path):
     write_picture(tmp_path / "1.png", [RAMP], "gray")
     write_picture(tmp_path / "2.png", [DEEP], "gray16be")
     info, frames, _ = read(tmp_path)
@@ -103,7 +103,7 @@ def test_a_palette_is_read_with_its_transparency(tmp_path, transparent):
     assert np.array_equal(rgb(frame), colors if transparent else colors[..., :3])
 
 
-def test_jpeg_with_and_without_colour_becomes_the_finest_chroma(tmp_path):
+def test_colour_and_grey_jpegs_are_read_with_the_finest_chroma(tmp_path):
     flat = np.full((HEIGHT, WIDTH), 77, np.uint8)
     write_picture(tmp_path / "1.jpg", [flat, flat[::2, ::2] + 40, flat[::2, ::2] + 90], "yuvj420p")
     write_picture(tmp_path / "2.jpg", [flat, flat + 20, flat + 80], "yuvj444p")
@@ -111,10 +111,10 @@ def test_jpeg_with_and_without_colour_becomes_the_finest_chroma(tmp_path):
     info, frames, _ = read(tmp_path)
     assert (info.format.pix_fmt, info.color.full_range) == ("yuv444p", True)
     middle = [[int(plane[24, 32]) for plane in frame.planes] for frame in frames]
-    assert middle == [pytest.approx(codes, abs=1) for codes in ([77, 117, 167], [77, 97, 157], [77, 128, 128])]
+    assert middle == [pytest.approx(values, abs=1) for values in ([77, 117, 167], [77, 97, 157], [77, 128, 128])]
 
 
-def test_a_jpeg_that_is_called_png_is_read(tmp_path):
+def test_a_jpeg_named_png_is_read(tmp_path):
     write_picture(tmp_path / "1.png", [COLORS], "rgb24")
     flat = np.full((HEIGHT, WIDTH), 128, np.uint8)
     write_picture(tmp_path / "2.jpg", [flat] * 3, "yuvj444p").rename(tmp_path / "2.png")
@@ -123,10 +123,10 @@ def test_a_jpeg_that_is_called_png_is_read(tmp_path):
     assert rgb(frames[1])[24, 32].tolist() == [128] * 3
 
 
-def test_another_size_is_refused_before_the_work_and_the_file_is_named(tmp_path):
+def test_another_size_is_refused_by_probe_with_the_name_of_the_file(tmp_path):
     for number, side in enumerate((64, 64, 96)):
         write_picture(tmp_path / f"{number}.png", [np.zeros((48, side), np.uint8)], "gray")
-    with pytest.raises(InputError, match=r"size in 2\.png: 64x48 to 96x48 \(scale all pictures"):
+    with pytest.raises(InputError, match=r"size in 2\.png: 64x48 to 96x48 \(scale all images"):
         open_source(tmp_path).probe()
 
 
@@ -141,5 +141,5 @@ def test_another_size_is_refused_before_the_work_and_the_file_is_named(tmp_path)
         (["yuv444p", "gray16", "gbrap"], "gbrap16le"),
     ],
 )
-def test_the_richest_format_holds_all_of_them(formats, expected):
-    assert richest(map(PlaneFormat.named, formats)).pix_fmt == expected
+def test_the_common_format_can_hold_all_formats(formats, expected):
+    assert common_format(map(PlaneFormat.named, formats)).pix_fmt == expected

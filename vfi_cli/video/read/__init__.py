@@ -1,3 +1,3 @@
-"""From a source to frames: probe, reader, decoder; files, image sequences, animations and pipes."""
+"""Reads sources (files, image sequences, animations, pipes) as frames: probe, reader, decoder."""
 
 __all__ = ["animated_webp", "decode", "image_sequence", "probe", "sources"]

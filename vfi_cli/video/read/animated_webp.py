@@ -1,7 +1,8 @@
-"""Reads animated WebP. FFmpeg decodes its pictures, but does not know the animation.
+"""Reads animated WebP. FFmpeg decodes the images of the frames, but cannot read the animation.
 
-A file is made of chunks. A chunk is a name, a size and so many bytes, padded to an even number. The chunk ANMF holds
-the place, the time and the picture of a frame. See https://developers.google.com/speed/webp/docs/riff_container.
+A WebP file is a list of chunks. A chunk has a name, a size and `size` bytes of data, padded to an even number of bytes.
+Each ANMF chunk holds a frame: its region on the canvas, its duration and its image.
+See https://developers.google.com/speed/webp/docs/riff_container.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from vfi_cli.video.image.image_file import decode_picture
 from vfi_cli.video.limits import check_size
 from vfi_cli.video.properties.pixels import nearest_format, read_color
 from vfi_cli.video.read.decode import Decoder
-from vfi_cli.video.read.reader import Stamped
+from vfi_cli.video.read.reader import StampedFrame
 from vfi_cli.video.read.retime import at_rate, retimed
 from vfi_cli.video.timestamps.frame_rate import is_steady, snap_rate
 
 TICK = Fraction(1, 1000)
 MAX_SPAN = 2**24 - 1
-"""The most ticks that a frame can last."""
+"""The longest duration of a frame, in ticks."""
 
-_DEFAULT_SPAN = 100  # ms: browsers show a frame so long if it states no time
+_DEFAULT_SPAN = 100  # ms: how long browsers show a frame that states no duration
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_ALPHA = 0x10  # flag of VP8X
+_ALPHA = 0x10  # flag in the VP8X chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ class WebpFrame:
     """A frame of an animation.
 
     Args:
-        offset, size: place of its picture in the file, in bytes.
-        x, y, width, height: its place on the canvas, in pixels.
-        span: how long it is shown, in milliseconds.
-        blend: it is blended over the canvas; else it replaces that part of the canvas.
-        clear: its place becomes transparent after it is shown.
+        offset: position of the image in the file, in bytes.
+        size: size of the image, in bytes.
+        x, y, width, height: rectangle on the canvas, in pixels.
+        span: how long the frame is shown, in milliseconds.
+        blend: the image is blended over the canvas; if False, it replaces the rectangle.
+        clear: the rectangle becomes transparent after the frame is shown.
     """
 
     offset: int
@@ -62,13 +64,19 @@ class WebpFrame:
 
     @property
     def span_offset(self) -> int:
-        """The byte position of `span` in the file; it has 3 bytes."""
+        """The position of the 3 bytes of `span` in the file."""
         return self.offset - 4
 
 
 @dataclass(frozen=True, slots=True)
 class WebpAnimation:
-    """The headers of a file. `complete`: its end is not missing. `alpha`: the canvas may be transparent."""
+    """The headers of an animation.
+
+    Args:
+        width, height: size of the canvas, in pixels.
+        alpha: the canvas may be transparent.
+        complete: the file does not end early.
+    """
 
     width: int
     height: int
@@ -78,7 +86,7 @@ class WebpAnimation:
 
     @classmethod
     def read(cls, file: BinaryIO) -> WebpAnimation | None:
-        """The headers of an open file; None if it is no animation, or if it is damaged before its first frame."""
+        """The headers of an open file; None if the file is no animation or has no complete frame."""
         length = file.seek(0, 2)
         file.seek(0)
         head = file.read(30)
@@ -97,17 +105,17 @@ def _number(data: bytes) -> int:
 
 
 def _frames(file: BinaryIO, end: int) -> Iterator[WebpFrame]:
-    """The complete frames in the file."""
-    at = 12
-    while at + 8 <= end:
-        file.seek(at)
+    """The complete frames before the byte position `end`."""
+    position = 12
+    while position + 8 <= end:
+        file.seek(position)
         chunk = file.read(24)
         size = _number(chunk[4:8])
-        if chunk[:4] == b"ANMF" and len(chunk) == 24 and at + 8 + size <= end:
+        if chunk[:4] == b"ANMF" and len(chunk) == 24 and position + 8 + size <= end:
             x, y, width, height, span = (_number(chunk[begin : begin + 3]) for begin in range(8, 23, 3))
             flags = chunk[23]
             yield WebpFrame(
-                offset=at + 24,
+                offset=position + 24,
                 size=size - 16,
                 x=2 * x,
                 y=2 * y,
@@ -117,13 +125,14 @@ def _frames(file: BinaryIO, end: int) -> Iterator[WebpFrame]:
                 blend=not flags & 2,
                 clear=bool(flags & 1),
             )
-        at += 8 + size + size % 2
+        position += 8 + size + size % 2
 
 
 class WebpFile:
-    """An animated WebP file as a clip. A `sources.Source`.
+    """An animated WebP file as a clip. Implements `sources.Source`.
 
-    rate: frames per second, used instead of the delays in the file.
+    Args:
+        rate: frames per second, used instead of the durations in the file.
     """
 
     def __init__(self, path: Path, rate: Fraction | None = None) -> None:
@@ -132,10 +141,10 @@ class WebpFile:
 
     def probe(self) -> ClipInfo:
         """See `probe.probe`."""
-        info = self._examined()
+        info = self._read_info()
         return info if self._rate is None else at_rate(info, self._rate)
 
-    def _examined(self) -> ClipInfo:
+    def _read_info(self) -> ClipInfo:
         with _opened(self.path) as file:
             animation = WebpAnimation.read(file)
         if animation is None:
@@ -169,7 +178,7 @@ class WebpFile:
         )
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-        """See `decode.decode`. A frame builds on the frames before it, so reading always begins at the first."""
+        """See `decode.decode`. Reading always begins at the first frame, because later frames are drawn over it."""
         return Decoder(info, _WebpReader(info), start, stop)
 
 
@@ -181,7 +190,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 class _WebpReader:
-    """Reads one frame after another, and draws it on the canvas. A `reader.Reader`."""
+    """Draws one frame after another on the canvas. Implements `reader.Reader`."""
 
     def __init__(self, info: ClipInfo) -> None:
         self.damaged = self.count = self.unstamped = 0
@@ -189,7 +198,7 @@ class _WebpReader:
         self._info = info
         self._file = _opened(info.path)
 
-    def pictures(self) -> Iterator[Stamped]:
+    def frames(self) -> Iterator[StampedFrame]:
         info = self._info
         animation = WebpAnimation.read(self._file)
         if animation is None or (animation.width, animation.height) != (info.width, info.height):
@@ -197,66 +206,66 @@ class _WebpReader:
         canvas = np.zeros((info.height, info.width, 4), np.uint8)
         time = 0
         for frame in animation.frames:
-            place = canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
-            picture = self._picture(frame)
-            if picture is None or picture.shape != place.shape:
+            region = canvas[frame.y : frame.y + frame.height, frame.x : frame.x + frame.width]
+            image = self._decode(frame)
+            if image is None or image.shape != region.shape:
                 self.damaged += 1
             else:
-                _lay(place, picture, blend=frame.blend)
-                codes = canvas if animation.alpha else canvas[..., :3]
-                shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(codes), info.pix_fmt)
+                _composite(region, image, blend=frame.blend)
+                pixels = canvas if animation.alpha else canvas[..., :3]
+                shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), info.pix_fmt)
                 shown.duration = frame.span or _DEFAULT_SPAN
                 self.count += 1
                 yield shown, retimed(shown, self.count - 1, info) if info.retimed else time
             time += frame.span or _DEFAULT_SPAN
             if frame.clear:
-                place[:] = 0
+                region[:] = 0
         if not animation.complete:
             self.damaged += 1
             self.notes.append("the animation ends early: the file is incomplete")
 
-    def _picture(self, frame: WebpFrame) -> NDArray[np.uint8] | None:
-        """(H, W, 4) RGBA; None if it cannot be decoded."""
+    def _decode(self, frame: WebpFrame) -> NDArray[np.uint8] | None:
+        """The image of the frame, (H, W, 4) RGBA; None if it cannot be decoded."""
         self._file.seek(frame.offset)
-        picture = decode_picture(_still(frame, self._file.read(frame.size)), "webp", self._info.path)
-        if picture is None:
+        image = decode_picture(_as_webp_file(frame, self._file.read(frame.size)), "webp", self._info.path)
+        if image is None:
             return None
-        rgba: NDArray[np.uint8] = picture.reformat(  # type: ignore[assignment]  # of this format
+        rgba: NDArray[np.uint8] = image.reformat(  # type: ignore[assignment]  # rgba has 8 bits
             format="rgba",
             interpolation=_EXACT,
-            src_colorspace=None if picture.format.is_rgb else Colorspace.ITU601,
-            src_color_range=ColorRange.JPEG if picture.format.is_rgb else ColorRange.MPEG,
+            src_colorspace=None if image.format.is_rgb else Colorspace.ITU601,
+            src_color_range=ColorRange.JPEG if image.format.is_rgb else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
         ).to_ndarray()
         return rgba
 
     def interrupt(self) -> None:
-        pass  # reading a file never blocks
+        pass  # reading a file does not block
 
     def close(self) -> None:
         self._file.close()
 
 
-def _still(frame: WebpFrame, data: bytes) -> bytes:
-    """The picture of a frame as a separate file."""
+def _as_webp_file(frame: WebpFrame, data: bytes) -> bytes:
+    """The image of a frame as the bytes of a WebP file of its own."""
     if data[:4] == b"ALPH":
         size = b"".join((side - 1).to_bytes(3, "little") for side in (frame.width, frame.height))
         data = b"VP8X" + (10).to_bytes(4, "little") + bytes([_ALPHA, 0, 0, 0]) + size + data
     return b"RIFF" + (4 + len(data)).to_bytes(4, "little") + b"WEBP" + data
 
 
-def _lay(place: NDArray[np.uint8], picture: NDArray[np.uint8], *, blend: bool) -> None:
-    """Put `picture`, (H, W, 4) RGBA that is not premultiplied, on or over what is at `place`."""
-    seen = picture[..., 3]
-    if not blend or seen.min() == 255:
-        place[:] = picture
+def _composite(region: NDArray[np.uint8], image: NDArray[np.uint8], *, blend: bool) -> None:
+    """Replace `region` by `image`, or blend `image` over it. Both are (H, W, 4) RGBA, not premultiplied."""
+    opacity = image[..., 3]
+    if not blend or opacity.min() == 255:
+        region[:] = image
         return
-    place[seen == 255] = picture[seen == 255]
-    partly = (seen > 0) & (seen < 255)
-    above, below = picture[partly].astype(np.uint32), place[partly].astype(np.uint32)
+    region[opacity == 255] = image[opacity == 255]
+    partly = (opacity > 0) & (opacity < 255)
+    above, below = image[partly].astype(np.uint32), region[partly].astype(np.uint32)
     top, bottom = 255 * above[:, 3:], below[:, 3:] * (255 - above[:, 3:])  # opacities, times 255
     total = top + bottom
     mixed = np.concatenate(
         [(above[:, :3] * top + below[:, :3] * bottom + total // 2) // total, (total + 127) // 255], 1
     )
-    place[partly] = mixed.astype(np.uint8)
+    region[partly] = mixed.astype(np.uint8)

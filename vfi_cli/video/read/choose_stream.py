@@ -1,4 +1,4 @@
-"""Chooses the video stream that is the film. For FFmpeg, covers, thumbnails and stills are video streams too."""
+"""Chooses the main video stream of a file. FFmpeg lists covers, thumbnails and stills as video streams too."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from vfi_cli.video.demux import late_streams
 from vfi_cli.video.read.stream_info import codec_name, flags_of
 
 _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
-_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegxl")
-_PACKETS, _BYTES = 2_000, 32 * 2**20  # read to see which streams move
-_SLOW = 10  # a film has at least one frame for so many frames of the fastest stream
+_IMAGE_CODECS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp", "jpeg2000", "jpegxl")
+_MAX_PACKETS, _MAX_BYTES = 2_000, 32 * 2**20  # read to count the frames of each stream
+_MAX_RATIO = 10  # the fastest stream has at most so many frames for one frame of the main stream
 
 
 def choose_video(
@@ -28,65 +28,69 @@ def choose_video(
     wanted: int | None,
     reopen: Callable[[], AbstractContextManager[InputContainer]],
 ) -> VideoStream:
-    """The video stream with the number `wanted`, counted from 0 as FFmpeg does.
+    """The video stream number `wanted`, or the best one.
 
-    With None, the first of the best streams. A good stream moves, is marked as the default, has a codec for video,
-    and does not have far fewer frames than another stream.
+    The best stream is the first that fulfils these conditions, the most important one first: its codec is known, it has
+    more than one frame, it is marked as the default, its codec is not an image codec, and it does not have far fewer
+    frames than another stream.
 
-    reopen: opens the file once more, to look at its packets.
+    Args:
+        path: name of the file in error messages.
+        wanted: number of the video stream, counted from 0 as in FFmpeg; None chooses the best one.
+        reopen: opens the file once more, to count packets.
 
     Raises:
-        InputError: there is no moving picture.
-        UsageError: there is no stream of that number, or it is a cover.
+        InputError: the file has no video stream except covers, or the video codec is unknown.
+        UsageError: there is no video stream number `wanted`, or it is a cover.
     """
     streams = container.streams.video
     if wanted is not None and streams:
         if wanted >= len(streams) or streams[wanted].disposition & _ATTACHED:
             what = "is a cover" if wanted < len(streams) else "does not exist"
-            listed = "; ".join(f"{number}: {_words(stream)}" for number, stream in enumerate(streams))
+            listed = "; ".join(f"{number}: {_description(stream)}" for number, stream in enumerate(streams))
             raise UsageError(f"video stream {wanted} {what}", path=path, remedy=f"the streams are {listed}")
         streams = (streams[wanted],)
-    films = [stream for stream in streams if not stream.disposition & _ATTACHED]
-    if not films:
-        what = "the only picture is a cover image" if streams else "no video stream"
-        raise InputError(what, path=path, remedy="give a file with moving pictures")
-    film = films[0] if len(films) == 1 else _best(films, reopen)
-    if film.codec_context is None:
+    candidates = [stream for stream in streams if not stream.disposition & _ATTACHED]
+    if not candidates:
+        what = "the only video stream is a cover image" if streams else "no video stream"
+        raise InputError(what, path=path, remedy="give a file with a video")
+    chosen = candidates[0] if len(candidates) == 1 else _best(candidates, reopen)
+    if chosen.codec_context is None:
         raise InputError("the video codec is unknown", path=path)
-    return film
+    return chosen
 
 
-def _best(films: list[VideoStream], reopen: Callable[[], AbstractContextManager[InputContainer]]) -> VideoStream:
+def _best(candidates: list[VideoStream], reopen: Callable[[], AbstractContextManager[InputContainer]]) -> VideoStream:
     with reopen() as container:
-        counts = _packets(container, [film.index for film in films])
+        counts = _count_packets(container, [stream.index for stream in candidates])
 
-    def fitness(film: VideoStream) -> tuple[bool, ...]:
-        count = counts[film.index]
+    def fitness(stream: VideoStream) -> tuple[bool, ...]:
+        count = counts[stream.index]
         return (
-            film.codec_context is not None,
+            stream.codec_context is not None,
             count > 1,
-            bool(film.disposition & Disposition.default),
-            codec_name(film) not in _PICTURE_CODECS,
-            count * _SLOW >= max(counts.values(), default=0),
+            bool(stream.disposition & Disposition.default),
+            codec_name(stream) not in _IMAGE_CODECS,
+            count * _MAX_RATIO >= max(counts.values(), default=0),
         )
 
-    return max(films, key=fitness)  # the first of equal ones
+    return max(candidates, key=fitness)  # of equally good streams, max() returns the first
 
 
-def _packets(container: InputContainer, indexes: list[int]) -> Counter[int]:
-    """How many packets of each stream lie at the beginning of the file."""
+def _count_packets(container: InputContainer, indexes: list[int]) -> Counter[int]:
+    """The number of packets of each stream at the beginning of the file."""
     counts: Counter[int] = Counter()
     size = 0
-    with suppress(av.FFmpegError):  # damage is for the decoder to report
+    with suppress(av.FFmpegError):  # the decoder reports damage
         for packet in late_streams.packets(container, [container.streams[index] for index in indexes]):
             counts[packet.stream_index] += packet.size > 0
             size += packet.size
-            if counts.total() >= _PACKETS or size >= _BYTES:
+            if counts.total() >= _MAX_PACKETS or size >= _MAX_BYTES:
                 break
     return counts
 
 
-def _words(stream: VideoStream) -> str:
+def _description(stream: VideoStream) -> str:
     context = stream.codec_context
     size = f"{context.width}x{context.height}" if context is not None else ""
     return " ".join(filter(None, (codec_name(stream), size, *flags_of(stream))))

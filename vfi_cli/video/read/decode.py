@@ -1,8 +1,8 @@
-"""A clip as a stream of planar frames with exact, strictly increasing times.
+"""Decodes a clip into planar frames with exact, strictly increasing times.
 
-Reader --> _timed       (a clock that never stands still or runs back)
-       --> as_whole     (if an option says how to read fields)
-       --> _trimmed     (durations, start and stop)
+Reader --> _timed            (makes times that strictly increase)
+       --> to_progressive    (if an option says how to read fields)
+       --> _trimmed          (durations, start and stop)
        --> VideoFrame
 """
 
@@ -24,24 +24,24 @@ from vfi_cli.video.container.parts import unread_notes
 from vfi_cli.video.container.truncation import is_truncated
 from vfi_cli.video.demux.open_input import open_whole
 from vfi_cli.video.properties.pixels import nearest_format
-from vfi_cli.video.read.deinterlace import Timed, as_whole
+from vfi_cli.video.read.deinterlace import TimedFrame, to_progressive
 from vfi_cli.video.read.reader import Reader, StreamReader
 from vfi_cli.video.types import ColorSpec, Matrix, Plane, PlaneFormat, VideoFrame
 
-# swscale's own numbers: its names for the matrices are not those of H.273.
+# Numbers of swscale, which are not the code points of H.273.
 _SWSCALE: dict[Matrix, int] = {
     "bt601": Colorspace.ITU601,
     "bt709": Colorspace.ITU709,
     "bt2020": Colorspace.BT2020,
 }
-_STANDS = 4  # frames; with so many equal times the clock stands still
+_STANDSTILL = 4  # frames; after so many equal times, the timestamps are taken as broken for good
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-    """The frames of the file with start <= time < stop, both in seconds after its first frame.
+    """The frames with start <= time < stop, in seconds after the first frame of the file.
 
-    Raises InputError if the file cannot be read, FieldsError if it is interlaced.
+    Raises InputError if the file cannot be read, FieldsError if it is interlaced and no option says how to read fields.
     """
     refuse_interlaced(info, start, stop)
     reader = StreamReader(info, open_whole(info.path, info.reach), info.start + start if start else None)
@@ -49,26 +49,27 @@ def decode(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None 
 
 
 def refuse_interlaced(info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> None:
-    """Raises FieldsError if the part from `start` to `stop` has fields, and no option says how to read them."""
+    """Raises FieldsError if the part from `start` to `stop` is interlaced and no option says how to read fields."""
     if info.takes_fields:
         return
     if info.interlaced:
         raise FieldsError("interlaced video needs an option", path=info.path)
     place = info.fields_at
     if place is not None and (start or 0) <= place and (stop is None or place < stop):
-        raise FieldsError(f"the picture changes to interlaced before {float(place):.1f} s", path=info.path)
+        raise FieldsError(f"the video changes to interlaced before {float(place):.1f} s", path=info.path)
 
 
 class Decoder:
     """Iterates over the frames that `reader` finds, once. Close it, or use it as a context manager.
 
     Attributes:
-        damaged: frames so far that are lost, or were decoded from damaged data.
-        notes: one sentence each for what had to be repaired; complete after the last frame.
+        damaged: number of frames so far that are lost, or were decoded from damaged data.
+        notes: one sentence for each repair; complete after the last frame.
 
     Raises while iterating:
-        InputError: no frame can be decoded, or the picture changes size or format, or becomes interlaced.
-        UsageError: no frame lies in the wanted part.
+        InputError: no frame can be decoded, or the size or pixel format changes.
+        FieldsError: a frame is interlaced and no option says how to read fields.
+        UsageError: no frame lies between `start` and `stop`.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Decoder:
         self._reader = reader
         self._start = info.start + start if start else None
         self._stop = info.start + stop if stop is not None else None
-        self._lost = 0  # what the reader does not know of
+        self._lost = 0  # frames that the reader does not count
         self._notes: list[str] = []
         self._frames = self._trimmed()
 
@@ -102,7 +103,7 @@ class Decoder:
         self.close()
 
     def interrupt(self) -> None:
-        """Let a thread that waits for the next frame go: it finds the end of the clip. A file never lets it wait."""
+        """End the clip for a thread that waits for the next frame of a pipe. Files never make a thread wait."""
         self._reader.interrupt()
 
     def close(self) -> None:
@@ -110,67 +111,71 @@ class Decoder:
         self._frames.close()
         self._reader.close()
 
-    def _timed(self) -> Iterator[Timed]:
-        """Times that strictly increase: missing ones are counted on, a single bad one costs its frame, and a
-        clock that jumps back for good (joined recordings) is carried on from where it was."""
+    def _timed(self) -> Iterator[TimedFrame]:
+        """The frames with times that strictly increase.
+
+        A missing time is the end of the frame before. A frame with a single bad time is dropped. If the timestamps jump
+        back for good, as in joined recordings, later times are shifted so that they follow the frame before.
+        """
         info = self._info
         last: Fraction | None = None
-        upcoming = info.start  # when the last frame ends
-        shift = Fraction(0)  # from the clock of the file to ours
-        waiting: list[Timed] = []
-        left_out = jumps = 0
-        for frame, ticks in self._reader.pictures():
+        upcoming = info.start  # end of the last frame
+        offset = Fraction(0)  # added to the times of the file
+        pending: list[TimedFrame] = []
+        dropped = jumps = 0
+        for frame, ticks in self._reader.frames():
             span = (frame.duration or 0) * info.time_base or 1 / info.average_rate
-            time = ticks * info.time_base if ticks is not None else upcoming - shift
-            waiting.append((frame, time, span))
-            if last is None or time + shift > last:
-                left_out += len(waiting) - 1
-                waiting = waiting[-1:]
-            elif not jumps and (len(waiting) == 1 or _equal(waiting, last - shift)):
-                continue  # a bad timestamp, a few equal ones, or a jump? The next frame tells.
-            for frame, time, span in waiting:
-                if last is not None and time + shift <= last:
-                    shift = upcoming - time
+            time = ticks * info.time_base if ticks is not None else upcoming - offset
+            pending.append((frame, time, span))
+            if last is None or time + offset > last:
+                dropped += len(pending) - 1
+                pending = pending[-1:]
+            elif not jumps and (len(pending) == 1 or _are_few_and_equal(pending, last - offset)):
+                continue  # The next frame shows whether this is a bad timestamp, a few equal ones, or a jump.
+            for frame, time, span in pending:
+                if last is not None and time + offset <= last:
+                    offset = upcoming - time
                     jumps += 1
-                last = time + shift
+                last = time + offset
                 upcoming = last + span
                 yield frame, last, span
-            waiting.clear()
-        left_out += len(waiting)
+            pending.clear()
+        dropped += len(pending)
         if self._reader.unstamped:
             self._notes.append(
-                f"{self._reader.unstamped} frames have no timestamp; they were counted on at the stated rate"
+                f"{self._reader.unstamped} frames have no timestamp; their times follow from the frame rate"
             )
         if jumps:
-            self._notes.append("timestamps run backwards; the picture was carried on from where it was")
-        self._lost += left_out
-        if left_out:
-            self._notes.append(f"{left_out} frames with a repeated or earlier timestamp were left out")
+            self._notes.append("timestamps run backwards; the times of later frames were shifted so that they increase")
+        self._lost += dropped
+        if dropped:
+            self._notes.append(f"{dropped} frames with a repeated or earlier timestamp were left out")
 
     def _trimmed(self) -> Generator[VideoFrame, None, None]:
+        """The frames between start and stop, each with the duration until the next one."""
         info = self._info
         held: av.VideoFrame | None = None
         pts = end = Fraction(0)
-        begun = False
+        found = False
         timed = self._timed()
-        for frame, time, span in as_whole(timed, info) if info.takes_fields else timed:
+        for frame, time, span in to_progressive(timed, info) if info.takes_fields else timed:
             if self._start is not None and time < self._start:
-                self._reader.damaged = self._lost = 0  # nobody sees these
+                self._reader.damaged = self._lost = 0  # damage before the start does not count
                 continue
             if held is not None:
                 yield self._frame(held, pts, (time if self._stop is None else min(time, self._stop)) - pts)
                 held = None
             if self._stop is not None and time >= self._stop:
-                if not begun:
-                    raise self._nothing()
+                if not found:
+                    raise self._no_frame_error()
                 return
             held, pts, end = frame, time, time + span
-            begun = True
+            found = True
         if held is None:
-            raise self._nothing()
-        yield self._frame(held, pts, self._settled(end) - pts)
+            raise self._no_frame_error()
+        yield self._frame(held, pts, self._resolve_end(end) - pts)
 
-    def _nothing(self) -> VfiError:
+    def _no_frame_error(self) -> VfiError:
         info = self._info
         if not self._reader.count:
             return InputError("no frame can be decoded", path=info.path, remedy="is the file damaged?")
@@ -180,8 +185,8 @@ class Decoder:
             f"no frame lies between {first:.3f} s and {last}", path=info.path, remedy="check --ss and --to"
         )
 
-    def _settled(self, end: Fraction) -> Fraction:
-        """The end of the clip, given that its last frame says `end`; counts what is missing."""
+    def _resolve_end(self, end: Fraction) -> Fraction:
+        """The end of the clip, if its last frame ends at `end`; counts the frames that are missing after that."""
         info = self._info
         if self._stop is None or end < self._stop:
             self._lost += len(info.unread)
@@ -190,10 +195,10 @@ class Decoder:
         if self._stop is not None:
             end, stated = min(end, self._stop), min(stated, self._stop)
         missing = round((stated - end) * info.average_rate)
-        if missing <= 2:  # MP4 tells the duration of the last frame by that of the clip
+        if missing <= 2:  # in MP4, only the duration of the clip tells the duration of the last frame
             return max(end, stated)
         if is_truncated(info.path, info.container) is False:
-            self._notes.append(f"the last frame is shown for {float(stated - end):.2f} s more, as the file states it")
+            self._notes.append(f"the last frame is held for {float(stated - end):.2f} s more, as the file states")
             return stated
         self._lost += missing
         self._notes.append(f"the video ends {float(stated - end):.2f} s early: the file is incomplete")
@@ -206,19 +211,21 @@ class Decoder:
         return VideoFrame(planes, info.format, info.color, pts, duration)
 
 
-def _equal(waiting: Sequence[Timed], time: Fraction) -> bool:
-    """Whether all these frames have this `time`, and are too few for a clock that stands still."""
-    return len(waiting) < _STANDS and all(at == time for _, at, _ in waiting)
+def _are_few_and_equal(pending: Sequence[TimedFrame], time: Fraction) -> bool:
+    """Whether all these frames have the time `time`, and are fewer than `_STANDSTILL`."""
+    return len(pending) < _STANDSTILL and all(at == time for _, at, _ in pending)
 
 
 def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: ColorSpec) -> av.VideoFrame:
-    """Convert the frame from the colours `own` to a format with the colours `color`. If only the order of bytes and
-    planes differs, codes do not change."""
+    """Convert `frame` from the colours `own` to `format` with the colours `color`.
+
+    The values do not change if only the order of bytes and planes differs.
+    """
     same_range = format.kind == "rgb" or own.full_range == color.full_range
     if frame.format.name.replace("yuvj", "yuv") == format.pix_fmt and same_range:
         return frame
     rgb = nearest_format(frame.format).kind == "rgb"
-    return frame.reformat(  # an untagged frame would be taken for BT.601, so both ends are always spelled out
+    return frame.reformat(  # Both matrices are always given: swscale takes an untagged frame as BT.601.
         format=format.pix_fmt,
         interpolation=_EXACT,
         src_colorspace=None if rgb else _SWSCALE[own.matrix],
@@ -229,6 +236,9 @@ def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: 
 
 
 def as_array(plane: VideoPlane, dtype: np.dtype[Any]) -> Plane:
-    """The codes, without a copy: the array keeps the plane, and the plane its frame, in memory."""
+    """The values of a plane, (height, width), without a copy.
+
+    The array keeps the plane in memory, and the plane keeps its frame.
+    """
     rows: Plane = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
     return rows[:, : plane.width]

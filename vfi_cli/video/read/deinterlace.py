@@ -1,4 +1,4 @@
-"""Turns pictures that are marked as fields into whole ones, one for each pair of fields."""
+"""Makes progressive frames from interlaced ones: one frame for each pair of fields."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from av.filter import Graph
 from vfi_cli.cpus import available_cpus
 from vfi_cli.video.clip import ClipInfo
 
-Timed = tuple[av.VideoFrame, Fraction, Fraction]
-"""A decoded frame, its time, its stated duration."""
+TimedFrame = tuple[av.VideoFrame, Fraction, Fraction]
+"""A decoded frame, its time and its stated duration, both in seconds."""
 
 
-def as_whole(pictures: Iterator[Timed], info: ClipInfo) -> Iterator[Timed]:
-    """The pictures of a clip as whole ones, at the same times.
+def to_progressive(frames: Iterator[TimedFrame], info: ClipInfo) -> Iterator[TimedFrame]:
+    """The frames of a clip as progressive ones, at the same times.
 
-    To deinterlace, FFmpeg's bwdif converts all pictures if the clip is marked as interlaced, else only the pictures
-    that are marked. Without deinterlacing, only the marks are removed: with a mark, chroma would be converted field
-    by field.
+    With `info.deinterlace`, FFmpeg's filter bwdif converts all frames if the clip is marked as interlaced, or only the
+    frames that are marked. Otherwise the filter setfield only removes the marks, because FFmpeg converts the chroma of
+    a marked frame field by field.
     """
     graph: Graph | None = None
-    waiting: list[Timed] = []  # in the filter: it gives one for each, in order, one behind
-    for number, picture in enumerate(pictures):
-        frame = picture[0]
+    pending: list[TimedFrame] = []  # frames in the filter, which returns as many, in order, with a delay of one frame
+    for number, timed in enumerate(frames):
+        frame = timed[0]
         if graph is None:
-            graph = _graph(frame, info)
-        frame.pts, frame.time_base = number, Fraction(1)  # the true times are with us
-        waiting.append(picture)
+            graph = _make_graph(frame, info)
+        frame.pts, frame.time_base = number, Fraction(1)  # the true times are in `pending`
+        pending.append(timed)
         graph.push(frame)
-        yield from _ready(graph, waiting)
+        yield from _drain(graph, pending)
     if graph is not None:
         graph.push(None)
-        yield from _ready(graph, waiting)
+        yield from _drain(graph, pending)
 
 
-def _graph(first: av.VideoFrame, info: ClipInfo) -> Graph:
+def _make_graph(first: av.VideoFrame, info: ClipInfo) -> Graph:
     graph = Graph()
     graph.threads = available_cpus()
     source = graph.add_buffer(width=info.width, height=info.height, format=first.format, time_base=Fraction(1))
@@ -51,12 +51,12 @@ def _graph(first: av.VideoFrame, info: ClipInfo) -> Graph:
     return graph
 
 
-def _ready(graph: Graph, waiting: list[Timed]) -> Iterator[Timed]:
+def _drain(graph: Graph, pending: list[TimedFrame]) -> Iterator[TimedFrame]:
     while True:
         try:
             frame = graph.pull()
         except (av.BlockingIOError, av.EOFError):
             return
         assert isinstance(frame, av.VideoFrame)
-        _, time, span = waiting.pop(0)
+        _, time, span = pending.pop(0)
         yield frame, time, span

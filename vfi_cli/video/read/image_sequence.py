@@ -1,4 +1,4 @@
-"""Numbered pictures as a clip: a folder, a pattern such as 'frames/%04d.png' or 'frames/*.png', or a single file."""
+"""Numbered images as a clip: a folder, a pattern such as 'frames/%04d.png' or 'frames/*.png', or a single file."""
 
 from __future__ import annotations
 
@@ -21,23 +21,26 @@ from vfi_cli.video.image.image_header import Header, read_header
 from vfi_cli.video.properties.pixels import nearest_format, read_color
 from vfi_cli.video.properties.preserved import read_properties
 from vfi_cli.video.read.decode import Decoder
-from vfi_cli.video.read.reader import Stamped, refuse_change
-from vfi_cli.video.read.unify import richest, turned_size, unified
+from vfi_cli.video.read.reader import StampedFrame, refuse_change
+from vfi_cli.video.read.unify import common_format, to_clip_format, turned_size
 from vfi_cli.video.types import PlaneFormat
 
-DEFAULT_RATE = Fraction(25)  # what FFmpeg takes a sequence for
+DEFAULT_RATE = Fraction(25)  # FFmpeg's default for image sequences
 
-_NAMED = 3  # damaged pictures, in a note
+_MAX_LISTED = 3  # damaged images that a note lists
 _NUMBER = re.compile(r"%(0\d+)?d")
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether the name stands for several files: %d, %04d, or one of * ? [ in it."""
+    """Whether the file name is a pattern for several files: it contains %d, %04d, *, ? or [."""
     return bool(_NUMBER.search(path.name) or re.search(r"[*?\[]", path.name))
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """The pictures that `path` means, in order. Raises InputError if there is none, or several kinds of them."""
+    """The image files of a folder, a pattern or a single file, in natural order.
+
+    Raises InputError if there is no image, or if the images are of several kinds.
+    """
     if path.is_file():
         return [path]
     folder = path if path.is_dir() else path.parent
@@ -51,22 +54,22 @@ def find_pictures(path: Path) -> list[Path]:
     if not children:
         names = ", ".join(DECODERS)
         raise InputError(
-            "no picture is in this folder" if folder == path else "no picture has such a name",
+            "no image is in this folder" if folder == path else "no image matches this pattern",
             path=path,
-            remedy=f"pictures are {names} files",
+            remedy=f"images are {names} files",
         )
     kinds = {DECODERS[child.suffix.lower()] for child in children}
     if len(kinds) > 1:
         raise InputError(
-            f"holds pictures of several kinds: {', '.join(sorted(kinds))}",
+            f"holds images of several kinds: {', '.join(sorted(kinds))}",
             path=path,
-            remedy=f"choose some, e.g. '{folder / '*'}{children[0].suffix}'",
+            remedy=f"choose one kind, e.g. '{folder / '*'}{children[0].suffix}'",
         )
     return sorted(children, key=natural_key)
 
 
 def number_pattern(name: str) -> re.Pattern[str]:
-    """The names that a name with %d or %04d in it stands for; the name itself, if there is no such thing in it."""
+    """A regular expression for the file names that `name` stands for. `name` may contain one %d or %04d."""
     number = _NUMBER.search(name)
     if number is None:
         return re.compile(re.escape(name))
@@ -76,10 +79,10 @@ def number_pattern(name: str) -> re.Pattern[str]:
 
 
 def positions(files: Sequence[Path]) -> list[int]:
-    """Where in the sequence each picture stands, from 0 on: pictures that are missing in the numbering leave a gap.
+    """The position of each image in the sequence, from 0 on. Images that are missing in the numbering leave a gap.
 
-    Numbers that do not count pictures, because their steps are not multiples of the smallest one or because most of
-    them are missing, say nothing: then the pictures follow each other.
+    The function ignores numbers that do not count images: their steps are not multiples of the smallest step, or most
+    of the numbers are missing. The positions are then 0, 1, 2, ...
     """
     numbers = _numbers(files)
     steps = [right - left for left, right in pairwise(numbers)]
@@ -90,7 +93,7 @@ def positions(files: Sequence[Path]) -> list[int]:
 
 
 def _numbers(files: Sequence[Path]) -> list[int]:
-    """The one number in which the names differ; nothing if there is no such number."""
+    """The number in each file name that differs between the names; empty if there is not exactly one."""
     split = [re.split(r"(\d+)", file.stem) for file in files]
     shapes = {tuple(parts[::2]) for parts in split}
     if len(shapes) != 1:
@@ -100,11 +103,15 @@ def _numbers(files: Sequence[Path]) -> list[int]:
 
 
 class ImageSequence:
-    """The pictures that `path` means as a clip of `rate` frames per second. A `sources.Source`.
+    """A folder, a pattern or a single image file as a clip. Implements `sources.Source`.
 
-    A picture that is damaged or missing in the numbering is a lost frame: the others keep their times.
+    An image that is damaged, or missing in the numbering, is a lost frame. The other frames keep their times.
 
-    Raises InputError if there is no picture, or of several kinds.
+    Args:
+        path: see `find_pictures`.
+        rate: frames per second; None: `DEFAULT_RATE`.
+
+    Raises InputError if there is no image, or if the images are of several kinds.
     """
 
     def __init__(self, path: Path, rate: Fraction | None = None) -> None:
@@ -115,44 +122,44 @@ class ImageSequence:
 
     @property
     def beside(self) -> Path:
-        """The folder, or the single picture."""
+        """The folder, or the single image file."""
         return self.path if self.path.exists() else self.path.parent.resolve()
 
     def probe(self) -> ClipInfo:
-        """See `probe.probe`; all pictures are turned like the first one.
+        """See `probe.probe`. The orientation of the clip is that of the first image.
 
-        Raises InputError if none can be read, their sizes differ, or one of several is an animation.
+        Raises InputError if no image can be decoded, the sizes differ, or one of several images is an animation.
         """
         rate = self._rate or DEFAULT_RATE
-        found = ((at, file, read_picture(file)) for at, file in zip(self._positions, self._files, strict=True))
-        first = next(((at, file, picture) for at, file, picture in found if picture is not None), None)
+        found = ((index, file, read_picture(file)) for index, file in zip(self._positions, self._files, strict=True))
+        first = next(((index, file, image) for index, file, image in found if image is not None), None)
         if first is None:
-            raise InputError("no picture can be decoded", path=self.path, remedy="are the files damaged?")
-        at, file, picture = first
-        frame, notes = picture.frame, list[str]()
-        headers = self._headers(file, picture) if len(self._files) > 1 else {}
-        stored = {header.stored: header.format for header in headers.values()}
-        turned = any(header.turn != picture.turn for header in headers.values())
-        if len(stored) > 1 or turned:
-            format = richest(stored.values(), square=turned)
-            pix_fmt, like = format.pix_fmt, self._like(format, headers) or frame
+            raise InputError("no image can be decoded", path=self.path, remedy="are the files damaged?")
+        index, file, image = first
+        frame, notes = image.frame, list[str]()
+        headers = self._headers(file, image) if len(self._files) > 1 else {}
+        formats = {header.stored: header.format for header in headers.values()}
+        turned = any(header.turn != image.turn for header in headers.values())
+        if len(formats) > 1 or turned:
+            format = common_format(formats.values(), square=turned)
+            pix_fmt, color_source = format.pix_fmt, self._image_of_kind(format, headers) or frame
         else:
-            format, pix_fmt, like = nearest_format(frame.format), frame.format.name, frame
-        if len(stored) > 1:
-            notes.append(f"the pictures are stored as {' and '.join(sorted(stored))}: all are read as {pix_fmt}")
+            format, pix_fmt, color_source = nearest_format(frame.format), frame.format.name, frame
+        if len(formats) > 1:
+            notes.append(f"the images are stored as {' and '.join(sorted(formats))}: all are read as {pix_fmt}")
         if turned:
-            notes.append(f"some pictures are not turned like {file.name}: their pixels are turned to match it")
-        color = read_color(like, like.format, notes, file)
+            notes.append(f"some images are not turned like {file.name}: their pixels are turned to match it")
+        color = read_color(color_source, color_source.format, notes, file)
         properties = dict(read_properties(None, frame))
         if DECODERS[file.suffix.lower()] == "tiff":
-            properties.pop("EXIF", None)  # the tags that every TIFF file is made of
+            properties.pop("EXIF", None)  # every TIFF file is made of such tags
         if self._rate is None and len(self._files) > 1:
-            notes.append(f"the pictures are shown at {rate} per second: --input-fps says otherwise")
+            notes.append(f"the images are shown at {rate} per second: --input-fps sets another rate")
         return ClipInfo(
             path=self.path,
             container="image2",
             index=0,
-            codec=picture.codec,
+            codec=image.codec,
             width=frame.width,
             height=frame.height,
             pix_fmt=pix_fmt,
@@ -160,20 +167,20 @@ class ImageSequence:
             color=color,
             average_rate=rate,
             time_base=1 / rate,
-            start=at / rate,
-            origin=at / rate,
-            duration=(self._positions[-1] + 1 - at) / rate,
+            start=index / rate,
+            origin=index / rate,
+            duration=(self._positions[-1] + 1 - index) / rate,
             declared=False,
             frame_count=len(self._files),
             vfr=False,
-            rotation=picture.turn[0],
-            mirrored=picture.turn[1],
+            rotation=image.turn[0],
+            mirrored=image.turn[1],
             properties=properties,
             notes=tuple(notes),
         )
 
-    def _headers(self, first: Path, picture: Picture) -> dict[Path, Header]:
-        """The headers that can be read. Raises InputError unless all match the `first` picture."""
+    def _headers(self, first: Path, image: Picture) -> dict[Path, Header]:
+        """The headers that can be read. Raises InputError for an animation or an image of another size than `first`."""
         headers = {}
         for file in filter(Path.is_file, self._files):
             if is_animation(file):
@@ -181,78 +188,78 @@ class ImageSequence:
             header = read_header(file)
             if header is not None:
                 headers[file] = header
-                self._refuse_size(first, picture, file, header)
+                self._check_size(first, image, file, header)
         return headers
 
-    def _refuse_size(self, first: Path, picture: Picture, file: Path, header: Header) -> None:
-        size = (picture.frame.width, picture.frame.height)
-        other = turned_size(header.width, header.height, header.turn, picture.turn)
+    def _check_size(self, first: Path, image: Picture, file: Path, header: Header) -> None:
+        size = (image.frame.width, image.frame.height)
+        other = turned_size(header.width, header.height, header.turn, image.turn)
         if other != size:
             raise InputError(
-                f"the picture changes size in {file.name}: {size[0]}x{size[1]} to {other[0]}x{other[1]}",
+                f"the images change size in {file.name}: {size[0]}x{size[1]} to {other[0]}x{other[1]}",
                 path=self.path,
-                remedy=f"scale all pictures to the size of {first.name}, or choose those of one size",
+                remedy=f"scale all images to the size of {first.name}, or choose images of one size",
             )
 
-    def _like(self, format: PlaneFormat, headers: Mapping[Path, Header]) -> av.VideoFrame | None:
-        """The first picture that has colours of the same kind."""
-        alike = (read_picture(file) for file, header in headers.items() if header.format.kind == format.kind)
-        return next((picture.frame for picture in alike if picture is not None), None)
+    def _image_of_kind(self, format: PlaneFormat, headers: Mapping[Path, Header]) -> av.VideoFrame | None:
+        """The first image with colours of the kind of `format` (RGB, YUV or grey)."""
+        images = (read_picture(file) for file, header in headers.items() if header.format.kind == format.kind)
+        return next((image.frame for image in images if image is not None), None)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
         """See `decode.decode`."""
         first = floor((info.start + start) / info.time_base) if start else 0
-        wanted = [(at, file) for at, file in zip(self._positions, self._files, strict=True) if at >= first]
+        wanted = [(index, file) for index, file in zip(self._positions, self._files, strict=True) if index >= first]
         return Decoder(info, _ImageReader(info, wanted), start, stop)
 
 
 class _ImageReader:
-    """Reads `files`, each at its position, one when it is asked for. A `reader.Reader`."""
+    """Reads (position, file) pairs, each file when its frame is needed. Implements `reader.Reader`."""
 
     def __init__(self, info: ClipInfo, files: Sequence[tuple[int, Path]]) -> None:
         self.damaged = self.count = self.unstamped = 0
         self._info = info
         self._files = files
-        self._missing = self._clipped = 0
-        self._broken: list[str] = []
+        self._missing_count = self._clipped_count = 0
+        self._broken_names: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        broken, more = self._broken[:_NAMED], len(self._broken) - _NAMED
+        listed, more = self._broken_names[:_MAX_LISTED], len(self._broken_names) - _MAX_LISTED
         notes = {
-            f"damaged: {', '.join(broken)}{f' and {more} more' if more > 0 else ''}": self._broken,
-            f"pictures missing in the numbering: {self._missing}": self._missing,
-            f"values outside of 0 to 1 were clipped in {self._clipped} of the pictures": self._clipped,
+            f"damaged: {', '.join(listed)}{f' and {more} more' if more > 0 else ''}": self._broken_names,
+            f"images missing in the numbering: {self._missing_count}": self._missing_count,
+            f"values outside of 0 to 1 were clipped in {self._clipped_count} of the images": self._clipped_count,
         }
-        return [note for note, true in notes.items() if true]
+        return [note for note, applies in notes.items() if applies]
 
-    def pictures(self) -> Iterator[Stamped]:
+    def frames(self) -> Iterator[StampedFrame]:
         expected = self._files[0][0] if self._files else 0
-        for at, file in self._files:
-            self._missing += at - expected
-            self.damaged += at - expected
-            expected = at + 1
-            picture = read_picture(file)
-            if picture is None or picture.damaged:
+        for index, file in self._files:
+            self._missing_count += index - expected
+            self.damaged += index - expected
+            expected = index + 1
+            image = read_picture(file)
+            if image is None or image.damaged:
                 self.damaged += 1
-                self._broken.append(file.name)
-            if picture is None:
+                self._broken_names.append(file.name)
+            if image is None:
                 continue
-            frame = self._unified(picture)
+            frame = self._to_clip_format(image)
             refuse_change(frame, self._info, f"in {file.name}")
             self.count += 1
-            self._clipped += picture.clipped
-            yield frame, at
+            self._clipped_count += image.clipped
+            yield frame, index
 
-    def _unified(self, picture: Picture) -> av.VideoFrame:
-        """The picture in the format and orientation of the clip."""
-        frame, info = picture.frame, self._info
-        if frame.format.name == info.pix_fmt and picture.turn == (info.rotation, info.mirrored):
+    def _to_clip_format(self, image: Picture) -> av.VideoFrame:
+        """The image in the format and orientation of the clip."""
+        frame, info = image.frame, self._info
+        if frame.format.name == info.pix_fmt and image.turn == (info.rotation, info.mirrored):
             return frame
-        return unified(frame, read_color(frame, frame.format, [], info.path), picture.turn, info)
+        return to_clip_format(frame, read_color(frame, frame.format, [], info.path), image.turn, info)
 
     def interrupt(self) -> None:
-        pass  # a file never lets anyone wait
+        pass  # reading a file does not block
 
     def close(self) -> None:
         pass  # no file stays open

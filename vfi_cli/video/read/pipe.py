@@ -1,4 +1,4 @@
-"""YUV4MPEG2 on standard input: frames from another program."""
+"""Reads YUV4MPEG2 video from standard input, as another program writes it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from vfi_cli.video.formats import PIPE
 from vfi_cli.video.limits import PICTURE_LIMIT
 from vfi_cli.video.read.decode import Decoder, refuse_interlaced
 from vfi_cli.video.read.probe import examine
-from vfi_cli.video.read.reader import Stamped, StreamReader
+from vfi_cli.video.read.reader import StampedFrame, StreamReader
 from vfi_cli.video.read.retime import at_rate
 
 _Y4M = "yuv4mpegpipe"
-_PATIENCE = 0.2  # seconds
-_FRAME = b"FRAME\n"
-_HEADER = 4096  # bytes that hold the header and the beginning of the first frame
+_POLL_INTERVAL = 0.2  # seconds between two looks at `_ended`
+_FRAME_MARK = b"FRAME\n"
+_HEAD_BYTES = 4096  # bytes that are enough for the header and the beginning of the first frame
 
 
 class PipeInput:
-    """A pipe as a clip. A `sources.Source`.
+    """A pipe as a clip. Implements `sources.Source`.
 
-    It can be read once: `probe` reads the header, `decode` all that follows.
+    A pipe can be read only once: `probe` reads the header, `decode` reads the frames.
 
-    rate: frames per second, used instead of the rate in the header.
+    Args:
+        pipe: None: standard input.
+        rate: frames per second, used instead of the rate in the header.
     """
 
     path = Path("standard input")
@@ -42,14 +44,14 @@ class PipeInput:
     def __init__(self, pipe: BinaryIO | None = None, rate: Fraction | None = None) -> None:
         self._pipe = pipe
         self._rate = rate
-        self._counter: _Counter | None = None
+        self._counting_pipe: _CountingPipe | None = None
         self._container: InputContainer | None = None
 
     def probe(self) -> ClipInfo:
-        """See `probe.probe`; the length is not known. Raises InputError unless the pipe holds YUV4MPEG2."""
-        self._counter = _Counter(self._pipe or _standard_input())
+        """See `probe.probe`; the duration is unknown. Raises InputError unless the pipe holds YUV4MPEG2."""
+        self._counting_pipe = _CountingPipe(self._pipe or _standard_input())
         try:
-            self._container = av.open(self._counter, "r", format=_Y4M, options=dict(PICTURE_LIMIT))
+            self._container = av.open(self._counting_pipe, "r", format=_Y4M, options=dict(PICTURE_LIMIT))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(
                 "holds no YUV4MPEG2 video", path=self.path, remedy="ffmpeg writes it with -f yuv4mpegpipe"
@@ -58,60 +60,60 @@ class PipeInput:
         return info if self._rate is None else at_rate(info, self._rate)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-        """See `decode.decode`; what lies before `start` is read and dropped."""
+        """See `decode.decode`. Frames before `start` are read and dropped."""
         refuse_interlaced(info)
         assert self._container is not None, "probe it first"
-        assert self._counter is not None
-        return Decoder(info, _PipeReader(info, self._container, self._counter), start, stop)
+        assert self._counting_pipe is not None
+        return Decoder(info, _PipeReader(info, self._container, self._counting_pipe), start, stop)
 
 
-class _Counter:
-    """A pipe, and how many bytes have come out of it; it cannot be sought in."""
+class _CountingPipe:
+    """Reads a pipe and counts its bytes. It has no `seek`."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
         self._head = b""
         self._count = 0
-        self._over = False
+        self._ended = False
 
     def end(self) -> None:
-        """Whoever reads, now or later, finds the end, though the pipe may stay open."""
-        self._over = True
+        """Make all reads return the end of the file, also a read that waits now. The pipe may stay open."""
+        self._ended = True
 
     def read(self, size: int) -> bytes:
-        with suppress(OSError):  # of what is no pipe
-            while not self._over and not select([self._pipe], (), (), _PATIENCE)[0]:
+        with suppress(OSError):  # not all files support select()
+            while not self._ended and not select([self._pipe], (), (), _POLL_INTERVAL)[0]:
                 pass
-        data = b"" if self._over else self._pipe.read(size)
+        data = b"" if self._ended else self._pipe.read(size)
         self._count += len(data)
-        if len(self._head) < _HEADER:
+        if len(self._head) < _HEAD_BYTES:
             self._head += data
         return data
 
-    def ends_within(self, frame: int) -> bool:
-        """Whether what came is not a whole number of frames, of so many bytes each."""
+    def ends_within(self, frame_size: int) -> bool:
+        """Whether the data ended within a frame. `frame_size`: bytes of a frame without its header."""
         header, _, rest = self._head.partition(b"\n")
-        # A frame may have parameters, but nobody writes any.
-        return rest.startswith(_FRAME) and (self._count - len(header) - 1) % (len(_FRAME) + frame) > 0
+        # The format allows parameters in a frame header, but no known program writes them.
+        return rest.startswith(_FRAME_MARK) and (self._count - len(header) - 1) % (len(_FRAME_MARK) + frame_size) > 0
 
 
 class _PipeReader(StreamReader):
-    """A `StreamReader` that misses the end of the last frame: FFmpeg takes half a frame for the end of the clip."""
+    """A `StreamReader` that counts an incomplete last frame as damaged. FFmpeg takes such a frame as the end."""
 
-    def __init__(self, info: ClipInfo, container: InputContainer, counter: _Counter) -> None:
+    def __init__(self, info: ClipInfo, container: InputContainer, pipe: _CountingPipe) -> None:
         super().__init__(info, closing(container))
-        self._counter = counter
+        self._counting_pipe = pipe
 
     def interrupt(self) -> None:
-        self._counter.end()
+        self._counting_pipe.end()
 
-    def pictures(self) -> Iterator[Stamped]:
-        yield from super().pictures()
+    def frames(self) -> Iterator[StampedFrame]:
+        yield from super().frames()
         stored = av.VideoFormat(self._info.pix_fmt, self._info.width, self._info.height)
-        planes = stored.components  # every format of YUV4MPEG2 has a plane for each
+        planes = stored.components  # in every format of YUV4MPEG2, each component has a plane
         samples = sum(plane.width * plane.height for plane in planes)
         sample_bytes = 2 if planes[0].bits > 8 else 1
-        self.damaged += self._counter.ends_within(samples * sample_bytes)
+        self.damaged += self._counting_pipe.ends_within(samples * sample_bytes)
 
 
 def _standard_input() -> BinaryIO:
@@ -119,4 +121,4 @@ def _standard_input() -> BinaryIO:
         raise InputError("is closed", path=PipeInput.path)
     if sys.stdin.isatty():
         raise InputError("is a terminal", path=PipeInput.path, remedy="pipe YUV4MPEG2 video into it")
-    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # closed with its owner
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # Python closes it with the object that holds it

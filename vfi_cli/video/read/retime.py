@@ -1,4 +1,4 @@
-"""Replaces the times in a file by a rate that the user states."""
+"""Replaces the times in a file by a frame rate that the user gives."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import av
 
 from vfi_cli.video.clip import ClipInfo
 
-_APART = Fraction(1, 2)  # seconds; picture and sound may differ by so much without a note
+_SYNC_TOLERANCE = Fraction(1, 2)  # seconds; a larger difference between video and audio makes a note
 
 
 def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
-    """`info` with frame k shown k / `rate` seconds after the first one, whatever its own time is.
+    """`info` with frame k at k / `rate` seconds after the first frame, instead of its time in the file.
 
     The first frame and all other streams keep their times.
     """
     start, step = info.start, 1 / rate
-    # The longest tick that divides both.
+    # The time base is the longest tick that divides both `start` and `step`.
     common = math.gcd(start.numerator * step.denominator, step.numerator * start.denominator)
     duration, notes = info.frame_count / rate, info.notes
-    if info.audio and abs(duration - info.duration) > _APART:
+    if info.audio and abs(duration - info.duration) > _SYNC_TOLERANCE:
         lasts = f"lasts {float(duration):.2f} s at this rate, not {float(info.duration):.2f} s"
-        notes += (f"the picture {lasts}, and the sound does not change: they may lose sync",)
+        notes += (f"the video {lasts}, but the audio keeps its length: they may lose sync",)
     return replace(
         info,
         average_rate=rate,
@@ -41,6 +41,6 @@ def at_rate(info: ClipInfo, rate: Fraction) -> ClipInfo:
 
 
 def retimed(frame: av.VideoFrame, number: int, info: ClipInfo) -> int:
-    """The tick of the `number`th frame, counted from 0, of a clip that `at_rate` made; `frame` gets its duration."""
+    """The tick of frame `number`, counted from 0, of a clip that `at_rate` made; also sets the duration of `frame`."""
     frame.duration = step = int(1 / info.average_rate / info.time_base)
     return int(info.start / info.time_base) + number * step

@@ -1,4 +1,4 @@
-"""Finds the kind of a source from its name and a few bytes; the operations that every kind has."""
+"""Opens a source: its name and first bytes show its kind. `Source` lists the operations of every kind."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ from vfi_cli.video.read.pipe import PipeInput
 from vfi_cli.video.read.probe import probe
 from vfi_cli.video.read.retime import at_rate
 
-_WITHOUT_RATE = ("mjpeg", "h261", "h263", "dnxhd")  # demuxers of FFmpeg whose rate is a default
+_DEMUXERS_WITHOUT_RATE = ("mjpeg", "h261", "h263", "dnxhd")  # FFmpeg's names; their rate is a default of FFmpeg
 
 
 class Source(Protocol):
-    """Something with frames in it."""
+    """A video file, an image sequence, an animation or a pipe."""
 
     @property
     def path(self) -> Path:
-        """As the user calls it."""
+        """The path as the user gave it."""
 
     @property
     def beside(self) -> Path:
-        """What an output is put beside, and named after."""
+        """The path that gives the default output its folder and its name."""
 
     def probe(self) -> ClipInfo:
-        """What it holds, see `probe.probe`."""
+        """What the source holds, see `probe.probe`."""
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
-        """Its frames, see `decode.decode`; `info` is what `probe` said."""
+        """The frames of the source, see `decode.decode`; `info` is the result of `probe`."""
 
 
 def open_source(path: Path, rate: Fraction | None = None, video: int | None = None) -> Source:
-    """The source that `path` means: standard input if it is "-", else what exists under that name, else a pattern.
+    """The source at `path`: standard input ("-"), an existing file or folder, or a pattern for image files.
 
     Args:
-        rate: frames per second; None: the rate of the source, or `image_sequence.DEFAULT_RATE` for pictures.
+        rate: frames per second; None: the rate of the source, or `image_sequence.DEFAULT_RATE` for images.
         video: number of the video stream, counted from 0; None: see `choose_stream.choose_video`.
 
     Raises:
-        InputError: the folder holds no picture, or the pattern matches none.
+        InputError: the folder holds no image, or no image matches the pattern.
         UsageError: `video` is given, but the source has no streams.
     """
-    pictures = path != PIPE and _means_pictures(path)
-    animation = path.suffix.lower() == ".webp" and not pictures
-    if video is not None and (pictures or animation or path == PIPE):
+    images = path != PIPE and _is_image_sequence(path)
+    animation = path.suffix.lower() == ".webp" and not images
+    if video is not None and (images or animation or path == PIPE):
         raise UsageError("--video-stream is only for video files", path=path)
-    if pictures:
+    if images:
         return ImageSequence(path, rate)
     if animation:
         return WebpFile(path, rate)
     return PipeInput(rate=rate) if path == PIPE else VideoFile(path, rate, video)
 
 
-def _means_pictures(path: Path) -> bool:
+def _is_image_sequence(path: Path) -> bool:
     try:
-        return path.is_dir() or _is_still(path) or (is_pattern(path) and not path.exists())
-    except OSError:  # no name for a file: who reads it will say so
+        return path.is_dir() or _is_image(path) or (is_pattern(path) and not path.exists())
+    except OSError:  # no file can have this name: the reader reports it
         return False
 
 
-def _is_still(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return is_picture(path) and path.is_file() and not is_animation(path)
 
 
@@ -87,7 +87,7 @@ class VideoFile:
         info = replace(info, fields_at=find_fields(info))
         if self._rate is not None:
             return at_rate(info, self._rate)
-        if info.container in _WITHOUT_RATE:
+        if info.container in _DEMUXERS_WITHOUT_RATE:
             note = f"the file does not state its frame rate: {float(info.average_rate):g} is assumed, see --input-fps"
             info = replace(info, notes=(*info.notes, note))
         return info

@@ -1,4 +1,4 @@
-"""What lies in a file beside the picture that is read: streams, chapters, timecode."""
+"""Describes what a file holds besides the video that is read: other streams, chapters, timecode."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vfi_cli.video.clip import Chapter, StreamInfo, StreamKind
 
 
 def list_others(container: InputContainer, video: VideoStream) -> tuple[StreamInfo, ...]:
-    """Every stream but `video`, and those that only repeat what `read_chapters` and `read_timecode` tell."""
+    """Every stream except `video` and the streams that only repeat chapters or the timecode."""
     chapters = len(container.chapters())
     return tuple(
         _describe(stream)
         for stream in container.streams
-        if stream.index != video.index and not _repeats(stream, chapters)
+        if stream.index != video.index and not _is_redundant(stream, chapters)
     )
 
 
-def _repeats(stream: Stream, chapters: int) -> bool:
-    """MP4 keeps the names of its chapters in a track of text, and the timecode in a track of its own."""
+def _is_redundant(stream: Stream, chapters: int) -> bool:
+    """Whether `stream` only repeats chapters or the timecode. MP4 stores both in tracks of their own."""
     if stream.type != "data" or stream.codec_context is not None:
         return False
     return 0 < chapters == stream.frames or "timecode" in stream.metadata
@@ -35,7 +35,7 @@ def _describe(stream: Stream) -> StreamInfo:
     kinds = get_args(StreamKind)
     flags = flags_of(stream)
     kind: StreamKind = stream.type if stream.type in kinds else "unknown"
-    title = next(filter(None, map(stream.metadata.get, ("title", "name", "filename"))), "")  # MP4 calls it a name
+    title = next(filter(None, map(stream.metadata.get, ("title", "name", "filename"))), "")  # "name" in MP4
     return StreamInfo(
         stream.index,
         "attachment" if "attached_pic" in flags else kind,
@@ -52,14 +52,14 @@ def flags_of(stream: Stream) -> tuple[str, ...]:
 
 
 def codec_name(stream: Stream) -> str:
-    """FFmpeg's name for what is in `stream`, whoever decodes it; empty if it has none."""
+    """FFmpeg's name of the codec, not of a decoder; empty if FFmpeg has none."""
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
     return (stream.name or "") if isinstance(stream, DataStream) else ""
 
 
 def read_timecode(container: InputContainer, video: VideoStream) -> str:
-    """As the picture states it, or a track of its own, or the file: no two containers agree on where that is."""
+    """The timecode; empty if there is none. Containers store it with the video, in a data track, or with the file."""
     for metadata in (video.metadata, *(track.metadata for track in container.streams.data), container.metadata):
         stated = {key.lower(): tag for key, tag in metadata.items()}.get("timecode")
         if stated:
@@ -68,9 +68,9 @@ def read_timecode(container: InputContainer, video: VideoStream) -> str:
 
 
 def read_chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    """The chapters that begin before the end of the file, in seconds on its clock.
+    """The chapters that begin before the end of the file, in seconds on the clock of the file.
 
-    Their ends are limited to that of the file: an MP4 file would last as long as its chapters.
+    No chapter ends after the file, because an MP4 output would last until the end of its last chapter.
     """
     chapters = (
         Chapter(chapter["start"] * base, chapter["end"] * base, dict(chapter["metadata"]))
@@ -84,7 +84,7 @@ def read_chapters(container: InputContainer) -> tuple[Chapter, ...]:
 
 
 def _end(container: InputContainer) -> Fraction | None:
-    """When the last sound or picture ends, in seconds on the clock of the file; None if it does not say."""
+    """The end of the last video or audio stream, in seconds on the clock of the file; None if the file states none."""
     ends = [
         Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
         for stream in container.streams

@@ -1,4 +1,4 @@
-"""Reads a whole file before it is probed, if its clocks may leap or if streams may begin late."""
+"""Reads a whole file before it is probed, if it may have discontinuities or streams that begin late."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from vfi_cli.video.timestamps.discontinuities import Scan
 
 
 def survey(path: Path, video: int | None) -> tuple[Scan | None, int]:
-    """What the whole file at `path` tells, and `ClipInfo.reach`. (None, 0) if its clocks cannot leap.
+    """The scan of the whole file and its `ClipInfo.reach`; (None, 0) if the file has no discontinuities.
 
-    video: see `probe.probe`.
+    Args:
+        video: see `probe.probe`.
     """
     with open_input(path) as container:
-        joined = len(find_parts(path, container.format.name)) > 1
-        leaps = may_leap(container)
-        if not (joined or leaps or runs_back(path, container.format.name)):
+        is_joined = len(find_parts(path, container.format.name)) > 1
+        can_jump = may_leap(container)
+        if not (is_joined or can_jump or runs_back(path, container.format.name)):
             return None, 0
-        if joined or not leaps:
-            return _scan(path, _choose(container, path, video).index, seekable=joined), 0
+        if is_joined or not can_jump:
+            return _scan(path, _choose(container, path, video).index, seekable=is_joined), 0
         listed = len(container.streams)
         known = {stream.index for stream in container.streams if late_streams.is_known(stream)}
         if late_streams.shows_picture(container):
-            whole = Scan(container, _choose(container, path, video))
-            known |= set(range(listed)) - whole.indexes  # without packets there is nothing to learn
+            scan = Scan(container, _choose(container, path, video))
+            known |= set(range(listed)) - scan.indexes  # a stream without packets needs no more reading
             if len(known) == listed and not late_streams.has_more(container):
-                return whole, 0
+                return scan, 0
     with open_input(path, path.stat().st_size) as container:
         reach = late_streams.find_reach(container, known, listed)
     with open_input(path, reach) as container:
@@ -46,7 +47,7 @@ def _choose(container: InputContainer, path: Path, video: int | None, reach: int
 
 
 def _scan(path: Path, index: int, *, seekable: bool) -> Scan:
-    """Reads all parts of a joined file, or a file in which the clock runs back; `index` is that of the picture."""
+    """Scans all parts of a joined file, or a file whose times run back. `index`: of the video stream."""
     with open_whole(path) as container:
         stream = container.streams[index]
         assert isinstance(stream, VideoStream)
