@@ -30,10 +30,10 @@ def main() -> int:
     parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    overhead = 0 if options.check_muxer else OVERHEAD[options.recipe.partition("-")[0]]
+    overhead = 0 if options.rehearse else OVERHEAD[options.recipe.partition("-")[0]]
     recipe = RECIPES[options.recipe](max(1.0, options.seconds - overhead) / 60)
-    recipe = rehearsed(recipe) if options.check_muxer else widened(recipe)
-    device = "cpu" if options.check_muxer else "cuda"
+    recipe = rehearsed(recipe) if options.rehearse else widened(recipe)
+    device = "cpu" if options.rehearse else "cuda"
     job = TrainJob(recipe, tuple(options.packs), options.folder, options.start, options.teacher, device)
     return 0 if run(job).signal is None else 1
 
