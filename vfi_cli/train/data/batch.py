@@ -21,8 +21,10 @@ class Batch(NamedTuple):
     target: Tensor | None = None
     """The flow to learn, if known: flow_t0, flow_t1 (B, 4, S / 4, S / 4), in pixels of that size."""
     error: Tensor | None = None
-    """Photometric error of `target`: absolute difference of the true frame and both frames warped along `target`,
-    (B, 2, S / 4, S / 4), from 0 to 1."""
+    """Photometric error of `target` (B, 2, S / 4, S / 4), from 0 to 1.
+
+    It is the absolute difference of the true frame and of each frame warped along `target`.
+    """
     searched: Tensor | None = None
     """flow_01, flow_10 that DIS found on whole frames, (B, 4, S / 4, S / 4), in pixels of that size."""
     flow: Tensor | None = None

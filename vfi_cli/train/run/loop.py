@@ -170,8 +170,10 @@ def _train(
 
 
 def _step(trainer: Trainer, ranks: Ranks, samples: Samples, progress: float) -> Metrics:
-    """Take one step. All random numbers depend only on the seed, the step number and the rank, so a resumed run
-    draws the same ones."""
+    """Take one step.
+
+    All random numbers depend only on the seed, the step number and the rank, so a resumed run draws the same ones.
+    """
     recipe, number = trainer.recipe, trainer.step_number
     shared_rng = np.random.default_rng((recipe.seed, number))
     rank_rng = np.random.default_rng((recipe.seed, number, 1 + ranks.rank))
