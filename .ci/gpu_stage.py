@@ -1,4 +1,4 @@
-"""A stage of training for `.ci/gpu`: RECIPE FOLDER SECONDS PACK...; with --rehearse as small as can be, on the CPU."""
+"""Runs a recipe for `.ci/gpu`: RECIPE FOLDER SECONDS PACK... With --rehearse: the smallest sizes, on the CPU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vfi_cli.train.recipes import RECIPES, Recipe
 from vfi_cli.train.run.loop import TrainJob, run
 
 OVERHEAD = {"base": 25, "lite": 60}
-"""Seconds until the first step: imports, decoding, for `lite` its prepared crops. They are no part of the minutes."""
+"""Seconds until the first step, not part of the minutes: imports, decoding and, for `lite`, precomputed crops."""
 
 LITE_BATCH, LITE_PAIRS = 32, 1500
-"""Crops a step: with the few of a CPU recipe a GPU would wait for its own launches. Pairs: as many as 16 cores prepare
-in half a minute."""
+"""Crops per step: with the few crops of a CPU recipe, a GPU would spend its time on kernel launches.
+Pairs: as many as 16 cores precompute in half a minute."""
 
 
 def main() -> int:
@@ -30,22 +30,23 @@ def main() -> int:
     parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    overhead = 0 if options.check_muxer else OVERHEAD[options.recipe.partition("-")[0]]
+    overhead = 0 if options.rehearse else OVERHEAD[options.recipe.partition("-")[0]]
     recipe = RECIPES[options.recipe](max(1.0, options.seconds - overhead) / 60)
-    recipe = rehearsed(recipe) if options.check_muxer else widened(recipe)
-    device = "cpu" if options.check_muxer else "cuda"
+    recipe = rehearsed(recipe) if options.rehearse else widened(recipe)
+    device = "cpu" if options.rehearse else "cuda"
     job = TrainJob(recipe, tuple(options.packs), options.folder, options.start, options.teacher, device)
     return 0 if run(job).signal is None else 1
 
 
 def widened(recipe: Recipe) -> Recipe:
-    """For a GPU: more crops a step for `lite`, whose recipes are for a CPU; a rate that fits them."""
+    """The recipe for a GPU. The recipes of `lite` are for a CPU, so they get more crops per step and a higher rate."""
     if recipe.config.name != "lite":
         return recipe
     return replace(recipe, batch=LITE_BATCH, pairs=LITE_PAIRS, learning_rate=1.5 * recipe.learning_rate)
 
 
 def rehearsed(recipe: Recipe) -> Recipe:
+    """The recipe with the smallest sizes, to test that everything runs."""
     return replace(recipe, crop=recipe.config.patch, batch=1, pairs=4, crops_per_pair=1, warm_up_steps=1)
 
 

@@ -1,8 +1,7 @@
 """Renders clip.mp4, the clip of the other examples: `python examples/render_clip.py [clip.mp4]`.
 
-Six seconds, 640x360 at 24 fps, with what makes interpolation hard and a viewer happy: a camera over detailed
-ground at several depths, objects that cover each other, a cut at 3.5 s, and a tune to hear whether sound and
-picture stay together.
+Six seconds, 640x360 at 24 fps, with content that is hard to interpolate: a camera moves over detailed ground at several
+depths, objects cover each other, and there is a scene cut at 3.5 s. A tune shows whether audio and video stay in sync.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT, RATE, SECONDS = 640, 360, 24, 6
 CUT = 3.5  # seconds
-BOB = 6  # pixels that the camera in flight goes up and down
+BOB = 6  # pixels that the flying camera moves up and down
 SAMPLES = 48_000  # per second
 
 Image = NDArray[np.float32]
@@ -26,12 +25,12 @@ Image = NDArray[np.float32]
 
 
 def noise(height: int, width: int, finest: int, seed: int) -> Image:
-    """(height, width) in [0, 1]: octaves of smooth noise, details from `finest` pixels up; wraps around in x."""
-    draw = np.random.default_rng(seed)
+    """Smooth noise (height, width) in [0, 1], a sum of octaves down to `finest` pixels; it wraps around in x."""
+    rng = np.random.default_rng(seed)
     total = np.zeros((height, width), np.float32)
     cell, weight = finest, 1.0
     while cell < height:
-        grid = draw.random((height // cell + 3, max(2, width // cell))).astype(np.float32)
+        grid = rng.random((height // cell + 3, max(2, width // cell))).astype(np.float32)
         grid = np.hstack([grid, grid[:, :2]])
         x = np.arange(width, dtype=np.float32) * (grid.shape[1] - 2) / width
         y = np.arange(height, dtype=np.float32) / cell
@@ -41,13 +40,13 @@ def noise(height: int, width: int, finest: int, seed: int) -> Image:
 
 
 def tinted(shade: Image, dark: tuple[int, int, int], light: tuple[int, int, int]) -> Image:
-    """A (H, W) shade as colours between two."""
+    """Map a shade (H, W) in [0, 1] to colours between `dark` and `light`."""
     low, high = (np.array(color, np.float32) / 255 for color in (dark, light))
     return low + shade[..., None] * (high - low)
 
 
 def shown(layer: Image, x: float, y: float = 0.0, angle: float = 0.0, zoom: float = 1.0) -> Image:
-    """The part of a layer that the camera at its pixel (x, y) sees; the layer repeats in x."""
+    """The part of a layer that the camera sees from pixel (x, y) of the layer; the layer repeats in x."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), angle, 1 / zoom)
     turn[:, 2] += (x, y)
     return cv2.warpAffine(
@@ -55,21 +54,21 @@ def shown(layer: Image, x: float, y: float = 0.0, angle: float = 0.0, zoom: floa
     )
 
 
-def over(below: Image, layer: Image) -> Image:
-    """An RGBA layer over a picture."""
+def over(background: Image, layer: Image) -> Image:
+    """Blend an RGBA layer over an image."""
     alpha = np.clip(layer[..., 3:], 0, 1)
-    return below * (1 - alpha) + layer[..., :3] * alpha
+    return background * (1 - alpha) + layer[..., :3] * alpha
 
 
 def disc(center: tuple[float, float], radii: tuple[float, float]) -> Image:
-    """(HEIGHT, WIDTH, 1) in [0, 1]: an ellipse with a soft edge, placed between pixels where it falls there."""
+    """An ellipse (HEIGHT, WIDTH, 1) in [0, 1] with a soft edge, at subpixel precision."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    away = np.hypot((x - center[0]) / radii[0], (y - center[1]) / radii[1])
-    return np.clip((1 - away) * min(radii) + 0.5, 0, 1)[..., None]
+    distance = np.hypot((x - center[0]) / radii[0], (y - center[1]) / radii[1])
+    return np.clip((1 - distance) * min(radii) + 0.5, 0, 1)[..., None]
 
 
 def ridge(height: int, width: int, level: float, rise: float, colors: Image, seed: int) -> Image:
-    """RGBA: ground below a hilly skyline."""
+    """An RGBA layer: ground below a hilly skyline."""
     skyline = level - rise * noise(height, width, 64, seed).mean(axis=0)
     skyline = (skyline - skyline.mean()) * 4 + skyline.mean()
     depth = np.arange(height, dtype=np.float32)[:, None] - skyline * height
@@ -77,7 +76,7 @@ def ridge(height: int, width: int, level: float, rise: float, colors: Image, see
 
 
 class Hills:
-    """A flight past hills and trees; a balloon crosses behind the trees."""
+    """The first shot: a flight past hills and trees; a balloon passes behind the trees."""
 
     def __init__(self) -> None:
         size = (HEIGHT + 2 * BOB, 2 * WIDTH)
@@ -91,7 +90,7 @@ class Hills:
 
     @staticmethod
     def _trees(size: tuple[int, int]) -> Image:
-        draw = np.random.default_rng(6)
+        rng = np.random.default_rng(6)
         layer = np.zeros((*size, 4), np.float32)
         layer[..., :3] = tinted(noise(*size, 2, 7), (40, 26, 22), (108, 76, 56))
         leaves = tinted(noise(*size, 3, 8), (10, 52, 24), (122, 172, 60))
@@ -100,10 +99,10 @@ class Hills:
             cv2.rectangle(trunk, (x - 9, 150), (x + 9, size[0]), 1.0, -1)
             layer[..., 3] = np.maximum(layer[..., 3], cv2.GaussianBlur(trunk, (0, 0), 0.8))
             crown = np.zeros(size, np.float32)
-            for angle in draw.uniform(0, 2 * np.pi, 90):
-                away = 58 * draw.random() ** 0.4
-                spot = (int(x + 1.1 * away * np.cos(angle)), int(112 + away * np.sin(angle)))
-                cv2.circle(crown, spot, int(draw.integers(5, 15)), 1.0, -1, cv2.LINE_AA)
+            for angle in rng.uniform(0, 2 * np.pi, 90):
+                distance = 58 * rng.random() ** 0.4
+                spot = (int(x + 1.1 * distance * np.cos(angle)), int(112 + distance * np.sin(angle)))
+                cv2.circle(crown, spot, int(rng.integers(5, 15)), 1.0, -1, cv2.LINE_AA)
             crown = cv2.GaussianBlur(crown, (0, 0), 0.8)
             layer[..., :3] += crown[..., None] * (leaves - layer[..., :3])
             layer[..., 3] = np.maximum(layer[..., 3], crown)
@@ -111,10 +110,10 @@ class Hills:
 
     def at(self, time: float) -> Image:
         x, y = 150 * time, BOB * (1 + np.sin(1.5 * time))
-        picture = over(shown(self.sky, 0.1 * x), shown(self.far, 0.35 * x))
-        picture = over(picture, self._balloon(time))
-        picture = over(picture, shown(self.near, x, y))
-        return over(picture, shown(self.trees, 1.9 * x, y))
+        image = over(shown(self.sky, 0.1 * x), shown(self.far, 0.35 * x))
+        image = over(image, self._balloon(time))
+        image = over(image, shown(self.near, x, y))
+        return over(image, shown(self.trees, 1.9 * x, y))
 
     @staticmethod
     def _balloon(time: float) -> Image:
@@ -134,7 +133,7 @@ class Hills:
 
 
 class Marbles:
-    """Marbles roll over a mosaic, in front of each other, below a camera that turns and comes closer."""
+    """The second shot: marbles roll over a mosaic and cover each other, under a camera that rotates and zooms in."""
 
     def __init__(self) -> None:
         side = 1024
@@ -147,7 +146,7 @@ class Marbles:
         self.skin = noise(256, 256, 6, 13)
 
     def at(self, time: float) -> Image:
-        picture = shown(self.floor, 160 + 70 * time, 200 - 30 * time, 7 * time, 1.1 + 0.1 * time)
+        image = shown(self.floor, 160 + 70 * time, 200 - 30 * time, 7 * time, 1.1 + 0.1 * time)
         paths = (
             (90 + 170 * time, 210 + 60 * np.sin(1.9 * time), 46, (150, 20, 40), (255, 150, 130)),
             (560 - 150 * time, 165 + 40 * np.cos(2.2 * time), 58, (10, 70, 150), (150, 220, 255)),
@@ -155,9 +154,9 @@ class Marbles:
         )
         for x, y, radius, dark, light in paths:
             shadow = disc((x + 14, y + 18), (1.05 * radius, radius))
-            picture = picture * (1 - 0.5 * cv2.GaussianBlur(shadow, (0, 0), 6)[..., None])
-            picture = over(picture, self._marble(x, y, radius, time, tinted(self.skin, dark, light)))
-        return picture
+            image = image * (1 - 0.5 * cv2.GaussianBlur(shadow, (0, 0), 6)[..., None])
+            image = over(image, self._marble(x, y, radius, time, tinted(self.skin, dark, light)))
+        return image
 
     @staticmethod
     def _marble(x: float, y: float, radius: float, time: float, skin: Image) -> Image:
@@ -173,7 +172,7 @@ class Marbles:
 
 
 def melody() -> NDArray[np.float32]:
-    """(samples,): a rising and falling tune, one soft sine per note, over a quiet bass."""
+    """Audio samples (N,): a tune that rises and falls, one soft sine per note, over a quiet bass."""
     steps = [0, 4, 7, 12, 11, 7, 4, 7, 9, 5, 9, 12, 14, 11, 7, 11, 12, 7, 4, 0, 2, 4, 7, 0]  # semitones above C4
     time = np.arange(SAMPLES * SECONDS) / SAMPLES
     length = SECONDS / len(steps)
@@ -195,15 +194,15 @@ def write(path: Path) -> None:
         context = video.codec_context
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
         context.color_range = 1
-        sound = container.add_stream("aac", rate=SAMPLES, options={"b": "96k"}, layout="mono")
+        audio = container.add_stream("aac", rate=SAMPLES, options={"b": "96k"}, layout="mono")
         samples = av.AudioFrame.from_ndarray(melody()[None], format="fltp", layout="mono")
         samples.sample_rate, samples.pts, samples.time_base = SAMPLES, 0, Fraction(1, SAMPLES)
-        packets = [*sound.encode(samples), *sound.encode(None)]
+        packets = [*audio.encode(samples), *audio.encode(None)]
         hills, marbles = Hills(), Marbles()
         for number in range(RATE * SECONDS):
             time = number / RATE
-            picture = hills.at(time) if time < CUT else marbles.at(time - CUT)
-            codes = np.ascontiguousarray(np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8))
+            image = hills.at(time) if time < CUT else marbles.at(time - CUT)
+            codes = np.ascontiguousarray(np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8))
             frame = av.VideoFrame.from_ndarray(codes, "rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
             frame.pts, frame.time_base = number, Fraction(1, RATE)

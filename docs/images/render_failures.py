@@ -1,6 +1,6 @@
 """Renders failures.png: `python docs/images/render_failures.py [failures.png]`.
 
-What `lite` is known to get wrong, a row each: the frame before, the frame it makes, the true one, the frame after.
+Each row shows a known failure of `lite`: the frame before, the generated frame, the true frame, the frame after.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def far_jump(time: float) -> Image:
 
 
 def spokes(time: float) -> Image:
-    """A wheel whose spokes turn by more than half of the angle between them."""
+    """A wheel that turns by more than half of the angle between its spokes."""
 
     def wheel(mask: Image) -> None:
         for spoke in range(10):
@@ -44,19 +44,19 @@ def spokes(time: float) -> Image:
 
 
 def flash(time: float) -> Image:
-    """A light that goes on while the camera moves."""
+    """The light gets brighter while the camera moves."""
     return np.clip(np.roll(GROUND, round(12 * time), 1) * (0.5 + time), 0, 1)
 
 
 def drawn(ground: Image, draw: Callable[[Image], object]) -> Image:
-    """Something dark red over the ground."""
+    """Paint what `draw` draws in dark red over the ground."""
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     draw(mask)
     return (ground + mask[..., None] * (np.array([0.5, 0.1, 0.1], np.float32) - ground)).astype(np.float32)
 
 
 def fixed(x: float, y: float) -> tuple[int, int]:
-    """A place in 1/256 of a pixel."""
+    """A point in units of 1/256 pixel, for OpenCV's drawing functions."""
     return round(256 * x), round(256 * y)
 
 

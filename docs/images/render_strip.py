@@ -1,6 +1,6 @@
 """Renders strip.png: `python docs/images/render_strip.py [strip.png]`.
 
-Two frames of clip.mp4 above; below them the frame that the model makes half way, and where its blocks worked.
+Top: two frames of clip.mp4. Bottom: the frame generated half way between them, and the same frame under its route map.
 """
 
 from __future__ import annotations

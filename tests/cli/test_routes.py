@@ -25,6 +25,7 @@ def test_json_has_the_shares_per_block(monkeypatch, capsys, arguments):
     code, out, _ = run(monkeypatch, capsys, *arguments, "--json")
     assert code == 0
     assert json.loads(out) == {
+        "schema": 1,
         "target": arguments[-1],
         "frames": 6,
         "damaged": 0,

@@ -24,7 +24,7 @@ def test_json_is_that_of_the_folder(monkeypatch, capsys, clips, tmp_path):  # no
     arguments = ("study", str(clips / "a"), "-o", str(tmp_path), "--keep-ratio", "1,1,1,1", "--max-frames", "3")
     code, out, _ = run(monkeypatch, capsys, *arguments, "--json")
     assert code == 0
-    assert json.loads(out) == json.loads((tmp_path / "study.json").read_text())
+    assert json.loads(out) == {"schema": 1, **json.loads((tmp_path / "study.json").read_text())}
 
 
 @pytest.mark.parametrize(

@@ -24,5 +24,5 @@ def test_an_axis_may_begin_before_the_first_point() -> None:
     assert not has(picture, COLOURS[0], MARGIN, BOTTOM)
 
 
-def test_one_point_is_a_chart_too() -> None:
+def test_a_single_point_is_drawn() -> None:
     assert has(draw_chart("t", [Series("a", [(2, 2)])]), COLOURS[0], MARGIN, BOTTOM)

@@ -43,6 +43,6 @@ def test_a_clip_that_gets_softer_evenly_does_not_flicker(frame: NDArray[np.uint8
     assert flicker(frame, frame, soft, 0.25) == pytest.approx(0.25 * level / (1 - 0.25 * level))
 
 
-def test_between_flat_frames_nothing_flickers(frame: NDArray[np.uint8]) -> None:
+def test_flicker_between_flat_frames_is_0(frame: NDArray[np.uint8]) -> None:
     flat = np.full_like(frame, 7)
     assert flicker(frame, flat, flat, 0.5) == 0

@@ -29,7 +29,7 @@ def test_counts_layers_by_their_formula(layer: nn.Module, macs: int, mode: type)
     assert (cost.macs, cost.flops) == (macs, 2 * macs)
 
 
-def test_counts_what_ran_not_what_could_have() -> None:
+def test_counts_only_the_operations_that_ran() -> None:
     layer = nn.Conv2d(4, 4, 3, padding=1)
     patches = torch.rand(10, 4, 16, 16)
     with torch.inference_mode():
@@ -43,7 +43,7 @@ def test_counts_half_precision_like_single() -> None:
     assert cost.macs == 16 * 16 * 3 * 8 * 9
 
 
-def test_what_is_compiled_stays_compiled_after_it_was_counted() -> None:
+def test_a_compiled_module_stays_compiled_after_counting() -> None:
     runs = 0
 
     def backend(graph: torch.fx.GraphModule, inputs: list[torch.Tensor]) -> Callable[..., object]:

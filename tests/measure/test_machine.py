@@ -5,7 +5,7 @@ import torch
 from vfi_cli.measure.machine import Machine
 
 
-def test_the_machine_is_named() -> None:
+def test_the_machine_is_described() -> None:
     machine = Machine.here()
     assert machine.cpu
     assert machine.torch == torch.__version__

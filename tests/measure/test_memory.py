@@ -8,7 +8,7 @@ SIZE = 64 * 2**20
 
 
 def touch_memory() -> None:
-    """Hold SIZE bytes and give them back to the system, which an allocator need not do."""
+    """Use SIZE bytes and return them to the system; an allocator might keep them."""
     with mmap.mmap(-1, SIZE) as memory:
         memory[:: mmap.PAGESIZE] = b"x" * (SIZE // mmap.PAGESIZE)
 

@@ -1,4 +1,4 @@
-"""A pack of tiny clips: a still texture, and a flash between that no average shows."""
+"""Writes packs of tiny clips: a still texture, with a brighter frame in the middle that no average can give."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TINY = replace(LITE, feature=8, context=8, widths=(8, 8), patch=32)
 
 
 def write_clip(path: Path, frames: list[np.ndarray]) -> None:
-    """Frames (H, W, 3), RGB, as Motion JPEG."""
+    """Write RGB frames (H, W, 3) as Motion JPEG."""
     height, width = frames[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (width, height))
     for frame in frames:
@@ -37,7 +37,7 @@ def write_pack(folder: Path, clips: int = 3, size: tuple[int, int] = (40, 48)) -
 
 
 def tiny(seconds: float, **changes: object) -> Recipe:
-    """`lite` of a toy size."""
+    """The recipe `lite` in a tiny size."""
     small = {"config": TINY, "crop": 32, "batch": 4, "pairs": 8, "crops_per_pair": 2, "warm_up_steps": 1}
     small |= {"unrefined_share": 0.0, "routed_share": 0.33, "trains": ("context", "synthesis", "gate", "router")}
     return replace(lite(seconds / 60), **(small | changes))  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""FLIP: how different two pictures look to somebody who flips between them (Andersson et al., HPG 2020).
+"""FLIP: how different two images look to a person who flips between them (Andersson et al., HPG 2020).
 
-Its authors' code, an extra: `pip install 'vfi-cli[metrics]'`.
+It uses the code of the authors, an optional dependency: `pip install 'vfi-cli[metrics]'`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def has_flip() -> bool:
 
 
 def flip(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Mean LDR-FLIP of one frame (H, W, 3) against the truth, from 0 (the same) to 1, at 67 pixels per degree."""
+    """Mean LDR-FLIP of a frame (H, W, 3) against the truth, from 0 (equal) to 1, at 67 pixels per degree."""
     import flip_evaluator
 
     images = (image.astype(np.float32) / 255 for image in (truth, frame))

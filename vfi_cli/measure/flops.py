@@ -1,4 +1,4 @@
-"""The arithmetic of whatever torch code runs: convolutions and matrix products, as executed."""
+"""Counts the operations of torch code while it runs: convolutions and matrix products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Multiply-accumulates, and the floating point operations they stand for: two each."""
+    """The number of multiply-accumulates; each counts as two floating point operations."""
 
     macs: int
 
@@ -29,13 +29,14 @@ class Cost:
 def run_counted(work: Callable[[], T]) -> tuple[T, Cost]:
     """Run `work` once and count its convolutions and matrix products, forward only.
 
-    Counted are the calls that really happen, with their real shapes: routed execution shows its saving.
-    Not counted: elementwise maths, bias, splatting, sampling, and whatever does not run in eager torch on the
-    calling thread (OpenCV, numba, CuPy). What is compiled runs as it is written.
+    The counter sees the calls that really happen, with their real shapes, so it shows what routed execution saves. It
+    does not count elementwise operations, bias, splatting, sampling, or code that does not run in eager torch on the
+    calling thread (OpenCV, numba, CuPy). Compiled modules run uncompiled.
 
-    Returns what `work` returned, and its cost.
+    Returns:
+        The result of `work`, and its cost.
     """
-    # Eager: a compiled module that runs under a counter is never run compiled again.
+    # Eager, because a compiled module that once ran under a counter would never run compiled again.
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         result = work()
     return result, Cost(counter.get_total_flops() // 2)

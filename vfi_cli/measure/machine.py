@@ -1,4 +1,4 @@
-"""What a timing must be read with."""
+"""Describes the machine that a timing was measured on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`gpu` is empty where there is none; `threads` are those of torch; `date` is UTC, ISO 8601."""
+    """CPU, GPU (empty if there is none), torch version, torch threads, and the date (UTC, ISO 8601)."""
 
     cpu: str
     gpu: str
@@ -32,7 +32,7 @@ class Machine:
 
 
 def _cpu_name() -> str:
-    """The marketing name where the system tells it (Linux), else the architecture."""
+    """The model name of the CPU on Linux; the processor or architecture on other systems."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

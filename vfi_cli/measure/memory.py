@@ -1,4 +1,4 @@
-"""Peak resident memory of this process."""
+"""Measures the peak resident memory of this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROC = Path("/proc/self")
 
 
 def reset_peak() -> bool:
-    """Forget the peak so far. False where the system cannot (all but Linux)."""
+    """Reset the peak. Returns False if the system cannot do so (all systems but Linux)."""
     try:
         (_PROC / "clear_refs").write_text("5")
     except OSError:
@@ -20,7 +20,7 @@ def reset_peak() -> bool:
 
 
 def peak_bytes() -> int:
-    """The most memory that was resident since `reset_peak`, or since the start of the process."""
+    """The largest resident memory, in bytes, since `reset_peak` or since the start of the process."""
     with suppress(OSError):
         for line in (_PROC / "status").read_text().splitlines():
             if line.startswith("VmHWM:"):

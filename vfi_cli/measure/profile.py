@@ -1,4 +1,4 @@
-"""Where the time goes: the stages that the engine names with `record_function("vfi::...")`."""
+"""Measures the time per stage; the engine names its stages with `record_function("vfi::...")`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PREFIX = "vfi::"
 
 
 def stage_seconds(work: Callable[[], object], on_cuda: bool) -> dict[str, float]:
-    """Run `work` once under the profiler -> stage to seconds, longest first.
+    """Run `work` once under the profiler, and return the seconds of each stage, longest first.
 
-    On CUDA it is the time of the kernels that a stage launched. A stage inside another counts in both.
+    On CUDA, the time of a stage is the time of the kernels that it launched. A stage inside another counts in both.
     """
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
     with profile(activities=activities) as profiler:
@@ -22,6 +22,6 @@ def stage_seconds(work: Callable[[], object], on_cuda: bool) -> dict[str, float]
         if event.key.startswith(PREFIX):
             microseconds = event.device_time_total if on_cuda else event.cpu_time_total
             stage = event.key.removeprefix(PREFIX)
-            # CUDA lists a stage twice, as launched and as run.
+            # On CUDA the profiler lists a stage twice: once for the launch, once for the kernels.
             seconds[stage] = max(seconds.get(stage, 0.0), microseconds / 1e6)
     return dict(sorted(seconds.items(), key=lambda item: -item[1]))

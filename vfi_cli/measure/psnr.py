@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 CEILING_DB = 100.0
-"""What two identical frames score: their PSNR is infinite, and one of them would make any mean infinite."""
+"""The score of identical frames. Their PSNR is infinite, which would make every mean infinite."""
 
 
 def psnr(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """PSNR in dB of one frame against the truth, at most `CEILING_DB`.
 
-    Both are (H, W, 3) uint8: round before measuring. 10 log10(255^2 / MSE), with the error averaged over all
-    samples of all channels. A clip scores the mean of this over its frames, not the PSNR of a mean error.
+    Both are (H, W, 3) uint8, so round before measuring. PSNR is 10 log10(255^2 / MSE), where MSE is the mean over all
+    samples of all channels. The score of a clip is the mean PSNR of its frames, not the PSNR of the mean error.
 
     Raises:
         ValueError: the shapes differ.

@@ -10,15 +10,15 @@ WINDOW = 11
 SIGMA = 1.5
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
-CENTRE = np.float32(128)  # variances do not mind, and their float32 squares lose 4 times less
+CENTRE = np.float32(128)  # subtracted first: variances stay the same, and float32 squares lose 4 times less precision
 
 
 def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Mean SSIM of one frame against the truth, in [-1, 1]; 1 for identical frames.
 
-    Both are (H, W, 3) uint8. 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no scaling;
-    only windows that lie inside the frame. R, G and B are scored one by one and averaged, while the paper
-    scores luma only: an error of hue counts, as it does in PSNR.
+    Both are (H, W, 3) uint8. Parameters: 11x11 Gaussian window, sigma 1.5, K1 = 0.01, K2 = 0.03, L = 255, no scaling.
+    Only windows inside the frame count. R, G and B are scored separately and averaged. The paper scores luma only; this
+    way errors of hue count, as in PSNR.
 
     Raises:
         ValueError: the shapes differ, or a side is shorter than the window.
@@ -39,7 +39,7 @@ def ssim(frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 
 
 def _window_mean(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gaussian mean around each pixel whose window fits: (H, W, 3) -> (H-10, W-10, 3)."""
+    """Gaussian mean around each pixel whose window is inside the frame: (H, W, 3) -> (H-10, W-10, 3)."""
     taps = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_32F)
     edge = WINDOW // 2
     return np.asarray(cv2.sepFilter2D(plane, -1, taps, taps)[edge:-edge, edge:-edge], dtype=np.float32)

@@ -9,7 +9,7 @@ from typing import Literal
 from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 
 Gaps = tuple[tuple[int, float], ...]
-"""(frames from the left to the right frame of a pair, share of the pairs), from small to large."""
+"""(frames from the left to the right frame of a pair, share of the pairs), sorted from small to large gaps."""
 
 LITE_GAPS: Gaps = ((2, 0.4), (3, 0.05), (4, 0.3), (6, 0.15), (8, 0.1))
 
@@ -18,22 +18,34 @@ Part = Literal["flow", "intermediate", "context", "synthesis", "gate", "router"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run; it lasts `minutes` whatever the machine, the schedule follows the clock.
+    """The configuration of one training run.
 
-    trains: parts of the network that learn; the others are frozen.
-    whole_share, routed_share: share of the batches that run whole crops (stage 1 of the paper), and that run routed
-        patches and train the router (stage 3); the patches of the others run all blocks (stage 2).
-    unrefined_share: share of the batches that train flow and gate without synthesis, see `step.MotionStep`.
-    reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
-    census_weight, route_weight: of the census loss and of the L1 distance to the reference route (paper, eq. 4).
-    gaps: frames from one end of a pair to the other, and how often; larger gaps are larger motion.
-    curriculum: share of the run in which motion grows from the smallest to all of it.
-    colour: whether the samples change colours as well.
-    searched_share: share of the batches that have a searched flow beside the learned one.
-    synthetic_share: share of the batches that are drawn rather than filmed.
-    target_weight: of the error of the flow against its targets, beside the loss of the picture.
-    prefix_weight: of the loss of the picture that a random number of blocks makes; each is to better the one before.
-    pairs, crops_per_pair: how much is prepared before the clock starts, where there is a search.
+    The run lasts `minutes` on any machine: the schedule follows the clock, not the number of steps.
+
+    Args:
+        trains: parts of the network that are trained; the others are frozen.
+        final_rate: learning rate at the end of the run.
+        crop: side of the square crops, in pixels.
+        batch: crops per step.
+        gaps: frames from one end of a pair to the other, and how often each is drawn; a larger gap is larger motion.
+        whole_share: share of the batches that run whole crops (stage 1 of the paper).
+        routed_share: share of the batches that run routed patches and train the router (stage 3). Batches of patches
+            that are not routed run all blocks (stage 2).
+        unrefined_share: share of the batches that train flow and gate without synthesis, see `step.MotionStep`.
+        keep_ratios: share of the patches that the reference route passes to each dynamic block.
+        reconstruction: "charbonnier" (paper) or "relative", the logarithm of the squared error.
+        census_weight: weight of the census loss.
+        route_weight: weight of the L1 distance to the reference route (paper, eq. 4).
+        curriculum: share of the run during which the motion grows from the smallest to the full range.
+        colour: also change the colours of the samples.
+        searched_share: share of the batches that hold the flow of DIS besides the learned flow.
+        synthetic_share: share of the batches that are synthetic; the others are from footage.
+        target_weight: weight of the error of the flow against its targets; it is added to the image loss.
+        prefix_weight: weight of the loss of an image made by the first few blocks only, a random number of them. With
+            it, each block learns to improve on the block before it.
+        pairs: pairs of frames that are precomputed before the clock starts; only for networks with `search`.
+        crops_per_pair: crops of each of these pairs.
+        average_decay: decay of the running mean of the weights, per step.
     """
 
     config: AprConfig
@@ -69,13 +81,13 @@ class Recipe:
             raise ValueError(f"crop {self.crop} must be a multiple of the patch size {self.config.patch}")
         shares = (self.whole_share, self.routed_share, self.unrefined_share)
         if not 0 <= sum(shares) <= 1:
-            raise ValueError(f"shares of the batches, at most 1 together: {shares}")
+            raise ValueError(f"the shares of the batches must be from 0 to 1 in total: {shares}")
         if self.config.flow != "features" and self.unrefined_share:
-            raise ValueError("only a flow that is corrected at t is used without synthesis")
+            raise ValueError("unrefined_share needs a network whose flow is corrected at t")
 
 
 def lite_flow(minutes: float, seed: int = 0) -> Recipe:
-    """First of `lite`: flow of the pair and at t, and the gate, from targets and the picture."""
+    """Step 1 of `lite`: trains the flow of the pair, its correction at t, and the gate, on targets and on images."""
     return Recipe(
         config=LITE,
         minutes=minutes,
@@ -96,7 +108,7 @@ def lite_flow(minutes: float, seed: int = 0) -> Recipe:
 
 
 def lite_patches(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 2 of the paper: the synthesis of `lite`, all blocks on patches of 64x64, the flow is frozen."""
+    """Step 2 of `lite`, stage 2 of the paper: trains the synthesis, all blocks on 64x64 patches. The flow is frozen."""
     return Recipe(
         config=LITE,
         minutes=minutes,
@@ -114,9 +126,10 @@ def lite_patches(minutes: float, seed: int = 0) -> Recipe:
 
 
 def lite(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 3: all of `lite`. One set of weights is to serve every keep ratio, and no synthesis at all.
+    """Step 3 of `lite`, stage 3 of the paper: trains all parts.
 
-    The picture teaches the router too, as in the paper. With the plain blocks of before, that made it pass everything.
+    One set of weights must serve every keep ratio, and also work without synthesis. The image loss trains the router
+    too, as in the paper. With the plain blocks of an earlier network, that made the router pass every patch.
     """
     return replace(
         lite_patches(minutes, seed),
@@ -131,7 +144,7 @@ def lite(minutes: float, seed: int = 0) -> Recipe:
 
 
 def base_flow(minutes: float, seed: int = 0) -> Recipe:
-    """Before stage 1: the flow of `base`, by the teacher's on film and by the true one of synthetic motion."""
+    """Step before stage 1 of `base`: trains the flow on footage (teacher) and on synthetic motion (true flow)."""
     return Recipe(
         config=BASE,
         minutes=minutes,
@@ -149,7 +162,7 @@ def base_flow(minutes: float, seed: int = 0) -> Recipe:
 
 
 def base_static(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 1 of `base`: all but the router, the flow too, on whole crops. Gaps are strides 1 to 4 of triplets."""
+    """Stage 1 of `base`: trains all parts but the router, on whole crops. The gaps are strides 1 to 4 of triplets."""
     return Recipe(
         config=BASE,
         minutes=minutes,
@@ -167,12 +180,15 @@ def base_static(minutes: float, seed: int = 0) -> Recipe:
 
 
 def base_patches(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 2: on patches of 64x64, which see zeros beyond their border; the flow is frozen."""
+    """Stage 2 of `base`: trains on 64x64 patches, which see zeros beyond their border; the flow is frozen."""
     return replace(base_static(minutes, seed), trains=("context", "synthesis"), whole_share=0.0, curriculum=0.0)
 
 
 def base_joint(minutes: float, seed: int = 0) -> Recipe:
-    """Stage 3: the router too. Some batches stay static, so that one set of weights serves every keep ratio."""
+    """Stage 3 of `base`: trains the router too.
+
+    Some batches stay static, so that one set of weights serves every keep ratio.
+    """
     return replace(base_patches(minutes, seed), trains=("context", "synthesis", "router"), routed_share=0.75)
 
 
@@ -185,4 +201,4 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "base-patches": base_patches,
     "base-joint": base_joint,
 }
-"""By the name on the command line; each takes minutes and a seed."""
+"""Recipes by their name on the command line; each takes minutes and a seed."""

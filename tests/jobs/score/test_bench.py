@@ -19,7 +19,7 @@ from vfi_cli.measure.flops import Cost
 
 
 class Convolver:
-    """Stands in for the network: works on the mean ratio of the rows, and takes a second for all of them."""
+    """A fake network. It processes the mean keep ratio of the rows, and all rows take one second of a fake clock."""
 
     clock = 0.0
 
@@ -45,7 +45,7 @@ class Convolver:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Convolver]:
-    """The networks that the job asks for, in order."""
+    """The networks that the job builds, in order."""
     made: list[Convolver] = []
 
     def build(model: str, device: str, precision: str, routing: tuple[float, ...] | None) -> Convolver:
@@ -73,7 +73,7 @@ def test_measures_time_and_arithmetic_per_generated_frame(built: list[Convolver]
     assert row.static.stages == {}
 
 
-def test_plays_neighbours_only_to_and_fro(built: list[Convolver]) -> None:
+def test_frames_are_played_forwards_and_backwards(built: list[Convolver]) -> None:
     run(job(runs=9), lambda _: None)
     means = [float(np.mean(frame)) / 255 for frame in moving_texture((64, 48), bench.FRAMES)]
     order = [0, 1, 2, 3, 4, 3, 2, 1, 0, 1]
@@ -81,13 +81,13 @@ def test_plays_neighbours_only_to_and_fro(built: list[Convolver]) -> None:
     assert built[0].pairs[:9] == [pytest.approx(pair, abs=1e-5) for pair in expected]
 
 
-def test_profile_tells_the_time_per_stage(built: list[Convolver]) -> None:
+def test_profile_measures_the_time_per_stage(built: list[Convolver]) -> None:
     (row,) = run(job(profile=True), lambda _: None)
     assert list(row.static.stages) == ["refine"]
     assert 0 < row.static.stages["refine"] < 1
 
 
-def test_every_size_on_every_device(built: list[Convolver]) -> None:
+def test_times_every_size_on_every_device(built: list[Convolver]) -> None:
     seen: list[Row] = []
     rows = run(job(sizes=((64, 48), (80, 64)), devices=("cpu", "cpu:0"), runs=1), seen.append)
     assert [row.size for row in rows] == [(64, 48), (80, 64)] * 2
@@ -96,7 +96,7 @@ def test_every_size_on_every_device(built: list[Convolver]) -> None:
     assert seen == rows
 
 
-def test_a_clip_is_timed_at_its_own_size_unless_told(built: list[Convolver], tmp_path) -> None:
+def test_a_clip_is_timed_at_its_own_size_unless_sizes_are_given(built: list[Convolver], tmp_path) -> None:
     for index in range(3):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((40, 60, 3), np.uint8))
     assert [row.size for row in run(job(clip=tmp_path, sizes=(), runs=1), lambda _: None)] == [(60, 40)]

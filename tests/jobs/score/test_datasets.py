@@ -1,4 +1,4 @@
-"""Each test set in miniature: the layout is that of the real one, the pictures are flat."""
+"""A small copy of each test set, with the real layout and uniform images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vfi_cli.jobs.score.samples import Pictures, Sample
 
 
 class Asked(Blend):
-    """Notes the levels of the flat pictures that it is shown."""
+    """Records the gray levels of the uniform images that it gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def test_snu_film_is_the_triplets_of_one_list(tmp_path: Path, asked: Asked, pref
 
 def test_a_line_of_snu_film_that_is_no_triplet_is_an_error(tmp_path: Path, asked: Asked):
     (tmp_path / "test-easy.txt").write_text("a.png b.png\n")
-    with pytest.raises(InputError, match="not three pictures"):
+    with pytest.raises(InputError, match="three images"):
         score("snu-film-easy", tmp_path)
 
 
@@ -105,11 +105,11 @@ def test_xiph_is_every_other_of_a_hundred_frames_of_eight_clips(tmp_path: Path, 
             write(tmp_path / f"{name}-{number:03d}.png", number, (24, 44))
     report = score(protocol, tmp_path)
     assert names(report) == [(name, 49) for name in XIPH_CLIPS]
-    assert asked.shown == list(range(1, 100, 2)) * 8  # each once, though it belongs to two pairs
+    assert asked.shown == list(range(1, 100, 2)) * 8  # each frame once, although it is in two pairs
     assert asked.sizes == {(3, 12, 22)}
 
 
-def test_2k_is_the_picture_scaled_down_and_4k_its_middle():
+def test_2k_is_the_image_scaled_down_and_4k_its_middle():
     picture = np.zeros((2160, 4096, 3), np.uint8)
     picture[::2] = 200
     picture[540:-540, 1024:-1024] += 7
@@ -127,7 +127,7 @@ def test_x_test_is_seven_frames_between_frames_0_and_32(tmp_path: Path, asked: A
     assert names(report) == [("Type1/TEST_01_003_f0433", 7), ("Type2/TEST_06_001_f0273", 7)]
     assert asked.shown == [100, 164] * 2 and asked.sizes == {size}
     assert asked.asked == [[k / 8 for k in range(1, 8)]] * 2
-    assert report.mean is not None and report.mean.psnr == 100  # the pictures brighten evenly
+    assert report.mean is not None and report.mean.psnr == 100  # the brightness increases linearly
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_davis_is_hold_out_on_the_validation_sequences(tmp_path: Path, asked: As
 
 @pytest.mark.parametrize("protocol", list(PROTOCOLS))
 def test_another_folder_is_an_error_that_says_what_is_missing(tmp_path: Path, protocol: str, asked: Asked):
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="is missing"):
         score(protocol, tmp_path)
     with pytest.raises(InputError):
         score(protocol, tmp_path / "missing")
 
 
-def test_a_missing_picture_fails_its_sample_and_the_others_go_on(tmp_path: Path, asked: Asked):
+def test_a_missing_image_fails_its_clip_and_the_others_are_scored(tmp_path: Path, asked: Asked):
     for number in (1, 2):
         for name in ("frame_00", "frame_01_gt", "frame_02"):
             write(tmp_path / f"{number}/{name}.png", 10)
@@ -176,7 +176,7 @@ def test_a_protocol_takes_one_folder_and_all_of_its_frames(tmp_path: Path):
         EvalJob((tmp_path,), protocol="davis", max_frames=5)
 
 
-def test_samples_of_a_trial_share_their_pictures(tmp_path: Path, asked: Asked):
+def test_consecutive_samples_share_a_frame(tmp_path: Path, asked: Asked):
     (trial,) = (trial for trial in PROTOCOLS["xiph-4k"](_xiph(tmp_path)) if trial.name == "Tango")
     assert isinstance(trial, Pictures)
     first, second, *_ = trial.samples()

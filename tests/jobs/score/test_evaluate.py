@@ -16,7 +16,7 @@ from vfi_cli.jobs.score.evaluate import BadClip, ClipScore, EvalJob, EvalReport,
 
 
 class Blend:
-    """Stands in for the network: the mean of the two frames, and a record of what it was shown."""
+    """A fake network: returns the mean of the two frames, and records its inputs."""
 
     def __init__(self) -> None:
         self.prepared: list[int] = []
@@ -52,7 +52,7 @@ def score(*paths: Path, max_frames: int | None = None, baseline: bool = False) -
     return run(EvalJob(paths, max_frames=max_frames, blend=baseline), lambda _: None)
 
 
-def test_even_frames_go_in_and_odd_frames_are_the_truth(tmp_path: Path, blend: Blend) -> None:
+def test_even_frames_are_the_inputs_and_odd_frames_are_the_truth(tmp_path: Path, blend: Blend) -> None:
     folder = write_frames(tmp_path / "clip", [flat(level) for level in (0, 12, 20, 33, 40)])
     (clip,) = score(folder).clips
     assert blend.prepared == [0, 20, 40]
@@ -98,7 +98,7 @@ def test_every_clip_weighs_the_same_in_the_mean(tmp_path: Path, blend: Blend) ->
     assert report.mean.psnr == pytest.approx((42.1102 + 38.5883) / 2, abs=1e-3)
 
 
-def test_a_bad_clip_is_listed_and_the_others_go_on(tmp_path: Path, blend: Blend) -> None:
+def test_a_bad_clip_is_listed_and_the_others_are_scored(tmp_path: Path, blend: Blend) -> None:
     write_frames(tmp_path / "all" / "1", [flat(1)] * 3)
     write_frames(tmp_path / "all" / "2", [flat(1)] * 3)
     (tmp_path / "all" / "1" / "1.png").write_bytes(b"not a picture")

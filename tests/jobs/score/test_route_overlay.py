@@ -19,7 +19,7 @@ def test_a_patch_has_the_colour_of_the_number_of_blocks_it_runs(depth: int) -> N
     assert drawn[0, 63].tolist() == np.rint(80 * (1 - OPACITY) + PALETTE[0] * OPACITY).tolist()
 
 
-def test_the_picture_shines_through() -> None:
+def test_the_frame_is_visible_under_the_map() -> None:
     frame = np.zeros((100, 90, 3), np.uint8)
     frame[5, 70] = 200
     drawn = draw_routes(frame, route_of([[2, 2], [2, 2]]), patch=64).astype(int)

@@ -24,7 +24,7 @@ from vfi_cli.video.read.probe import probe
 
 
 class Router(Blend):
-    """Pair k of the clip runs min(k, 4) blocks, everywhere."""
+    """A fake network: on pair k of the clip, all patches run min(k, 4) blocks."""
 
     network = SimpleNamespace(config=SimpleNamespace(patch=64))
 
@@ -61,7 +61,7 @@ def colours(path: Path) -> list[list[int]]:
         return [to_frame(to_rgb(frame))[10:50, 100:].mean((0, 1)).round().tolist() for frame in decoder]
 
 
-def test_each_frame_shows_the_map_of_its_pair_and_the_last_one_that_before(clip: Path) -> None:
+def test_each_frame_shows_the_map_of_its_pair_and_the_last_frame_repeats_it(clip: Path) -> None:
     draw(clip)
     depths = [0, 1, 2, 3, 4, 4]
     gray = 128  # code 126 of 16..235
@@ -69,7 +69,7 @@ def test_each_frame_shows_the_map_of_its_pair_and_the_last_one_that_before(clip:
         assert got == pytest.approx(gray * (1 - OPACITY) + PALETTE[depth] * OPACITY, abs=3)
 
 
-def test_every_frame_stays_at_its_time(tmp_path: Path) -> None:
+def test_every_frame_keeps_its_time(tmp_path: Path) -> None:
     times = [Fraction(k, 100) for k in (0, 7, 10, 40, 41)]
     source = make_clip(
         tmp_path / "in.mkv", 5, width=128, height=96, times=times, time_base=Fraction(1, 1000), codec="ffv1"
@@ -82,12 +82,12 @@ def test_shares_are_the_mean_over_all_pairs(clip: Path) -> None:
     assert draw(clip).shares == pytest.approx((4 / 5, 3 / 5, 2 / 5, 1 / 5))
 
 
-def test_pairs_are_prepared_once_per_frame(clip: Path, router: Router) -> None:
+def test_each_frame_is_prepared_once(clip: Path, router: Router) -> None:
     draw(clip)
     assert (router.prepared, router.asked) == (6, [[0.5]] * 5)
 
 
-def test_only_the_wanted_part_is_drawn(clip: Path, router: Router) -> None:
+def test_only_the_chosen_part_is_drawn(clip: Path, router: Router) -> None:
     assert draw(clip, start=Fraction(2, 10), stop=Fraction(5, 10)).frames == 3
     assert router.prepared == 3
 
@@ -97,7 +97,7 @@ def test_an_odd_size_is_drawn_too(tmp_path: Path) -> None:
     assert draw(source).frames == 3
 
 
-def test_progress_tells_frames_and_shares(clip: Path) -> None:
+def test_progress_reports_frames_and_shares(clip: Path) -> None:
     seen: list[Progress] = []
     run(RoutesJob(source=clip, target=clip.with_name("out.mp4")), seen.append)
     assert [(progress.written, progress.expected) for progress in seen] == [(n, 6) for n in range(1, 7)]
@@ -127,13 +127,13 @@ def test_a_start_after_the_end_of_the_clip_is_refused(clip: Path) -> None:
     assert [path.name for path in clip.parent.iterdir()] == ["in.mp4"]
 
 
-def test_pictures_are_drawn_on_too(tmp_path: Path) -> None:
+def test_a_folder_of_images_is_accepted(tmp_path: Path) -> None:
     draw(make_folder(tmp_path / "pictures", 3))
     assert len(video_times(tmp_path / "out.mp4")) == 3
 
 
 @pytest.mark.parametrize("job", [RoutesJob, InterpJob, EvalJob])
-def test_keep_ratios_that_are_none_are_refused(job: type) -> None:
+def test_invalid_keep_ratios_are_refused(job: type) -> None:
     for routing in ((0.1, 0.2), (0.1, 0.2, 0.3, 1.4), "routed"):
         with pytest.raises(UsageError, match="4 numbers from 0 to 1"):
             job(**{"paths": ()} if job is EvalJob else {"source": Path("a"), "target": Path("b")}, routing=routing)

@@ -28,7 +28,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def moving(count: int, seed: int = 0) -> list[Frame]:
-    """Smooth texture that pans four pixels a frame."""
+    """A smooth texture that pans four pixels per frame."""
     grid = np.random.default_rng(seed).integers(0, 256, (8, 12, 3)).astype(np.float32)
     texture = cv2.resize(grid, (120, 80), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
     return [np.roll(texture, 4 * index, 1) for index in range(count)]
@@ -61,7 +61,7 @@ def test_every_rule_is_tried_at_every_budget_between_the_two_ends(clips: Path) -
         assert len(points) == 3 + len(RULES) * len(BUDGETS)
 
 
-def test_the_ends_and_the_router_alone_score_what_vfi_eval_says(clips: Path) -> None:
+def test_variants_without_a_budget_score_the_same_as_vfi_eval(clips: Path) -> None:
     (points,) = (clip.points for clip in study(clips / "a").clips)
     for rule, routing in (("static", None), ("first block", (0.0,) * 4), ("router alone", "router")):
         job = EvalJob((clips / "a",), device="cpu", precision="fp32", routing=routing)  # type: ignore[arg-type]
@@ -81,14 +81,14 @@ def test_equal_ratios_run_equal_shares_and_cost_the_same_but_for_the_router(clip
     assert all(less < more for less, more in pairwise(costs))
 
 
-def test_a_clip_does_not_depend_on_those_before_it_and_chance_on_nothing_but_its_seed(clips: Path) -> None:
+def test_the_result_of_a_clip_depends_only_on_the_clip_and_the_seed(clips: Path) -> None:
     together, alone, otherwise = study(clips), study(clips / "b"), study(clips / "b", seed=1)
     assert together.clips[1].points == alone.clips[0].points
     same = [one == other for one, other in zip(alone.mean, otherwise.mean, strict=True)]
     assert [point.rule for point, equal in zip(alone.mean, same, strict=True) if not equal] == ["random"] * len(BUDGETS)
 
 
-def test_a_bad_clip_is_listed_and_the_others_go_on(clips: Path) -> None:
+def test_a_bad_clip_is_listed_and_the_others_are_scored(clips: Path) -> None:
     (clips / "c.mp4").write_bytes(b"no video")
     report = study(clips)
     assert ([bad.clip for bad in report.bad], len(report.clips), report.exit_code) == (["all/c.mp4"], 2, 5)
@@ -111,7 +111,7 @@ def test_the_folder_holds_table_data_curve_and_maps(clips: Path, tmp_path: Path)
         assert cv2.imread(str(folder.path / name)).std() > 10
 
 
-def test_maps_show_what_ran(clips: Path) -> None:
+def test_maps_show_the_blocks_that_ran(clips: Path) -> None:
     maps: dict[str, list[RouteMap]] = {}
     study(clips / "a", maps=maps)
     names = [route_map.name for route_map in maps["a"]]
@@ -122,7 +122,7 @@ def test_maps_show_what_ran(clips: Path) -> None:
     assert len({route_map.frame.tobytes() for route_map in maps["a"]}) > len(RULES)
 
 
-def test_what_makes_no_sense_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+def test_invalid_options_are_refused_before_any_computation(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="numbers from 0 to 1"):
         StudyJob(paths=(), budgets=((0.5, 0.5),))
     with pytest.raises(UsageError, match="at least 3"):

@@ -13,7 +13,7 @@ BYTES = 5 * 40 * 48 * 3
 
 
 def window(grey: int, reads: list[int]) -> Window:
-    """Each pixel tells its window, frame and place."""
+    """A window whose pixels encode the window, the frame and the position."""
     frames = np.empty((5, 40, 48, 3), np.uint8)
     frames[..., 0], frames[..., 1] = grey, 10 * np.arange(5)[:, None, None]
     frames[..., 2] = np.add.outer(np.arange(40), np.arange(48))
@@ -25,8 +25,8 @@ def window(grey: int, reads: list[int]) -> Window:
     return Window(str(grey), 5, 40, 48, decode)
 
 
-def crops(windows: list[Window], room: int) -> FrameCrops:
-    return FrameCrops(windows, size=32, gaps=GAPS, seed=0, device=torch.device("cpu"), room=room)
+def crops(windows: list[Window], max_bytes: int) -> FrameCrops:
+    return FrameCrops(windows, size=32, gaps=GAPS, seed=0, device=torch.device("cpu"), max_bytes=max_bytes)
 
 
 def test_a_crop_is_the_same_place_of_three_frames_of_one_window() -> None:
@@ -43,7 +43,7 @@ def test_a_crop_is_the_same_place_of_three_frames_of_one_window() -> None:
     assert len(codes[0][:, 2, 0, 0].unique()) > 5 and len(codes[0][:, 0, 0, 0].unique()) > 4
 
 
-def test_what_fits_is_read_once() -> None:
+def test_windows_that_fit_into_the_cache_are_read_once() -> None:
     reads: list[int] = []
     samples, rng = crops([window(grey, reads) for grey in range(8)], 8 * BYTES), np.random.default_rng(0)
     for _ in range(4):
@@ -51,7 +51,7 @@ def test_what_fits_is_read_once() -> None:
     assert sorted(reads) == list(range(8))
 
 
-def test_of_what_does_not_fit_all_is_seen_in_turn() -> None:
+def test_every_window_is_drawn_even_if_not_all_fit_into_the_cache() -> None:
     reads: list[int] = []
     samples, rng = crops([window(grey, reads) for grey in range(40)], 4 * BYTES), np.random.default_rng(0)
     assert len(reads) == 4
@@ -63,9 +63,9 @@ def test_of_what_does_not_fit_all_is_seen_in_turn() -> None:
         return seen == set(range(40))
 
     wait_until(all_seen, what="a sample of every window")
-    assert len(samples._kept) == 4
+    assert len(samples._cached) == 4
 
 
-def test_a_short_reach_is_a_small_gap() -> None:
+def test_a_small_motion_share_draws_small_gaps() -> None:
     batch = crops([window(0, [])], BYTES).draw(32, np.random.default_rng(0), 0.4)
     assert torch.equal(batch.t, torch.full_like(batch.t, 0.5))

@@ -10,7 +10,7 @@ from vfi_cli.errors import InputError
 from vfi_cli.train.data.packs import read_pack
 
 GREYS = (40, 80, 120, 160, 200, 240)
-"""Of the frames of the clip: they tell which is which."""
+"""Gray levels that identify the frames of the clip."""
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def test_reads_windows_as_rgb(pack: Path) -> None:
     assert red > 200 and blue < 50
 
 
-def test_an_index_without_sizes_is_as_good(pack: Path) -> None:
+def test_an_index_without_sizes_is_accepted(pack: Path) -> None:
     index(pack, "file,first_frame,frames\na.avi,0,4\n")
     (window,) = read_pack(pack)
     assert (window.height, window.width) == (48, 64) and window.read().shape == (4, 48, 64, 3)
 
 
-def test_pieces_of_one_source_are_one_source(pack: Path) -> None:
+def test_windows_with_the_same_source_column_share_a_source(pack: Path) -> None:
     index(pack, "file,first_frame,frames,source\na.avi,0,3,film\na.avi,3,3,film\n")
     assert {window.source for window in read_pack(pack)} == {"film"}
     index(pack, "file,first_frame,frames\na.avi,0,3\n")
@@ -72,7 +72,7 @@ def test_refuses_a_damaged_pack(pack: Path, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     "row", ["a.avi,3,4,64,48", "a.avi,6,3,64,48", "a.avi,0,3,32,48"], ids=["ends early", "starts after", "size"]
 )
-def test_reading_refuses_a_clip_that_is_not_what_the_index_says(pack: Path, row: str) -> None:
+def test_reading_refuses_a_clip_that_differs_from_the_index(pack: Path, row: str) -> None:
     index(pack, f"file,first_frame,frames,width,height\n{row}\n")
     (window,) = read_pack(pack)
     with pytest.raises(InputError) as caught:

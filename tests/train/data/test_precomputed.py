@@ -9,7 +9,7 @@ from vfi_cli.model.flow import FlowNet
 from vfi_cli.model.intermediate import STRIDE
 from vfi_cli.train.data import precomputed
 from vfi_cli.train.data.batch import flatten, to_image
-from vfi_cli.train.data.precomputed import PreparedCrops, crop_to, prepare
+from vfi_cli.train.data.precomputed import PrecomputedCrops, crop_to, precompute
 from vfi_cli.train.data.windows import Frames, Window
 from vfi_cli.train.recipes import RECIPES, Gaps
 from vfi_cli.train.run.validation import validation_set
@@ -21,9 +21,9 @@ def window(frames: Frames) -> Window:
     return Window("clip", *frames.shape[:3], lambda: frames)
 
 
-def crops(windows: list[Window], *, pairs: int = 8, crops: int = 1, seed: int = 0) -> PreparedCrops:
+def crops(windows: list[Window], *, pairs: int = 8, crops: int = 1, seed: int = 0) -> PrecomputedCrops:
     device = torch.device("cpu")
-    return PreparedCrops(windows, size=32, pairs=pairs, crops=crops, gaps=GAPS, seed=seed, device=device)
+    return PrecomputedCrops(windows, size=32, pairs=pairs, crops=crops, gaps=GAPS, seed=seed, device=device)
 
 
 @pytest.fixture
@@ -45,20 +45,20 @@ def test_batches_are_crops_of_pairs_and_the_frame_between(windows: list[Window])
     assert 0.5 in times and len(times) > 1
 
 
-def test_kept_crops_are_those_of_the_frames_to_within_a_grey_level(windows: list[Window]) -> None:
-    """A frame that fits one crop comes back whole."""
+def test_stored_crops_equal_the_frames_up_to_one_gray_level(windows: list[Window]) -> None:
+    """The frames have the size of one crop, so the crop is the whole frame."""
     frames = windows[0].read()[:, :32, :32]
     batch = crops([window(frames)], pairs=1).draw(1, np.random.default_rng(0), 1)
     for image, frame in zip((batch.frame_0, batch.truth, batch.frame_1), frames, strict=True):
         torch.testing.assert_close(image[0], torch.from_numpy(frame).permute(2, 0, 1) / 255)
-    again = prepare(frames, (0, 1, 2))
-    assert batch.target is not None and batch.error is not None and again.error is not None
-    torch.testing.assert_close(batch.target, again.target, atol=0.02, rtol=1e-3)
-    torch.testing.assert_close(batch.error, again.error.clamp(max=0.255), atol=0.001, rtol=0)
+    expected = precompute(frames, (0, 1, 2))
+    assert batch.target is not None and batch.error is not None and expected.error is not None
+    torch.testing.assert_close(batch.target, expected.target, atol=0.02, rtol=1e-3)
+    torch.testing.assert_close(batch.error, expected.error.clamp(max=0.255), atol=0.001, rtol=0)
 
 
-def test_a_crop_takes_its_part_of_the_flow_along(windows: list[Window]) -> None:
-    whole = prepare(windows[1].read(), (0, 2, 4))
+def test_a_crop_contains_its_part_of_the_flow(windows: list[Window]) -> None:
+    whole = precompute(windows[1].read(), (0, 2, 4))
     part = crop_to(whole, 4, 12, 32, 24)
     assert whole.target is not None and part.target is not None
     assert whole.searched is not None and part.searched is not None
@@ -68,14 +68,14 @@ def test_a_crop_takes_its_part_of_the_flow_along(windows: list[Window]) -> None:
 
 
 def moved_by(*steps: int) -> Frames:
-    """A smooth texture that goes `steps` pixels to the right, one frame each."""
+    """A smooth texture, shifted to the right by each of `steps` pixels."""
     rough = np.random.default_rng(0).integers(0, 256, (20, 40, 3), np.uint8)
     texture = cv2.resize(rough, (320, 160), interpolation=cv2.INTER_CUBIC)
     return np.stack([texture[:128, 96 - step : 96 - step + 160] for step in steps])
 
 
 def test_the_target_leads_from_the_true_frame_to_both_ends() -> None:
-    batch = prepare(moved_by(0, 4, 12), (0, 1, 2))
+    batch = precompute(moved_by(0, 4, 12), (0, 1, 2))
     assert batch.target is not None and batch.error is not None
     inside = batch.target[0, :, 6:-6, 6:-6]
     expected = torch.tensor([-1.0, 0, 2, 0]).view(4, 1, 1).expand_as(inside)  # quarters of 4 and 8 pixels
@@ -83,40 +83,40 @@ def test_the_target_leads_from_the_true_frame_to_both_ends() -> None:
     assert batch.error[..., 6:-6, 6:-6].max() < 0.03
 
 
-def test_the_search_is_that_of_the_network_on_whole_frames() -> None:
+def test_the_dis_flow_is_computed_on_whole_frames() -> None:
     frames = moved_by(0, 4, 12)
-    batch = prepare(frames, (0, 1, 2))
+    batch = precompute(frames, (0, 1, 2))
     assert batch.searched is not None
     inside = batch.searched[0, :, 6:-6, 6:-6]
     expected = torch.tensor([3.0, 0, -3, 0]).view(4, 1, 1).expand_as(inside)  # quarters of 12 pixels
     torch.testing.assert_close(inside, expected, atol=0.1, rtol=0)
 
 
-def test_of_search_and_teacher_the_one_counts_that_fits_better(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_is_the_flow_with_the_smaller_photometric_error(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = moved_by(0, 4, 8)
     right, wrong = (torch.tensor([-x, 0, x, 0]).view(1, 4, 1, 1).expand(1, 4, 128, 160) for x in (4.0, 20.0))
     teacher = FlowNet()
-    for taught, searched in ((right, wrong), (wrong, right)):
-        monkeypatch.setattr(precomputed, "_taught", lambda *args, taught=taught: taught)
+    for teacher_flow, searched in ((right, wrong), (wrong, right)):
+        monkeypatch.setattr(precomputed, "_teacher_flow", lambda *args, teacher_flow=teacher_flow: teacher_flow)
         parts = iter(torch.split(searched, 2, 1))
-        monkeypatch.setattr(precomputed, "_dis", lambda *args, parts=parts: next(parts))
-        target = prepare(frames, (0, 1, 2), teacher).target
+        monkeypatch.setattr(precomputed, "_dis_flow", lambda *args, parts=parts: next(parts))
+        target = precompute(frames, (0, 1, 2), teacher).target
         assert target is not None
         torch.testing.assert_close(target[..., 8:-8, 8:-8], right[..., :16, :24] / 4)
 
 
-def test_a_teacher_is_asked_for_the_flow_from_the_true_frame(windows: list[Window]) -> None:
+def test_the_teacher_computes_the_flow_from_the_true_frame(windows: list[Window]) -> None:
     torch.manual_seed(0)
     teacher = FlowNet().eval().requires_grad_(False)
     frames = windows[0].read()
     truth, frame_0, frame_1 = (to_image(frames[k]) for k in (1, 0, 2))
-    taught = precomputed._taught(teacher, truth, frame_0, frame_1)
+    teacher_flow = precomputed._teacher_flow(teacher, truth, frame_0, frame_1)
     with torch.autocast("cpu", torch.bfloat16):
         direct = teacher(teacher.extract_features(truth), teacher.extract_features(frame_1))[:, :2].float()
-    torch.testing.assert_close(taught[:, 2:], direct)
+    torch.testing.assert_close(teacher_flow[:, 2:], direct)
 
 
-def test_crops_of_a_still_window_are_all_the_same_picture() -> None:
+def test_all_images_of_a_still_window_are_equal() -> None:
     still = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8), 5, 0)
     batch = crops([window(still)], pairs=2, crops=2).draw(4, np.random.default_rng(0), 1)
     assert batch.target is not None and not batch.target.any()
@@ -124,7 +124,7 @@ def test_crops_of_a_still_window_are_all_the_same_picture() -> None:
         torch.testing.assert_close(image, batch.truth)
 
 
-def test_a_short_reach_draws_what_moves_least(windows: list[Window]) -> None:
+def test_a_small_motion_share_draws_the_crops_that_move_least(windows: list[Window]) -> None:
     still = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8), 5, 0)
     samples, rng = crops([*windows, window(still)], pairs=30), np.random.default_rng(0)
     slow, all_of_them = (samples.draw(50, rng, share).target for share in (0.1, 1.0))
@@ -132,7 +132,7 @@ def test_a_short_reach_draws_what_moves_least(windows: list[Window]) -> None:
     assert all_of_them is not None and all_of_them.any()
 
 
-def test_a_seed_is_a_set_of_samples(windows: list[Window]) -> None:
+def test_the_seed_determines_the_samples(windows: list[Window]) -> None:
     def first(seed: int) -> list[torch.Tensor]:
         return flatten(crops(windows, seed=seed).draw(2, np.random.default_rng(0), 1))
 
@@ -141,7 +141,7 @@ def test_a_seed_is_a_set_of_samples(windows: list[Window]) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(135, 150), (128, 128)])
-def test_what_is_held_out_is_the_middle_of_the_frames(height: int, width: int) -> None:
+def test_validation_uses_the_middle_of_the_frames(height: int, width: int) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8)
     (batch,) = validation_set([window(frames)], RECIPES["lite"](1), torch.device("cpu"))
     top, left = (STRIDE * ((side - 128) // 2 // STRIDE) for side in (height, width))

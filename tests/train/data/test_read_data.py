@@ -1,4 +1,4 @@
-"""Miniature copies of each layout that `--data` may name."""
+"""Reads small copies of each layout that `--data` accepts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.train.packs import write_clip, write_pack
 from vfi_cli.errors import InputError
 from vfi_cli.train.data.published_sets import X_TRAIN_STRIDE
 from vfi_cli.train.data.read_data import read_windows
-from vfi_cli.train.data.shots import spans
+from vfi_cli.train.data.shots import find_windows
 
 
 def picture(seed: int, shift: int = 0) -> np.ndarray:
-    """A smooth picture (48, 64, 3) of a seed that moves by `shift` pixels."""
+    """A smooth image (48, 64, 3), shifted by `shift` pixels."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 9, 3)).astype(np.uint8)
     return cv2.resize(coarse, (96, 48), interpolation=cv2.INTER_CUBIC)[:, shift : shift + 64]
 
@@ -39,7 +39,7 @@ def test_vimeo90k(tmp_path: Path, list_name: str, frames: int) -> None:
     np.testing.assert_array_equal(windows[1].read(), [picture(1, k) for k in range(frames)])
 
 
-def test_vimeo90k_with_a_hole_in_it_is_refused(tmp_path: Path) -> None:
+def test_vimeo90k_with_missing_sequences_is_refused(tmp_path: Path) -> None:
     write_images(tmp_path / "sequences" / "00001/0001", ["im1.png", "im2.png", "im3.png"])
     (tmp_path / "tri_trainlist.txt").write_text("00001/0001\n00009/0001\n")
     with pytest.raises(InputError, match=r"1 of 2 sequences.*00009/0001") as caught:
@@ -57,7 +57,7 @@ def test_x_train(tmp_path: Path, named: str) -> None:
     np.testing.assert_array_equal(windows[2].read()[3], picture(2, 3 * X_TRAIN_STRIDE))
 
 
-def test_frames_are_counted_not_spelled(tmp_path: Path) -> None:
+def test_frames_are_in_numeric_order(tmp_path: Path) -> None:
     write_images(tmp_path / "002/occ008.320", [f"{k}.png" for k in range(65)])
     (window,) = read_windows(tmp_path)
     np.testing.assert_array_equal(window.read()[2], picture(0, 2 * X_TRAIN_STRIDE))
@@ -83,8 +83,8 @@ def test_clips_are_cut_into_windows_within_their_shots(tmp_path: Path) -> None:
 
 def test_repeated_frames_are_no_window() -> None:
     grays = [picture(0, k)[..., 0] for k in (0, 1, 2, 3, 3, 3, 4, 5)]
-    assert spans(iter(grays)) == [(0, 4), (5, 3)]
-    assert spans(iter(grays[:1] * 5)) == [] == spans(iter([]))
+    assert find_windows(iter(grays)) == [(0, 4), (5, 3)]
+    assert find_windows(iter(grays[:1] * 5)) == [] == find_windows(iter([]))
 
 
 def test_a_clip_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_clip_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert [window.source for window in read_windows(tmp_path)] == [f"{tmp_path.name}/a.avi"]
 
 
-def test_a_pack_is_a_pack(tmp_path: Path) -> None:
+def test_a_pack_is_recognized_by_its_index(tmp_path: Path) -> None:
     assert len(read_windows(write_pack(tmp_path / "pack"))) == 3
 
 

@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def synthetic() -> Synthetic:
-    """With smooth textures: what differs is then due to the flow, not to resampling."""
+    """Uses smooth textures, so that differences come from the flow and not from resampling."""
     draw = torch.Generator().manual_seed(0)
     coarse = torch.rand(8, 3, 8, 10, generator=draw)
     stills = (F.interpolate(coarse, (80, 100), mode="bicubic").clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
@@ -24,7 +24,7 @@ def synthetic() -> Synthetic:
 
 
 def fetch(image: Tensor, flow: Tensor) -> Tensor:
-    """What lies where the flow leads to; NaN where it leads outside."""
+    """The image sampled along the flow; NaN outside of the image."""
     grid = torch.stack(torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="xy"))[None] + flow
     grid = ((grid + 0.5) * 2 / SIZE - 1).permute(0, 2, 3, 1)
     fetched = F.grid_sample(image, grid, align_corners=False)
@@ -32,14 +32,14 @@ def fetch(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def flat(image: Tensor) -> Tensor:
-    """Where the pixels around are much the same: not at an edge between layers."""
+    """Whether the neighbourhood of a pixel is nearly uniform, so that there is no edge between layers."""
     spread = F.max_pool2d(image, 5, 1, 2) + F.max_pool2d(-image, 5, 1, 2)
     return (spread < 0.25).all(1, keepdim=True)
 
 
 @pytest.mark.parametrize("t", [0.0, 0.3, 0.5, 1.0])
-def test_every_point_is_where_the_exact_flow_says_at_any_time(synthetic: Synthetic, t: float) -> None:
-    """Frame 0, fetched from the frame at t along t times its flow, wherever nothing has come before it."""
+def test_the_flow_gives_the_position_of_every_point_at_any_time(synthetic: Synthetic, t: float) -> None:
+    """Frame 0 equals the frame at t sampled along t times the flow, unless another layer covers the point."""
     layers = synthetic._layers(16, np.random.default_rng(0), 1.0)._replace()
     zeros = torch.zeros(16, 1, 1, 1)
     frame_0, flow = render(layers, zeros)
@@ -76,7 +76,7 @@ def test_the_target_leads_from_the_frame_between_to_both_ends(synthetic: Synthet
         assert inside.float().mean() > 0.4 and error[inside].median() < 0.01
 
 
-def test_there_is_occlusion_large_motion_and_text_that_stays_put(synthetic: Synthetic) -> None:
+def test_samples_have_occlusion_large_motion_and_still_text(synthetic: Synthetic) -> None:
     batch = synthetic.draw(32, np.random.default_rng(2), 1.0)
     assert batch.flow is not None
     flow_01, flow_10 = batch.flow.split(2, 1)
@@ -87,12 +87,12 @@ def test_there_is_occlusion_large_motion_and_text_that_stays_put(synthetic: Synt
     assert 0.1 < (still > 0).float().mean() < 0.6
 
 
-def test_a_short_reach_is_small_motion(synthetic: Synthetic) -> None:
+def test_a_small_motion_share_gives_small_motion(synthetic: Synthetic) -> None:
     slow, fast = (synthetic.draw(16, np.random.default_rng(3), share).flow for share in (0.1, 1.0))
     assert slow is not None and fast is not None
     assert slow.abs().max() < 0.15 * fast.abs().max()
 
 
-def test_a_seed_is_a_sequence_of_batches(synthetic: Synthetic) -> None:
+def test_the_seed_determines_the_batches(synthetic: Synthetic) -> None:
     one, again, other = (synthetic.draw(2, np.random.default_rng(seed), 1.0).truth for seed in (0, 0, 1))
     assert torch.equal(one, again) and not torch.equal(one, other)

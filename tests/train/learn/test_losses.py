@@ -17,7 +17,7 @@ from vfi_cli.train.learn.losses import (
 )
 
 
-def test_a_tenth_less_error_is_worth_the_same_in_every_image() -> None:
+def test_relative_error_rates_ten_percent_less_error_the_same_in_every_image() -> None:
     truth = torch.zeros(2, 3, 8, 8)
     error = torch.tensor([0.5, 0.1]).view(2, 1, 1, 1).expand_as(truth)
     for image in range(2):
@@ -27,7 +27,7 @@ def test_a_tenth_less_error_is_worth_the_same_in_every_image() -> None:
         assert gain.item() == pytest.approx(-np.log(0.9), rel=2e-2)
 
 
-def test_psnr_is_the_mean_of_the_measured_one() -> None:
+def test_psnr_equals_the_mean_of_measure_psnr() -> None:
     draw = np.random.default_rng(0)
     output, truth = draw.integers(0, 256, (2, 2, 16, 16, 3), np.uint8)
     scores = [measured_psnr(*images) for images in zip(output, truth, strict=True)]
@@ -38,7 +38,7 @@ def test_psnr_is_the_mean_of_the_measured_one() -> None:
     assert psnr(images(output), images(truth)).item() == pytest.approx(np.mean(scores), abs=1e-2)
 
 
-def test_psnr_of_equal_images_is_the_highest() -> None:
+def test_psnr_of_equal_images_is_50_db() -> None:
     image = torch.rand(1, 3, 8, 8)
     assert psnr(image, image).item() == pytest.approx(50)
 
@@ -69,7 +69,7 @@ def test_charbonnier_is_the_mean_absolute_difference() -> None:
     assert charbonnier(truth, truth).item() == pytest.approx(1e-3)
 
 
-def test_census_sees_structure_and_not_brightness() -> None:
+def test_census_measures_structure_and_ignores_brightness() -> None:
     draw = torch.Generator().manual_seed(0)
     truth = torch.rand(1, 3, 16, 16, generator=draw) / 2
     other = torch.rand(1, 3, 16, 16, generator=draw) / 2

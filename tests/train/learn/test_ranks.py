@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.train.packs import write_pack
-from tests.train.team_worker import steps
+from tests.train.ranks_worker import steps
 from vfi_cli.train.learn.ranks import Ranks, device_of_rank
 from vfi_cli.train.run.loop import Outcome
 from vfi_cli.train.run.report import RunFolder
@@ -18,12 +18,12 @@ from vfi_cli.train.run.report import RunFolder
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes of `torchrun` left."""
+    """The folder that two processes of `torchrun` wrote."""
     folder = tmp_path_factory.mktemp("team")
     write_pack(folder / "pack")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, "-m", "tests.train.team_worker", str(folder)], capture_output=True, text=True, timeout=300
+        [*command, "-m", "tests.train.ranks_worker", str(folder)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -43,7 +43,7 @@ def test_two_processes_have_the_same_weights_and_the_gradient_of_the_joint_batch
 
 
 def test_two_processes_make_one_run(folder: Path) -> None:
-    """Both end when the first one's clock says so, and only the first one writes."""
+    """Both end when the time of rank 0 is over, and only rank 0 writes."""
     assert {(folder / f"{rank}.txt").read_text() for rank in (0, 1)} == {str(Outcome(1.0, None))}
     run = RunFolder(folder / "run")
     steps = [json.loads(line)["step"] for line in run.metrics.read_text().splitlines()]
@@ -51,7 +51,7 @@ def test_two_processes_make_one_run(folder: Path) -> None:
     assert run.weights.is_file() and run.state.is_file()
 
 
-def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_uses_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_of_rank("auto") == "auto"
     monkeypatch.setenv("LOCAL_RANK", "3")

@@ -1,4 +1,4 @@
-"""Each stage does what it is for: a short run of its recipe, at a toy size, betters its own measure."""
+"""Each stage of training works: a short, tiny run of its recipe improves the metric of the stage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trainer(recipe: Recipe, teacher: FlowNet | None = None) -> Trainer:
 
 
 def flash(count: int = 4) -> Batch:
-    """Smooth pictures that stand still, and a true frame that no average shows."""
+    """Smooth still images, with a brighter true frame that no average can give."""
     coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 0.7
     still = F.interpolate(coarse, (SIZE, SIZE), mode="bilinear")
     return Batch(still, still, still + 0.2, torch.full((count, 1, 1, 1), 0.5))
@@ -59,14 +59,14 @@ def run(subject: Trainer, batch: Batch, mode: Mode, steps: int) -> list[dict[str
 
 
 def changed(subject: Trainer, steps: int, batch: Batch, mode: Mode) -> tuple[set[str], list[dict[str, float]]]:
-    """The parts that other weights than before have after some steps."""
+    """The parts whose weights changed after some steps, and the metrics of the steps."""
     before = {name: value.clone() for name, value in subject.model.state_dict().items()}
     measured = run(subject, batch, mode, steps)
     after = subject.model.state_dict()
     return {name.split(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}, measured
 
 
-def test_flow_distilled_comes_nearer_to_the_teacher() -> None:
+def test_base_flow_approaches_the_flow_of_the_teacher() -> None:
     torch.manual_seed(5)
     teacher = FlowNet().requires_grad_(False)
     teacher.to_flow.weight.mul_(5)
@@ -76,8 +76,8 @@ def test_flow_distilled_comes_nearer_to_the_teacher() -> None:
     assert measured[-1]["teacher_error"] < 0.6 * measured[0]["teacher_error"]
 
 
-def test_flow_comes_nearer_to_the_true_one() -> None:
-    """Pictures that went left or right: no answer that looks at nothing is nearer than what they moved."""
+def test_base_flow_approaches_the_true_flow() -> None:
+    """The images move 4 pixels left or right, so a network that ignores its input has an error of 4 or more."""
     draw = torch.Generator().manual_seed(0)
     still = F.interpolate(torch.rand(4, 3, 24, 24, generator=draw), (SIZE, SIZE), mode="bilinear")
     steps = torch.tensor([4, -4, 4, -4])
@@ -91,7 +91,7 @@ def test_flow_comes_nearer_to_the_true_one() -> None:
 
 
 def shifted(count: int = 8) -> Batch:
-    """Textures that went 4 pixels to the right or to the left, and targets that say so."""
+    """Textures that move 4 pixels to the right or left, with the matching targets."""
     draw = torch.Generator().manual_seed(0)
     still = F.interpolate(torch.rand(count, 3, 24, 24, generator=draw), (64, 64), mode="bilinear")
     steps = torch.tensor([4, -4] * (count // 2))
@@ -104,7 +104,7 @@ def shifted(count: int = 8) -> Batch:
     return Batch(moved[0], moved[1], still, torch.full((count, 1, 1, 1), 0.5), target, torch.zeros(count, 2, 16, 16))
 
 
-def test_the_flow_of_lite_comes_nearer_to_its_targets() -> None:
+def test_lite_flow_approaches_its_targets() -> None:
     subject = trainer(replace(RECIPES["lite-flow"](1), config=SMALL["lite"], crop=64, warm_up_steps=1))
     parts, measured = changed(subject, 60, shifted(), "unrefined")
     assert parts == {"flow", "intermediate", "gate"}
@@ -112,8 +112,8 @@ def test_the_flow_of_lite_comes_nearer_to_its_targets() -> None:
     assert measured[-1]["target_error"] < 0.6 * measured[0]["target_error"]
 
 
-def test_targets_that_fit_badly_do_not_count() -> None:
-    """Two targets for the same frames: the one that is said to fit is learned."""
+def test_targets_with_a_large_photometric_error_are_ignored() -> None:
+    """Opposite targets for the same frames: the step learns only the one whose error is 0."""
     good = shifted()
     both = Batch(*(None if x is None else torch.cat((x, x)) for x in good))  # type: ignore[arg-type]
     assert both.target is not None and both.error is not None
@@ -127,7 +127,7 @@ def test_targets_that_fit_badly_do_not_count() -> None:
         torch.testing.assert_close(losses[1][name], value, atol=1e-3, rtol=1e-3)
 
 
-def test_unrefined_batches_teach_flow_and_gate_alone() -> None:
+def test_unrefined_batches_train_only_flow_and_gate() -> None:
     recipe = replace(RECIPES["lite"](1), config=SMALL["lite"], crop=64, warm_up_steps=1, learning_rate=1e-3)
     subject = trainer(recipe)
     before = {name: value.clone() for name, value in subject.model.state_dict().items()}
@@ -135,11 +135,11 @@ def test_unrefined_batches_teach_flow_and_gate_alone() -> None:
     assert parts == {"flow", "intermediate", "gate"}
     assert measured[-1]["average"] < measured[0]["average"] - 0.3
     idle = [name for name, value in subject.model.state_dict().items() if torch.equal(value, before[name])]
-    assert not [name for name in idle if name.split(".")[0] in parts]  # the flow of the pair, too
+    assert not [name for name in idle if name.split(".")[0] in parts]  # includes the flow of the pair
 
 
-def test_fewer_blocks_are_taught_to_make_a_picture_too() -> None:
-    """The picture of a prefix is the one that a route gives which skips all later blocks."""
+def test_prefix_equals_a_route_that_skips_the_later_blocks() -> None:
+    """Training on a prefix thus trains the routes that skip the later blocks."""
     torch.manual_seed(0)
     model = Apr(SMALL["lite"])
     torch.nn.init.normal_(model.synthesis.head.weight)
@@ -158,8 +158,8 @@ def test_fewer_blocks_are_taught_to_make_a_picture_too() -> None:
 
 
 @pytest.mark.parametrize("mode", ["unrefined", "patches", "routed"])
-def test_the_steps_of_lite_are_graphs_without_a_break(mode: Mode) -> None:
-    """What torch.compile makes faster on a GPU."""
+def test_the_steps_of_lite_compile_as_one_graph(mode: Mode) -> None:
+    """Only then torch.compile is faster on a GPU."""
     torch._dynamo.reset()
     torch.manual_seed(0)
     step = SynthesisStep(Apr(SMALL["lite"]), replace(RECIPES["lite"](1), config=SMALL["lite"], crop=64))
@@ -186,7 +186,7 @@ def test_the_static_stages_reconstruct_better(name: str, mode: Mode, learning: s
 
 
 def half_moved(count: int = 8) -> Batch:
-    """Pictures that stand still but for half of the patches, in which nothing fits."""
+    """Still images in which half of the patches are noise in frame 1, so that nothing matches."""
     draw = torch.Generator().manual_seed(0)
     still = F.interpolate(torch.rand(count, 3, 4, 4, generator=draw), (SIZE, SIZE), mode="bilinear")
     moved = (torch.rand(count, 1, SIZE // TOY.patch, SIZE // TOY.patch, generator=draw) < 0.5).float()
@@ -195,8 +195,8 @@ def half_moved(count: int = 8) -> Batch:
     return Batch(still, frame_1, still, torch.full((count, 1, 1, 1), 0.5))
 
 
-def test_the_joint_stage_teaches_the_router_and_reconstructs_better() -> None:
-    """Which patches pass, not how many: any choice that looks at nothing is wrong about half of them."""
+def test_the_joint_stage_trains_the_router_and_reconstructs_better() -> None:
+    """The keep ratio is fixed, so a router that ignores its input is wrong for half of the patches."""
     recipe = toy("base-joint", route_weight=1.0, learning_rate=1e-2, keep_ratios=(0.5,) * 4)
     parts, measured = changed(trainer(recipe), 40, half_moved(), "routed")
     assert parts == {"context", "synthesis", "router"}

@@ -9,7 +9,7 @@ from vfi_cli.errors import InputError
 from vfi_cli.train.learn.state import load_state, save_state
 
 
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+def test_a_saved_state_loads_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "state"
     tensors = {"a": torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last), "b": torch.tensor(3.0)}
     save_state(path, tensors, {"step": 7, "recipe": {"gaps": [[2, 0.5]]}})
@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_the_old_state(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 9])
-def test_refuses_what_is_no_state(tmp_path: Path, content: bytes) -> None:
+def test_refuses_a_file_that_is_no_state(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not the state") as caught:

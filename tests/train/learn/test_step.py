@@ -13,7 +13,7 @@ from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import AprConfig
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.train.data.batch import Batch
-from vfi_cli.train.learn.step import Mode, SynthesisStep, levels, make_step, warped
+from vfi_cli.train.learn.step import Mode, SynthesisStep, flow_pyramid, make_step, warp_batch
 from vfi_cli.train.learn.teacher import load_teacher, published_name
 from vfi_cli.train.recipes import RECIPES
 
@@ -35,7 +35,7 @@ def test_every_image_of_a_batch_is_warped_to_its_own_time() -> None:
     two = two._replace(t=torch.tensor([0.25, 0.5]).view(2, 1, 1, 1))
     with torch.no_grad():
         model.flow.to_flow.weight.mul_(20)  # type: ignore[union-attr, operator]
-        aligned, _ = warped(model, two)
+        aligned, _ = warp_batch(model, two)
         assert aligned.flow.abs().max() > 1
         for k, t in enumerate((0.25, 0.5)):
             features = [model.extract_features(frame[k : k + 1]) for frame in (two.frame_0, two.frame_1)]
@@ -44,8 +44,8 @@ def test_every_image_of_a_batch_is_warped_to_its_own_time() -> None:
 
 
 @pytest.mark.parametrize("mode", ["whole", "patches", "routed"])
-def test_the_step_captured_as_one_graph_is_the_step(mode: Mode) -> None:
-    """What torch.compile makes faster: no part of it falls back to Python."""
+def test_the_step_compiled_as_one_graph_gives_the_same_loss(mode: Mode) -> None:
+    """The graph has no break, so no part falls back to Python."""
     torch._dynamo.reset()
     step = SynthesisStep(network(BASE), replace(RECIPES["base-joint"](1), config=BASE, crop=32))
     captured = torch.compile(step.forward, backend="eager", fullgraph=True)
@@ -60,7 +60,7 @@ def test_the_step_captured_as_one_graph_is_the_step(mode: Mode) -> None:
 
 def test_levels_of_a_flow_are_in_pixels_of_their_level() -> None:
     flow = torch.full((1, 4, 64, 32), 8.0)
-    coarse, middle, fine = levels(flow, 3)
+    coarse, middle, fine = flow_pyramid(flow, 3)
     assert [tuple(level.shape[2:]) for level in (coarse, middle, fine)] == [(4, 2), (8, 4), (16, 8)]
     assert [level.unique().item() for level in (coarse, middle, fine)] == [2, 4, 8]
 
@@ -80,7 +80,7 @@ def test_flow_is_learned_from_the_true_one_or_from_the_teacher() -> None:
     assert near < 1 and far == pytest.approx(5 * 2**0.5, abs=1)
 
 
-def test_a_teacher_belongs_to_the_recipe_that_learns_from_it() -> None:
+def test_a_teacher_is_required_by_some_recipes_and_refused_by_others() -> None:
     with pytest.raises(UsageError, match="--teacher"):
         make_step(network(BASE), replace(RECIPES["base-flow"](1), config=BASE), None)
     with pytest.raises(UsageError, match="no teacher"):
@@ -99,7 +99,7 @@ def test_a_published_network_is_loaded_and_anything_else_refused(tmp_path: Path)
         assert caught.value.remedy
 
 
-def test_the_picture_teaches_the_router() -> None:
+def test_the_image_loss_trains_the_router() -> None:
     recipe = replace(RECIPES["base-joint"](1), config=BASE, crop=32, route_weight=0)
     model = network(BASE)
     torch.nn.init.normal_(model.synthesis.head.weight, std=0.1)

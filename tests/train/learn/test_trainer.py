@@ -42,12 +42,12 @@ def test_only_the_parts_of_the_recipe_learn() -> None:
     ],
     ids=str,
 )
-def test_refuses_a_recipe_that_cannot_be(change: dict[str, object], says: str) -> None:
+def test_refuses_an_invalid_recipe(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         replace(RECIPES["base-joint"](1), **change)  # type: ignore[arg-type]
 
 
-def test_a_step_that_cannot_be_compiled_runs_as_it_is(
+def test_a_step_that_cannot_be_compiled_runs_uncompiled(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
@@ -60,7 +60,7 @@ def test_a_step_that_cannot_be_compiled_runs_as_it_is(
     torch.manual_seed(0)
     fragile = Trainer(tiny(60), Apr(TINY), runtime, Ranks())
     monkeypatch.setattr(fragile._compiled, "enabled", True)
-    monkeypatch.setattr(fragile._compiled, "_fast", broken)
+    monkeypatch.setattr(fragile._compiled, "_compiled_forward", broken)
     for _ in range(2):
         measured = fragile.step(sample(), "patches", 0.5)
         assert torch.equal(measured["static"], expected) or fragile.step_number == 2
@@ -72,7 +72,7 @@ def test_a_step_that_cannot_be_compiled_runs_as_it_is(
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mode", ["whole", "patches"])
-def test_the_compiled_step_on_a_gpu_is_the_step_on_the_cpu(mode: Mode) -> None:
+def test_the_compiled_step_on_a_gpu_gives_the_loss_of_the_cpu(mode: Mode) -> None:
     config = replace(SMALL["base"], feature=8, context=4, widths=(8, 8))
     recipe = replace(RECIPES["base-static"](60), config=config, crop=32)
     losses = []

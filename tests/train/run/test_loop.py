@@ -21,7 +21,7 @@ from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import BASE
 from vfi_cli.model.flow import FlowNet
 from vfi_cli.train.learn.state import load_state
-from vfi_cli.train.learn.step import Measured
+from vfi_cli.train.learn.step import Metrics
 from vfi_cli.train.learn.teacher import published_name
 from vfi_cli.train.learn.trainer import Trainer
 from vfi_cli.train.recipes import RECIPES
@@ -36,14 +36,14 @@ def pack(tmp_path: Path) -> Path:
 
 
 class Stage:
-    """Where steps last a tenth of a second each, and signals come when they are told to."""
+    """A fake clock, on which each step takes 0.1 s, and signals to send at given steps."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.signals: dict[int, signal.Signals] = {}
         self._step = loop._step
 
-    def step(self, trainer: Trainer, *rest: Any) -> Measured:
+    def step(self, trainer: Trainer, *rest: Any) -> Metrics:
         if kind := self.signals.pop(trainer.step_number, None):
             os.kill(os.getpid(), kind)
         self.seconds += 0.1
@@ -56,7 +56,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(loop, "_step", stage.step)
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: stage.seconds))
     monkeypatch.setattr(report, "LOG_SECONDS", 0)
-    monkeypatch.setattr("vfi_cli.engine.device.available_cpus", lambda: 1)  # tiny tensors: threads only wait
+    monkeypatch.setattr(
+        "vfi_cli.engine.device.available_cpus", lambda: 1
+    )  # tensors are tiny, so more threads would only wait
     return stage
 
 
@@ -65,7 +67,7 @@ def records(out: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.usefixtures("stage")
-def test_a_short_run_learns_and_leaves_everything_in_its_folder(pack: Path, tmp_path: Path) -> None:
+def test_a_short_run_learns_and_writes_all_files_of_its_folder(pack: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs" / "a"
     recipe = tiny(4, learning_rate=1e-2)
     assert run(TrainJob(recipe, (pack,), out, device="cpu")) == Outcome(1.0, None)
@@ -87,7 +89,7 @@ def test_a_short_run_learns_and_leaves_everything_in_its_folder(pack: Path, tmp_
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT], ids=lambda kind: kind.name)
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+def test_a_resumed_run_gives_the_same_result_as_an_uninterrupted_one(
     pack: Path, tmp_path: Path, stage: Stage, kind: signal.Signals
 ) -> None:
     recipe = tiny(2, curriculum=0.5)
@@ -102,7 +104,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert load_state(RunFolder(parts.out).state)[1]["step"] == 8
 
     with RunFolder(parts.out).metrics.open("a") as file:
-        file.write(json.dumps({"step": 9, "lost": 1.0}) + "\n")  # of a step that was never kept
+        file.write(json.dumps({"step": 9, "lost": 1.0}) + "\n")  # of a step after the saved state
     assert run(parts) == Outcome(1.0, None)
     one, other = (load_state(RunFolder(job.out).state) for job in (whole, parts))
     assert one[1]["step"] == other[1]["step"] == 20
@@ -114,7 +116,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 
 
 @pytest.mark.usefixtures("stage")
-def test_goes_on_from_weights(pack: Path, tmp_path: Path) -> None:
+def test_starts_from_given_weights(pack: Path, tmp_path: Path) -> None:
     start = tmp_path / "start.safetensors"
     torch.manual_seed(1)
     weights.save(Apr(TINY), start)
@@ -126,7 +128,7 @@ def test_goes_on_from_weights(pack: Path, tmp_path: Path) -> None:
     assert not torch.equal(tensors["model.router.linear.weight"], before["router.linear.weight"])
 
 
-def test_refuses_to_overwrite_a_run_or_to_go_on_with_another_recipe(pack: Path, tmp_path: Path, stage: Stage) -> None:
+def test_refuses_to_overwrite_a_run_or_to_resume_with_another_recipe(pack: Path, tmp_path: Path, stage: Stage) -> None:
     job = TrainJob(tiny(0.3), (pack,), tmp_path / "out", device="cpu")
     run(job)
     with pytest.raises(OutputError, match="holds a run") as caught:
@@ -163,8 +165,8 @@ def test_a_run_that_diverges_ends_with_an_error_and_keeps_its_last_state(pack: P
 
 
 @pytest.mark.usefixtures("stage")
-def test_weights_that_are_numbers_no_more_replace_nothing(pack: Path, tmp_path: Path) -> None:
-    """Between two lines of the log, where no loss is looked at."""
+def test_weights_that_are_not_finite_are_never_saved(pack: Path, tmp_path: Path) -> None:
+    """The weights become NaN between two log lines, when the loss is not checked."""
     job = TrainJob(tiny(0.3), (pack,), tmp_path / "out", device="cpu")
     run(job)
     before = [RunFolder(job.out).state.read_bytes(), RunFolder(job.out).weights.read_bytes()]
@@ -181,8 +183,8 @@ def test_weights_that_are_numbers_no_more_replace_nothing(pack: Path, tmp_path: 
     assert [RunFolder(job.out).state.read_bytes(), RunFolder(job.out).weights.read_bytes()] == before
 
 
-def test_the_stages_of_base_follow_each_other(tmp_path: Path, stage: Stage) -> None:
-    """As CONTRIBUTING has them: each begins with the weights of the one before."""
+def test_each_stage_of_base_starts_from_the_weights_of_the_stage_before(tmp_path: Path, stage: Stage) -> None:
+    """The stages are run in the order that CONTRIBUTING gives."""
     pack, teacher = write_pack(tmp_path / "pack", size=(64, 64)), tmp_path / "teacher.safetensors"
     save_file({published_name(name): value for name, value in FlowNet().state_dict().items()}, teacher)
     config = replace(BASE, feature=8, context=4, widths=(8, 8), patch=32)

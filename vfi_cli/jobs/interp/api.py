@@ -9,8 +9,7 @@ from pathlib import Path
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.interp.duplicates import Deduplication
-from vfi_cli.jobs.interp.plan import InterpJob
-from vfi_cli.jobs.interp.plan import CutMode
+from vfi_cli.jobs.interp.plan import CutMode, InterpJob
 from vfi_cli.jobs.interp.run_clip import run
 from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.model.config import Routing

@@ -1,4 +1,4 @@
-"""Seconds, arithmetic and memory per generated frame, static against routed."""
+"""Measures seconds, operations and memory per generated frame, static and routed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from vfi_cli.measure.profile import stage_seconds
 from vfi_cli.model.config import PAPER_KEEP_RATIOS, check_routing
 
 Size = tuple[int, int]
-"""Width, height."""
+"""(width, height) in pixels."""
 
 SIZES: tuple[Size, ...] = ((640, 360), (1280, 720), (1920, 1080))
 FRAMES = 5
-"""Enough that consecutive pairs differ; they are played to and fro, so motion stays that of neighbours."""
+"""Frames that bench uses, played forwards and backwards: pairs differ, and each is a pair of adjacent frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ class BenchJob:
 
     Args:
         devices: as for `engine.device.resolve`, timed one after the other.
-        sizes: empty: those of the clip, or `SIZES` without one.
-        routing: share of the patches that pass each dynamic block in the routed run.
-        clip: a video or a folder of frames; without it a moving texture.
-        warmup, runs: generated frames, per size, device and mode.
-        profile: also tell the time per stage of the engine.
+        sizes: frame sizes to time; empty takes the size of the clip, or `SIZES` without a clip.
+        routing: share of the patches that run each dynamic block in routed mode.
+        clip: a video or a folder of images; None generates a moving texture.
+        warmup: generated frames that are not timed, per size, device and mode.
+        runs: generated frames that are timed, per size, device and mode.
+        profile: also measure the time per stage of the engine.
     """
 
     model: str = "lite"
@@ -56,12 +57,17 @@ class BenchJob:
     def __post_init__(self) -> None:
         check_routing(self.routing)
         if self.warmup < 0 or self.runs < 1:
-            raise UsageError(f"{self.warmup} warm-up frames and {self.runs} runs: need at least 0 and 1")
+            raise UsageError(f"{self.warmup} warm-up frames and {self.runs} runs: at least 0 and 1 are needed")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Per generated frame. `stages` is empty unless asked for; `shares` are of the patches, one per dynamic block."""
+    """What was measured per generated frame.
+
+    Args:
+        shares: share of the patches that ran each dynamic block.
+        stages: seconds per stage; empty unless the job asks for a profile.
+    """
 
     seconds: float
     cost: Cost
@@ -72,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`device` is for people: "CPU, 2 threads, bf16"."""
+    """The results for one size on one device; `device` is a readable label such as "CPU, 2 threads, bf16"."""
 
     device: str
     size: Size
@@ -81,7 +87,7 @@ class Row:
 
     @property
     def rho(self) -> float | None:
-        """How much of the saved arithmetic becomes saved time; None if none is saved."""
+        """Saved share of the time / saved share of the operations; None if routing saves no operations."""
         saved = 1 - self.routed.cost.macs / self.static.cost.macs if self.static.cost.macs else 0.0
         return (1 - self.routed.seconds / self.static.seconds) / saved if saved > 0 else None
 
@@ -91,7 +97,7 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
 
     Raises:
         InputError: the clip cannot be read or has fewer than 2 frames.
-        ModelError: the model or a device is not to be had.
+        ModelError: the model or a device is not available.
     """
     rows: list[Row] = []
     for device in job.devices:
@@ -104,7 +110,7 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
 
 
 def seconds_per_frame(interpolator: Interpolator, size: Size, warmup: int = 2, runs: int = 5) -> float:
-    """The median of `runs` generated frames of a moving texture, after `warmup` of them."""
+    """The median time over `runs` generated frames of a moving texture, after `warmup` frames that are not timed."""
     step = partial(next, _generate(interpolator, moving_texture(size, FRAMES)))
     for _ in range(warmup):
         step()
@@ -112,23 +118,23 @@ def seconds_per_frame(interpolator: Interpolator, size: Size, warmup: int = 2, r
 
 
 def moving_texture(size: Size, count: int) -> list[Frame]:
-    """Frames of a textured plane that pans and of a textured disc that crosses it; the same every time."""
+    """Frames of a textured background that pans and a textured disc that crosses it; the same on every call."""
     width, height = size
     random = np.random.default_rng(0)
-    plane, surface = _texture(random, width, height), _texture(random, width, height)
+    background, disc_texture = _texture(random, width, height), _texture(random, width, height)
     rows, columns = np.mgrid[:height, :width]
     frames = []
     for index in range(count):
-        frame = np.roll(plane, (2 * index, 4 * index), (0, 1))
+        frame = np.roll(background, (2 * index, 4 * index), (0, 1))
         centre = width // 3 + 10 * index
         disc = (columns - centre) ** 2 + (rows - height // 2) ** 2 < (height // 4) ** 2
-        frame[disc] = np.roll(surface, 10 * index, 1)[disc]
+        frame[disc] = np.roll(disc_texture, 10 * index, 1)[disc]
         frames.append(frame)
     return frames
 
 
 def _texture(random: np.random.Generator, width: int, height: int) -> Frame:
-    """Noise of every scale, coarse to fine with falling contrast."""
+    """A frame of noise at several scales; finer noise has less contrast."""
     texture = np.full((height, width, 3), 128, np.float32)
     for octave in range(2, 8):
         grid = random.standard_normal(((height >> octave) + 2, (width >> octave) + 2, 3), dtype=np.float32)
@@ -137,7 +143,7 @@ def _texture(random: np.random.Generator, width: int, height: int) -> Frame:
 
 
 def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
-    """The frames to play, once per size."""
+    """Yield the input frames of each size."""
     if job.clip is None:
         for size in job.sizes or SIZES:
             yield moving_texture(size, FRAMES)
@@ -153,7 +159,7 @@ def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
 
 
 def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job: BenchJob) -> list[Measured]:
-    """Static and routed take turns, so that a busy moment of the machine hits both."""
+    """Measure each interpolator. Static and routed frames alternate, so that other load on the machine affects both."""
     steps = [partial(next, _generate(interpolator, frames)) for interpolator in interpolators]
     for _ in range(job.warmup):
         for step in steps:
@@ -173,10 +179,10 @@ def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job
 
 
 def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[None]:
-    """Every `next` prepares one frame and generates one: the steady state of a doubled frame rate."""
-    to_and_fro = cycle([*frames[1:], *frames[-2::-1]])
+    """Each `next` prepares one frame and generates one, which is the work per pair when the frame rate is doubled."""
+    back_and_forth = cycle([*frames[1:], *frames[-2::-1]])
     left = interpolator.prepare(to_tensor(frames[0]))
-    for frame in to_and_fro:
+    for frame in back_and_forth:
         right = interpolator.prepare(to_tensor(frame))
         interpolator.between(left, right, (0.5,))
         left = right
@@ -184,21 +190,21 @@ def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[N
 
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:
-    _settle(device)
+    _synchronize(device)
     begin = time.perf_counter()
     step()
-    _settle(device)
+    _synchronize(device)
     return time.perf_counter() - begin
 
 
-def _settle(device: torch.device) -> None:
-    """CUDA runs behind; the clock must not."""
+def _synchronize(device: torch.device) -> None:
+    """Wait until the GPU has finished, because CUDA kernels run asynchronously."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def _peak_bytes(step: Callable[[], object], device: torch.device) -> int:
-    """Device memory on CUDA, else what the whole process holds, while one frame is generated."""
+    """Peak memory while one frame is generated: device memory on CUDA, resident memory of the process otherwise."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         step()

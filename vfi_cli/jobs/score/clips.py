@@ -1,4 +1,4 @@
-"""Clips as 8-bit RGB frames, whether they are video files or folders of numbered pictures."""
+"""Reads clips, video files or folders of numbered images, as 8-bit RGB frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vfi_cli.video.read.sources import open_source
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file, or a folder whose pictures are the frames; `name` says which in reports."""
+    """A video file, or a folder whose images are the frames. Reports use `name`."""
 
     name: str
     path: Path
@@ -26,7 +26,7 @@ class Clip:
         """The first `limit` frames in order of time, all of one size.
 
         Raises:
-            InputError: the clip cannot be read, or is damaged: scores of guessed frames would mean nothing.
+            InputError: the clip cannot be read, or is damaged. Scores against guessed frames would be meaningless.
         """
         source = open_source(self.path)
         with source.decode(source.probe()) as decoder:
@@ -38,7 +38,7 @@ class Clip:
 
 
 def find_clips(paths: Iterable[Path]) -> list[Clip]:
-    """Each path that is a video or a folder of pictures; of any other folder, each child that is one.
+    """The clips that paths name: a video, a folder of images, or a folder that holds such clips.
 
     Raises:
         InputError: a path does not exist, or holds no clip.
@@ -47,19 +47,19 @@ def find_clips(paths: Iterable[Path]) -> list[Clip]:
     for path in paths:
         if not path.exists():
             raise InputError("no such file or folder", path=path)
-        if path.is_file() or _holds_pictures(path):
+        if path.is_file() or _holds_images(path):
             clips.append(Clip(path.name, path))
             continue
         children = [child for child in sorted(path.iterdir(), key=natural_key) if _is_clip(child)]
         if not children:
-            raise InputError("no clip in this folder", path=path, remedy="give videos, or folders of pictures")
+            raise InputError("no clip in this folder", path=path, remedy="give videos, or folders of images")
         clips += [Clip(f"{path.resolve().name}/{child.name}", child) for child in children]
     return clips
 
 
 def _is_clip(path: Path) -> bool:
-    return _holds_pictures(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
+    return _holds_images(path) if path.is_dir() else path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _holds_pictures(folder: Path) -> bool:
+def _holds_images(folder: Path) -> bool:
     return any(is_picture(child) for child in folder.iterdir())

@@ -1,4 +1,4 @@
-"""How close the frames that a model makes come to those that were filmed."""
+"""Scores generated frames against the true frames of a clip."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class EvalJob:
     """What to score.
 
     Args:
-        paths: videos, folders of frames, or folders of either, for hold-out; with a protocol the folder of its set.
-        protocol: one of `datasets.PROTOCOLS`; None is hold-out.
+        paths: for hold-out, videos, folders of images, or folders of such; with a protocol, the folder of its set.
         routing: which patches run a dynamic block.
-        max_frames: frames read from each clip; None reads all.
-        blend: score the mean of the two frames as well.
+        max_frames: frames to read from each clip; None reads all.
+        blend: also score the blend of the two frames.
+        protocol: one of `datasets.PROTOCOLS`; None is hold-out.
     """
 
     paths: tuple[Path, ...]
@@ -50,14 +50,14 @@ class EvalJob:
             if self.max_frames is not None:
                 raise UsageError("--protocol and --max-frames exclude each other")
             if len(self.paths) != 1:
-                raise UsageError("--protocol takes one folder, that of the test set")
+                raise UsageError("--protocol takes one folder, the folder of the test set")
         if self.max_frames is not None and self.max_frames < 3:
             raise UsageError(f"--max-frames {self.max_frames}: hold-out needs at least 3 frames")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What `measure` says of a frame, or the mean of some frames. `flip` is None where its package is not installed."""
+    """The metrics of a frame, or their means over frames. `flip` is None if its package is not installed."""
 
     psnr: float
     ssim: float
@@ -67,7 +67,7 @@ class Score:
 
     @classmethod
     def of(cls, frame: Frame, truth: Frame, left: Frame, right: Frame, time: float) -> Score:
-        """`frame`, generated between two frames at `time` (0 is `left`), against the truth."""
+        """Score `frame`, generated at `time` (0 at `left`, 1 at `right`), against the true frame."""
         return cls(
             psnr(frame, truth),
             ssim(frame, truth),
@@ -77,14 +77,14 @@ class Score:
         )
 
     def as_dict(self, prefix: str = "") -> dict[str, float]:
-        """The figures that there are, by name."""
+        """The metrics that are not None, by name."""
         values: dict[str, float | None] = {field.name: getattr(self, field.name) for field in fields(self)}
         return {prefix + name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """`frames` is the number of frames that were generated and compared."""
+    """The score of a clip, and the number of frames that were generated and compared."""
 
     clip: str
     frames: int
@@ -112,7 +112,7 @@ class EvalReport:
 
     @property
     def mean(self) -> Score | None:
-        """Every clip weighs the same, however long; None if there is none."""
+        """The mean over clips; each has the same weight, whatever its length. None if no clip was scored."""
         return mean_score([clip.score for clip in self.clips])
 
     @property
@@ -121,21 +121,21 @@ class EvalReport:
 
 
 def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalReport:
-    """Score every clip; one that cannot be read is reported, and the others go on.
+    """Score every clip. A clip that cannot be read is reported, and the run continues with the next.
 
     Raises:
         InputError: a path holds no clip, or is not the test set of the protocol.
-        ModelError: the model or the device is not to be had.
+        ModelError: the model or the device is not available.
     """
-    trials = _trials(job)
+    clips = _clips_of(job)
     interpolator = build(job.model, job.device, job.precision, job.routing)
     scores: list[ClipScore] = []
     bad: list[BadClip] = []
-    for trial in trials:
+    for clip in clips:
         try:
-            result = score_trial(trial, interpolator, job.blend)
+            result = score_trial(clip, interpolator, job.blend)
         except InputError as error:
-            bad.append(BadClip(trial.name, str(error)))
+            bad.append(BadClip(clip.name, str(error)))
             report(bad[-1])
         else:
             scores.append(result)
@@ -143,54 +143,54 @@ def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalRepo
     return EvalReport(tuple(scores), tuple(bad))
 
 
-def _trials(job: EvalJob) -> Sequence[EvalClip]:
+def _clips_of(job: EvalJob) -> Sequence[EvalClip]:
     if job.protocol is not None:
         return PROTOCOLS[job.protocol](job.paths[0])
     return [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
 
 
-def score_trial(trial: EvalClip, interpolator: Interpolator, blend: bool) -> ClipScore:
-    """The mean over all frames that were made, however many a sample has.
+def score_trial(clip: EvalClip, interpolator: Interpolator, blend: bool) -> ClipScore:
+    """Score one clip: the mean over all generated frames.
 
     Raises:
-        InputError: the pictures cannot be read, are too few or too small, or not all of one size.
+        InputError: the frames cannot be read, are too few or too small, or differ in size.
     """
     generated: list[Score] = []
     blended: list[Score] = []
     last: tuple[Frame, Prepared] | None = None
-    for sample in trial.samples():
-        _check_sizes(sample, trial.path)
+    for sample in clip.samples():
+        _check_sizes(sample, clip.path)
         left = last[1] if last is not None and last[0] is sample.left else interpolator.prepare(to_tensor(sample.left))
         right = interpolator.prepare(to_tensor(sample.right))
         last = sample.right, right
-        made = interpolator.between(left, right, sample.times)
-        for time, frame, truth in zip(sample.times, made, sample.truths, strict=True):
-            given = truth, sample.left, sample.right, time
-            generated.append(Score.of(to_frame(frame), *given))
+        frames = interpolator.between(left, right, sample.times)
+        for time, frame, truth in zip(sample.times, frames, sample.truths, strict=True):
+            references = truth, sample.left, sample.right, time
+            generated.append(Score.of(to_frame(frame), *references))
             if blend:
-                blended.append(Score.of(blend_of(sample.left, sample.right, time), *given))
+                blended.append(Score.of(blend_of(sample.left, sample.right, time), *references))
     score = mean_score(generated)
     if score is None:
-        raise InputError("hold-out needs at least 3 frames", path=trial.path)
-    return ClipScore(trial.name, len(generated), score, mean_score(blended))
+        raise InputError("hold-out needs at least 3 frames", path=clip.path)
+    return ClipScore(clip.name, len(generated), score, mean_score(blended))
 
 
 def _check_sizes(sample: Sample, path: Path) -> None:
-    shapes = {picture.shape for picture in (sample.left, sample.right, *sample.truths)}
+    shapes = {image.shape for image in (sample.left, sample.right, *sample.truths)}
     if len(shapes) > 1:
-        raise InputError("the pictures are not all of one size", path=path)
+        raise InputError("the frames are not all of one size", path=path)
     if min(sample.left.shape[:2]) < WINDOW:
         raise InputError(f"SSIM needs frames of at least {WINDOW}x{WINDOW}", path=path)
 
 
 def blend_of(left: Frame, right: Frame, time: float = 0.5) -> Frame:
-    """The baseline that needs no motion: both frames, the nearer one weighing more, rounded."""
+    """The baseline without motion: both frames, blended by time and rounded."""
     mixed = left + np.float32(time) * (right.astype(np.float32) - left)
     return np.floor(mixed + np.float32(0.5)).astype(np.uint8)
 
 
 def mean_score(scores: Sequence[Score]) -> Score | None:
-    """None of nothing."""
+    """The mean of each metric; None if there are no scores."""
     if not scores:
         return None
     rows = [score.as_dict() for score in scores]

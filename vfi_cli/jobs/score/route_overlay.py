@@ -1,4 +1,4 @@
-"""Draws a route map over a frame: one colour per patch, by the number of dynamic blocks it runs."""
+"""Draws a route map over a frame: the colour of a patch shows how many dynamic blocks it runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from vfi_cli.engine.frames import Frame
 
 PALETTE = np.array([[40, 60, 120], [0, 150, 200], [60, 190, 90], [250, 200, 40], [230, 50, 40]], np.uint8)
-"""RGB of the depths 0 to 4, cold to hot."""
+"""RGB colours for 0 to 4 blocks, cold to hot."""
 OPACITY = 0.4
 
 
 def draw_routes(frame: Frame, route: NDArray[np.bool_], patch: int) -> Frame:
-    """(H, W, 3) frame and (n_h, n_w, d) map -> the frame under the map, with a legend at its bottom left.
+    """The frame (H, W, 3) under its route map (n_h, n_w, d), with a legend at the bottom left.
 
-    Patch (0, 0) is at the top left; patches that reach beyond the frame are cut.
+    Patch (0, 0) is at the top left. Patches that extend beyond the frame are cut.
     """
     height, width = frame.shape[:2]
     depth = route.sum(axis=2)  # (n_h, n_w)
@@ -27,7 +27,7 @@ def draw_routes(frame: Frame, route: NDArray[np.bool_], patch: int) -> Frame:
 
 
 def _draw_legend(frame: Frame) -> None:
-    """A box with a digit per depth, a twentieth of the frame high."""
+    """Draw one box with a digit for each number of blocks; a box is a twentieth of the frame high."""
     side = max(12, frame.shape[0] // 20)
     for depth, colour in enumerate(PALETTE.tolist()):
         left, bottom = side // 2 + depth * side, frame.shape[0] - side // 2

@@ -1,4 +1,4 @@
-"""A clip under its route map: how many dynamic blocks each patch runs."""
+"""Writes a clip under its route maps, which show how many dynamic blocks each patch runs."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RoutesJob:
 
     Args:
         routing: which patches run a dynamic block.
-        start, stop: the part to use, in seconds from the first frame of the clip.
-        overwrite: the target may exist.
+        start, stop: the part of the clip to use, in seconds from its first frame.
+        overwrite: replace an existing target.
     """
 
     source: Path
@@ -52,7 +52,7 @@ class RoutesJob:
         self.silent()
 
     def silent(self) -> InterpJob:
-        """The job that writes the same clip, alone."""
+        """The interpolation job that writes the same clip without its other streams."""
         return InterpJob(
             source=self.source,
             target=self.target,
@@ -71,7 +71,7 @@ class RoutesJob:
 
 @dataclass(frozen=True, slots=True)
 class RoutesSummary:
-    """`shares`: of the patches of all pairs, those that ran each dynamic block, in [0, 1]."""
+    """The result. `shares` is the share of all patches that ran each dynamic block, in [0, 1]."""
 
     target: Path
     frames: int
@@ -92,13 +92,13 @@ class RoutesSummary:
 
 
 def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
-    """Write the clip, silent and at its own times, with the map of each pair over its left frame.
+    """Write the clip without audio, at its own frame times, with the route map of each pair over its left frame.
 
     Raises:
-        UsageError: the request makes no sense for this clip.
+        UsageError: the options do not fit this clip.
         InputError: the source cannot be read, or has a single frame.
         OutputError: the target cannot be written.
-        ModelError: the model or the device is not to be had.
+        ModelError: the model or the device is not available.
     """
     begin = time.monotonic()
     plan = make_plan(job.silent(), multiple=1)
@@ -117,38 +117,38 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
         for note in decoder.notes:
             log.warning("%s: %s", job.source, note)
         if not encoder.frames:
-            raise InputError("a route needs a pair of frames, and there is none", path=job.source)
+            raise InputError("a route map needs a pair of frames, and there are fewer than two", path=job.source)
         encoder.verify()
         target.commit()
     return RoutesSummary(job.target, encoder.frames, decoder.damaged, mapper.shares)
 
 
 class RouteMapper:
-    """Draws route maps on frames of `format`; `shares` is the mean over the pairs so far."""
+    """Draws route maps on frames, and returns them in the pixel format `format`."""
 
     def __init__(self, interpolator: Interpolator, format: PlaneFormat) -> None:
         self._interpolator = interpolator
         self._format = format
         self._pairs = 0
-        self._passed: NDArray[np.float64] = np.zeros(DYNAMIC_BLOCKS)
+        self._share_sums: NDArray[np.float64] = np.zeros(DYNAMIC_BLOCKS)
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Of the patches, those that ran each dynamic block, in [0, 1]."""
-        return tuple((self._passed / max(1, self._pairs)).tolist())
+        """Share of the patches that ran each dynamic block, in [0, 1], averaged over the pairs so far."""
+        return tuple((self._share_sums / max(1, self._pairs)).tolist())
 
     def draw(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-        """Each frame under the routes of the frame half way to the next; the last one keeps those before it.
+        """Yield each frame under the route map of the frame half way to the next one.
 
-        Nothing comes of a single frame.
+        The last frame repeats the map before it. A single frame yields nothing.
         """
-        pictures = ((frame, self._interpolator.prepare(to_rgb(frame))) for frame in frames)
+        prepared = ((frame, self._interpolator.prepare(to_rgb(frame))) for frame in frames)
         last: VideoFrame | None = None
-        for (frame, left), (following, right) in pairwise(pictures):
+        for (frame, left), (following, right) in pairwise(prepared):
             last = following
             self._interpolator.between(left, right, (0.5,))
             self._pairs += 1
-            self._passed += self._interpolator.last_routes.mean((0, 1))
+            self._share_sums += self._interpolator.last_routes.mean((0, 1))
             yield self._under_routes(frame)
         if last is not None:
             yield self._under_routes(last)

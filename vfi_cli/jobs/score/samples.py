@@ -1,4 +1,4 @@
-"""What a model is scored on: two frames that it sees, and those between, which it has to make."""
+"""Samples to score a model on: two input frames, and the true frames between them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vfi_cli.errors import InputError
 from vfi_cli.jobs.score.clips import Clip
 
 Fit = Callable[[Frame], Frame]
-"""What is done to a picture before it is used."""
+"""A function that scales or crops an image before it is used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """`truths` is what was filmed at `times`, which are shares of the way from `left` to `right`."""
+    """Two input frames, and the true frames at `times`, from 0 at `left` to 1 at `right`."""
 
     left: Frame
     right: Frame
@@ -27,26 +27,31 @@ class Sample:
 
 
 class EvalClip(Protocol):
-    """Samples that are scored as one; a frame that is the right one of a sample and the left one of the next is `is`
-    the same."""
+    """Samples with one common score.
+
+    If the right frame of a sample is the left frame of the next, both are the same object. Callers compare with `is`.
+    """
 
     @property
     def name(self) -> str:
-        """In reports."""
+        """The name for reports."""
 
     @property
     def path(self) -> Path:
-        """In errors."""
+        """The path for error messages."""
 
     def samples(self) -> Iterator[Sample]:
-        """Raises InputError if something cannot be read: scores of guessed frames would mean nothing."""
+        """Yield the samples. Raises InputError if a frame cannot be read; guessed frames would give no valid score."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """Frames 0, 2, 4, ... of a clip go in, frames 1, 3, 5, ... are the truth; an even one at the end is left out.
+    """Hold-out on a clip: frames 0, 2, 4, ... are the inputs, frames 1, 3, 5, ... are the truth.
 
-    limit: frames read; None reads all.
+    A true frame at the end, without a right neighbour, is left out.
+
+    Args:
+        limit: frames to read; None reads all.
     """
 
     clip: Clip
@@ -70,7 +75,7 @@ class HoldOut:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Picture files: `left`, `right`, and the evenly spaced ones `between` them."""
+    """The image files of a sample: `left`, `right`, and the evenly spaced ones `between` them."""
 
     left: Path
     between: tuple[Path, ...]
@@ -79,12 +84,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Spans of picture files; each picture passes `fit`."""
+    """A clip of image files, given as spans. `fit` is applied to each image."""
 
     name: str
     path: Path
     spans: tuple[Span, ...]
-    fit: Fit = lambda picture: picture
+    fit: Fit = lambda image: image
 
     def samples(self) -> Iterator[Sample]:
         last: tuple[Path, Frame] | None = None
@@ -98,6 +103,6 @@ class Pictures:
 
     def _read(self, path: Path) -> Frame:
         if not path.is_file():
-            raise InputError("no such picture", path=path)
-        (picture,) = Clip(path.name, path).frames()
-        return self.fit(picture)
+            raise InputError("no such image", path=path)
+        (image,) = Clip(path.name, path).frames()
+        return self.fit(image)

@@ -1,4 +1,4 @@
-"""Does routing pay? One set of weights along many routes, by hold-out: PSNR against arithmetic."""
+"""Studies what routing gains: PSNR by hold-out against operations, for one set of weights and many routes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ BUDGETS: tuple[Ratios, ...] = (
     PAPER_KEEP_RATIOS,
     (0.55, 0.7, 0.8, 0.95),
 )
-"""A quarter and a half of the paper's, the paper's, and half way from there to all patches."""
+"""Keep ratios: a quarter and a half of those of the paper, those of the paper, and half way from them to 1."""
 
 RULES = ("router", "difference", "random")
-"""Who ranks the patches for a budget, see `engine.ranking`."""
+"""Rules that rank the patches for a budget, see `engine.ranking`."""
 
 ALL, NONE = (1.0,) * DYNAMIC_BLOCKS, (0.0,) * DYNAMIC_BLOCKS
 
@@ -44,10 +44,10 @@ class StudyJob:
     """What to compare.
 
     Args:
-        paths: videos, folders of frames, or folders of either.
-        budgets: keep ratios, at each of which all rules are tried.
-        max_frames: frames read from each clip; None reads all.
-        seed: of the random routes.
+        paths: videos, folders of images, or folders of such clips.
+        budgets: keep ratios; each rule is tried with each of them.
+        max_frames: frames to read from each clip; None reads all.
+        seed: seed of the random routes.
     """
 
     paths: tuple[Path, ...]
@@ -67,16 +67,16 @@ class StudyJob:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One way to route, the mean over what it was tried on.
+    """The result of one way to choose a route, averaged over frames or clips.
 
     Args:
-        rule: "static" runs every block on every patch, "first block" runs none of the others; "router alone" is the
-            router without a budget, else one of `RULES`.
-        ratios: what it was given; None where the router decides.
-        psnr: dB.
-        flops: per generated frame: everything from preparing a frame of the source on, the router too where it is
-            asked.
-        shares: of the patches, those that ran each dynamic block.
+        rule: one of `RULES`; or "static", which runs all blocks on all patches; "first block", which runs no dynamic
+            block; or "router alone", the router without a budget.
+        ratios: the keep ratios; None if the router decides.
+        psnr: PSNR in dB.
+        flops: operations per generated frame, from the preparation of a source frame on. They include the router if
+            the rule uses it.
+        shares: share of the patches that ran each dynamic block.
     """
 
     rule: str
@@ -88,7 +88,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class RouteMap:
-    """A frame under the patches that a rule picks for it."""
+    """A frame under the route map that a rule gives for it."""
 
     name: str
     frame: Frame
@@ -96,7 +96,7 @@ class RouteMap:
 
 @dataclass(frozen=True, slots=True)
 class ClipStudy:
-    """`frames`: generated and compared for each of the points."""
+    """The points of a clip, and the number of frames that were generated and compared for each of them."""
 
     clip: str
     frames: int
@@ -117,31 +117,32 @@ class StudyReport:
 
     @property
     def mean(self) -> tuple[Point, ...]:
-        """Every clip weighs the same, however long or large; empty if there is none."""
+        """The mean over clips; each has the same weight, whatever its length or size. Empty if no clip was studied."""
         return _mean([clip.points for clip in self.clips])
 
 
 def run(
     job: StudyJob, report: Callable[[ClipStudy | BadClip], None], show: Callable[[str, list[RouteMap]], None]
 ) -> StudyReport:
-    """Try all routes on every clip; one that cannot be read is reported, and the others go on.
+    """Try all routes on every clip. A clip that cannot be read is reported, and the run continues with the next.
 
-    show: gets the name of each clip and the maps of its first generated frame.
+    Args:
+        show: called with the name of each clip and the route maps of its first generated frame.
 
     Raises:
         InputError: a path holds no clip.
-        ModelError: the model or the device is not to be had.
+        ModelError: the model or the device is not available.
     """
-    trials = [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
-    # Not compiled: every budget has shapes of its own.
+    clips = [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
+    # Not compiled, because every budget has other tensor shapes.
     interpolator = Interpolator(weights.load(job.model), resolve(job.device, job.precision))
     studies: list[ClipStudy] = []
     bad: list[BadClip] = []
-    for trial in trials:
+    for clip in clips:
         try:
-            result = study_clip(trial, interpolator, job, show)
+            result = study_clip(clip, interpolator, job, show)
         except InputError as error:
-            bad.append(BadClip(trial.name, str(error)))
+            bad.append(BadClip(clip.name, str(error)))
             report(bad[-1])
         else:
             studies.append(result)
@@ -150,8 +151,8 @@ def run(
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """A rule with what it is given."""
+class _Variant:
+    """A rule with its routing and ranking."""
 
     rule: str
     routing: Routing
@@ -164,58 +165,66 @@ class _Way:
         return ALL if self.routing is None else self.routing
 
 
-def _ways(job: StudyJob) -> list[_Way]:
-    """All rules at each budget, then what needs none; chance begins anew, so that clips do not depend on each other."""
-    ways: list[_Way] = []
+def _variants(job: StudyJob) -> list[_Variant]:
+    """All rules at each budget, then the variants without a budget.
+
+    The random ranking starts from its seed again, so that the result of a clip does not depend on other clips.
+    """
+    variants: list[_Variant] = []
     for budget in sorted(job.budgets, key=sum):
         rankings = (by_router, by_difference, by_chance(job.seed))
-        ways += [_Way(rule, budget, ranking) for rule, ranking in zip(RULES, rankings, strict=True)]
-    return [*ways, _Way("first block", NONE, by_difference), _Way("router alone", "router"), _Way("static", None)]
+        variants += [_Variant(rule, budget, ranking) for rule, ranking in zip(RULES, rankings, strict=True)]
+    return [
+        *variants,
+        _Variant("first block", NONE, by_difference),
+        _Variant("router alone", "router"),
+        _Variant("static", None),
+    ]
 
 
 def study_clip(
-    trial: EvalClip, interpolator: Interpolator, job: StudyJob, show: Callable[[str, list[RouteMap]], None]
+    clip: EvalClip, interpolator: Interpolator, job: StudyJob, show: Callable[[str, list[RouteMap]], None]
 ) -> ClipStudy:
-    """All ways on one clip. Flow, warp and context of a pair are computed once, for all of them.
+    """Try all variants on one clip. They share the flow, warp and context of a pair.
 
     Raises:
         InputError: the clip cannot be read, or is too short.
     """
-    ways = _ways(job)
-    tried: list[tuple[Point, ...]] = []
+    variants = _variants(job)
+    results: list[tuple[Point, ...]] = []
     last: tuple[Frame, Prepared] | None = None
-    for sample in trial.samples():
+    for sample in clip.samples():
         left = last[1] if last is not None and last[0] is sample.left else interpolator.prepare(to_tensor(sample.left))
         right, preparing = run_counted(partial(interpolator.prepare, to_tensor(sample.right)))
         last = sample.right, right
         for time, truth in zip(sample.times, sample.truths, strict=True):
             warped, warping = run_counted(partial(interpolator.warp, left, right, time))
             points, maps = [], []
-            for way in ways:
-                work = partial(interpolator.generate, warped, way.routing, way.ranking)
+            for variant in variants:
+                work = partial(interpolator.generate, warped, variant.routing, variant.ranking)
                 frame, generating = run_counted(work)
                 routes = interpolator.last_routes
                 flops = (preparing + warping + generating).flops
                 shares = tuple(routes.mean((0, 1)).tolist())
-                points.append(Point(way.rule, way.ratios, psnr(to_frame(frame), truth), flops, shares))
-                if not tried:
+                points.append(Point(variant.rule, variant.ratios, psnr(to_frame(frame), truth), flops, shares))
+                if not results:
                     drawn = draw_routes(truth, routes, interpolator.network.config.patch)
-                    maps.append(RouteMap(label(way.rule, way.ratios), drawn))
-            if not tried:
-                show(trial.name, maps)
-            tried.append(tuple(points))
-    if not tried:
-        raise InputError("hold-out needs at least 3 frames", path=trial.path)
-    return ClipStudy(trial.name, len(tried), _mean(tried))
+                    maps.append(RouteMap(label(variant.rule, variant.ratios), drawn))
+            if not results:
+                show(clip.name, maps)
+            results.append(tuple(points))
+    if not results:
+        raise InputError("hold-out needs at least 3 frames", path=clip.path)
+    return ClipStudy(clip.name, len(results), _mean(results))
 
 
 def label(rule: str, ratios: Ratios | None) -> str:
-    """ "router at 0.1,0.4,0.6,0.9", or the rule by itself where that says all."""
+    """A label such as "router at 0.1,0.4,0.6,0.9"; only the rule if it has no budget."""
     return f"{rule} at {','.join(f'{ratio:g}' for ratio in ratios)}" if ratios and rule in RULES else rule
 
 
-def _mean(tried: Sequence[Sequence[Point]]) -> tuple[Point, ...]:
-    return tuple(_mean_point(same) for same in zip(*tried, strict=True))
+def _mean(results: Sequence[Sequence[Point]]) -> tuple[Point, ...]:
+    return tuple(_mean_point(same) for same in zip(*results, strict=True))
 
 
 def _mean_point(points: Iterable[Point]) -> Point:

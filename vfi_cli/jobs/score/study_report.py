@@ -1,4 +1,4 @@
-"""The folder of a study: its figures as a table and as data, its curve and its route maps as pictures."""
+"""Writes the folder of a study: results as CSV and JSON, the curve and the route maps as images."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from vfi_cli.measure.chart import Image, Series, draw_chart, write_text
 
 CHART = (900, 500)
 MAP_WIDTH = 640
-"""Columns of pixels, at most."""
+"""Largest width of a map, in pixels."""
 CAPTION = 24
 
 
 class StudyFolder:
-    """Files of an earlier study are replaced. Every method raises OutputError if it cannot write."""
+    """The folder of a study. It replaces files of an earlier study. Methods raise OutputError if they cannot write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,24 +32,24 @@ class StudyFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot be a folder: {error.strerror}", path=path) from error
+            raise OutputError(f"the folder cannot be created: {error.strerror}", path=path) from error
 
     def add_maps(self, clip: str, maps: Sequence[RouteMap]) -> None:
-        """routes-01-NAME.png: a clip under its route maps, a row per budget, then those without one."""
+        """Write routes-01-NAME.png: a frame under its route maps, one row per budget, then one row without a budget."""
         self._maps += 1
-        pictures = [_captioned(route_map) for route_map in maps]
-        rows = [np.hstack(pictures[at : at + len(RULES)]) for at in range(0, len(pictures), len(RULES))]
-        self._write_picture(f"routes-{self._maps:02d}-{clip.replace('/', '-')}.png", np.vstack(rows))
+        images = [_captioned(route_map) for route_map in maps]
+        rows = [np.hstack(images[at : at + len(RULES)]) for at in range(0, len(images), len(RULES))]
+        self._write_image(f"routes-{self._maps:02d}-{clip.replace('/', '-')}.png", np.vstack(rows))
 
     def write(self, job: StudyJob, report: StudyReport) -> None:
-        """study.json, study.csv and, if any clip was studied, curve.png."""
+        """Write study.json, study.csv and, if any clip was studied, curve.png."""
         self._write("study.json", json.dumps(as_dict(job, report), indent=2).encode())
         self._write("study.csv", _csv_of(report).encode())
         if report.mean:
-            self._write_picture("curve.png", _curve_of(report))
+            self._write_image("curve.png", _curve_of(report))
 
-    def _write_picture(self, name: str, picture: Image) -> None:
-        self._write(name, cv2.imencode(".png", picture)[1].tobytes())
+    def _write_image(self, name: str, image: Image) -> None:
+        self._write(name, cv2.imencode(".png", image)[1].tobytes())
 
     def _write(self, name: str, data: bytes) -> None:
         try:
@@ -59,7 +59,7 @@ class StudyFolder:
 
 
 def as_dict(job: StudyJob, report: StudyReport) -> dict[str, Any]:
-    """All that is known, ready for JSON."""
+    """The whole study as values that JSON can hold."""
     return {
         "model": job.model,
         "seed": job.seed,
@@ -70,7 +70,7 @@ def as_dict(job: StudyJob, report: StudyReport) -> dict[str, Any]:
 
 
 def _csv_of(report: StudyReport) -> str:
-    """A row per clip and point, those of the mean last."""
+    """The study as CSV: a row per clip and point, then the rows of the mean."""
     groups = [(clip.clip, clip.frames, clip.points) for clip in report.clips]
     groups.append(("mean", sum(clip.frames for clip in report.clips), report.mean))
     text = io.StringIO()
@@ -87,24 +87,25 @@ def _cells(point: Point) -> tuple[object, ...]:
 
 
 def _curve_of(report: StudyReport) -> Image:
-    """PSNR over GFLOPs: a line per rule, from the first block alone to the static network."""
-    *_, first, alone, static = report.mean
+    """A chart of PSNR over GFLOPs: a line per rule, from the first block alone to the static network."""
+    *_, first, router_alone, static = report.mean
     lines = [[first, *(point for point in report.mean if point.rule == rule), static] for rule in RULES]
-    series = [Series(line[1].rule, [_place(point) for point in line]) for line in lines]
-    series.append(Series(alone.rule, [_place(alone)]))
+    series = [Series(line[1].rule, [_chart_point(point) for point in line]) for line in lines]
+    series.append(Series(router_alone.rule, [_chart_point(router_alone)]))
     title = f"PSNR (dB), mean of {len(report.clips)} clips"
     return draw_chart(title, series, unit="GFLOPs", size=CHART)
 
 
-def _place(point: Point) -> tuple[float, float]:
+def _chart_point(point: Point) -> tuple[float, float]:
     return point.flops / 1e9, point.psnr
 
 
 def _captioned(route_map: RouteMap) -> Image:
+    """The map, at most `MAP_WIDTH` wide, with its name above."""
     height, width = route_map.frame.shape[:2]
     scale = min(1.0, MAP_WIDTH / width)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    picture = cv2.resize(cv2.cvtColor(route_map.frame, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
-    captioned = cv2.copyMakeBorder(picture, CAPTION, 0, 0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    image = cv2.resize(cv2.cvtColor(route_map.frame, cv2.COLOR_RGB2BGR), size, interpolation=cv2.INTER_AREA)
+    captioned = cv2.copyMakeBorder(image, CAPTION, 0, 0, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     write_text(np.asarray(captioned, np.uint8), route_map.name, (4, CAPTION - 7))
     return np.asarray(captioned, np.uint8)

@@ -1,4 +1,4 @@
-"""What a training step takes: pairs of frames, the true frame between, and what was prepared for them."""
+"""`Batch`, the input of a training step: pairs of frames, the true frames between them, and precomputed flow."""
 
 from __future__ import annotations
 
@@ -12,77 +12,80 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Crops (B, 3, S, S) in [0, 1]; t (B, 1, 1, 1)."""
+    """Crops (B, 3, S, S) in [0, 1], and the times t (B, 1, 1, 1) of the true frames."""
 
     frame_0: Tensor
     frame_1: Tensor
     truth: Tensor
     t: Tensor
     target: Tensor | None = None
-    """Flow to learn, where it is known: flow_t0, flow_t1 (B, 4, S / 4, S / 4) in pixels of that size."""
+    """The flow to learn, if known: flow_t0, flow_t1 (B, 4, S / 4, S / 4), in pixels of that size."""
     error: Tensor | None = None
-    """How badly the frames fit the true one along `target`: absolute difference (B, 2, S / 4, S / 4), 0 to 1."""
+    """Photometric error of `target` (B, 2, S / 4, S / 4), from 0 to 1.
+
+    It is the absolute difference of the true frame and of each frame warped along `target`.
+    """
     searched: Tensor | None = None
-    """flow_01, flow_10 of the search on whole frames, (B, 4, S / 4, S / 4) in pixels of that size."""
+    """flow_01, flow_10 that DIS found on whole frames, (B, 4, S / 4, S / 4), in pixels of that size."""
     flow: Tensor | None = None
-    """The true flow_01, flow_10 (B, 4, S, S) in pixels, where it is known."""
+    """The true flow_01, flow_10 (B, 4, S, S) in pixels, if known."""
 
 
 def map_batch(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """`function` applied to every tensor of the batch."""
+    """Apply `function` to every tensor of the batch."""
     return Batch(*(None if x is None else function(x) for x in batch))  # type: ignore[arg-type]
 
 
 def map_images(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """`function` applied to every image (B, 3, S, S)."""
+    """Apply `function` to every image (B, 3, S, S)."""
     frame_0, frame_1, truth = map(function, batch[:3])
     return batch._replace(frame_0=frame_0, frame_1=frame_1, truth=truth)
 
 
 def to_image(codes: NDArray[np.uint8]) -> Tensor:
-    """A frame (H, W, 3) in 8 bits -> (1, 3, H, W) in [0, 1]."""
+    """An 8-bit frame (H, W, 3) -> (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(codes).permute(2, 0, 1)[None].float() / 255
 
 
 def flatten(batch: Batch) -> list[Tensor]:
-    """The tensors of a batch, always in the same order."""
+    """The tensors of a batch, in the order of its fields."""
     return [x for x in batch if x is not None]
 
 
 def augment(batch: Batch, rng: np.random.Generator, *, colour: bool) -> Batch:
-    """Turned, mirrored and reversed at random, all samples alike; with other colours, each of its own."""
-    batch = turn(batch, *(bool(bit) for bit in rng.integers(2, size=4)))
+    """Flip, transpose and reverse the whole batch at random; with `colour`, change the colours of each sample."""
+    batch = apply_symmetry(batch, *(bool(bit) for bit in rng.integers(2, size=4)))
     return recolour(batch, rng) if colour else batch
 
 
-def turn(batch: Batch, mirror: bool, upend: bool, transpose: bool, reverse: bool) -> Batch:
-    """Flips, the transpose (with them: all eight symmetries of the square) and temporal reversal."""
-    if mirror:
+def apply_symmetry(batch: Batch, flip_x: bool, flip_y: bool, transpose: bool, reverse_time: bool) -> Batch:
+    """Flip, transpose and reverse in time. Flips and transpose together give all eight symmetries of the square."""
+    if flip_x:
         batch = map_batch(batch, lambda x: x.flip(3))
-        batch = _with_flow(batch, lambda flow: flow * flow.new_tensor([-1, 1, -1, 1]).view(4, 1, 1))
-    if upend:
+        batch = _map_flows(batch, lambda flow: flow * flow.new_tensor([-1, 1, -1, 1]).view(4, 1, 1))
+    if flip_y:
         batch = map_batch(batch, lambda x: x.flip(2))
-        batch = _with_flow(batch, lambda flow: flow * flow.new_tensor([1, -1, 1, -1]).view(4, 1, 1))
+        batch = _map_flows(batch, lambda flow: flow * flow.new_tensor([1, -1, 1, -1]).view(4, 1, 1))
     if transpose:
         batch = map_batch(batch, lambda x: x.transpose(2, 3))
-        batch = _with_flow(batch, lambda flow: flow[:, [1, 0, 3, 2]])
-    if reverse:
+        batch = _map_flows(batch, lambda flow: flow[:, [1, 0, 3, 2]])
+    if reverse_time:
         error = None if batch.error is None else batch.error.flip(1)
         batch = batch._replace(frame_0=batch.frame_1, frame_1=batch.frame_0, t=1 - batch.t, error=error)
-        batch = _with_flow(batch, lambda flow: flow[:, [2, 3, 0, 1]])
+        batch = _map_flows(batch, lambda flow: flow[:, [2, 3, 0, 1]])
     return batch
 
 
-def _with_flow(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """`function` applied to every pair of flows (B, 4, ...)."""
+def _map_flows(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
+    """Apply `function` to every pair of flows (B, 4, ...)."""
     target, searched, flow = (None if x is None else function(x) for x in (batch.target, batch.searched, batch.flow))
     return batch._replace(target=target, searched=searched, flow=flow)
 
 
 def recolour(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Channels in another order, and less contrast around another level, per sample.
+    """Permute the channels, reduce the contrast and shift the level of each sample at random.
 
-    Linear in every channel, so that it commutes with the warp, and within [0, 1], so that nothing is clipped.
+    The change is linear in every channel, so it commutes with the warp. It stays in [0, 1], so nothing is clipped.
     """
     B, device = len(batch.t), batch.t.device
     gain = rng.uniform(0.6, 1, (B, 3, 1, 1))

@@ -1,4 +1,4 @@
-"""Which frames of a window make a sample, and the curriculum from small to large motion."""
+"""Chooses which frames of a window form a sample, and the curriculum from small to large motion."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ import numpy as np
 from vfi_cli.train.recipes import Gaps
 
 MIDDLE_SHARE = 0.8
-"""Share of the samples whose true frame is the one at t = 1/2, where there is one."""
+"""Probability that a pair with an even gap takes the true frame at t = 1/2. Otherwise any frame between is drawn."""
 
-FIRST_REACH = 0.25
+FIRST_MOTION_SHARE = 0.25
+"""Share of the samples, those with the smallest motion, that a curriculum starts with."""
 
 
-def reach(progress: float, curriculum: float) -> float:
-    """The share of all samples, by motion, that is trained on: from the slowest quarter to all of them.
+def motion_share(progress: float, curriculum: float) -> float:
+    """The share of the samples, sorted by motion, to train on: from `FIRST_MOTION_SHARE` to 1.
 
-    progress: 0 to 1; all of them from `curriculum` on.
+    Args:
+        progress: share of the run that is over, 0 to 1.
+        curriculum: progress from which on all samples are used.
     """
-    return 1.0 if progress >= curriculum else FIRST_REACH + (1 - FIRST_REACH) * progress / curriculum
+    return 1.0 if progress >= curriculum else FIRST_MOTION_SHARE + (1 - FIRST_MOTION_SHARE) * progress / curriculum
 
 
-def choose_pair(frames: int, gaps: Gaps, rng: np.random.Generator, reach: float = 1.0) -> tuple[int, int, int]:
-    """Indices of the left, the true and the right frame in a window of `frames`; the gap among the smallest `reach`."""
-    rank = reach * rng.random() * sum(share for _, share in gaps)
+def choose_pair(frames: int, gaps: Gaps, rng: np.random.Generator, motion_share: float = 1.0) -> tuple[int, int, int]:
+    """Indices of the left, the true and the right frame in a window of `frames` frames.
+
+    The gap is drawn from the `motion_share` of all gaps that are smallest.
+    """
+    rank = motion_share * rng.random() * sum(share for _, share in gaps)
     gap = gaps[-1][0]
     for size, share in gaps:
         rank -= share

@@ -1,6 +1,6 @@
-"""Samples for `lite`: the searched flow between the frames, and the flow from the true frame to both ends.
+"""Precomputed training crops for `lite`: with the DIS flow of the pair, and the flow from the true frame to both ends.
 
-Both are computed before training and on whole frames, so that crops know what comes from beyond their border.
+Both flows are computed before training and on whole frames. So they are right near the border of a crop, too.
 """
 
 from __future__ import annotations
@@ -29,15 +29,19 @@ from vfi_cli.train.recipes import Gaps
 
 log = logging.getLogger(__name__)
 
-CODES_PER_ERROR = 1000
-"""Errors are kept in 8 bits: thousandths, up to a quarter of the range of the images."""
+ERROR_SCALE = 1000
+"""Errors are stored in 8 bits as thousandths. The largest is 0.255, a quarter of the range of the images."""
 
 
-class PreparedCrops:
-    """Random crops of random pairs with their flow at t, kept on `device`, ordered by motion: 10 bytes a pixel.
+class PrecomputedCrops:
+    """Random crops of random pairs with their flow at t, stored on `device`, sorted by motion; 10 bytes per pixel.
 
-    size: of the crops; pairs: how many pairs of frames; crops: how many crops of each. teacher: a flow network that is
-    shown the true frame as well.
+    Args:
+        windows: windows that the pairs are drawn from.
+        size: side of the crops in pixels.
+        pairs: number of pairs of frames.
+        crops: crops per pair.
+        teacher: a flow network; it computes a second target, from the true frame to both ends.
     """
 
     def __init__(
@@ -52,59 +56,64 @@ class PreparedCrops:
         device: torch.device,
         teacher: FlowNet | None = None,
     ) -> None:
-        log.info("preparing %d crops of %d pairs", pairs * crops, pairs)
-        kept = _room(pairs * crops, size)
-        owners = np.random.default_rng(seed).integers(len(windows), size=pairs)
-        motion = torch.empty(len(kept.t))
+        log.info("precomputing %d crops of %d pairs", pairs * crops, pairs)
+        buffers = _allocate(pairs * crops, size)
+        window_of_pair = np.random.default_rng(seed).integers(len(windows), size=pairs)
+        motion = torch.empty(len(buffers.t))
 
-        def prepare_pairs(owner: int) -> None:
-            """All pairs of one window: it is decoded once."""
-            frames = windows[owner].read()
-            for pair in np.flatnonzero(owners == owner).tolist():
+        def precompute_pairs(window_index: int) -> None:
+            """Fill the buffers with all pairs of one window, which is decoded once."""
+            frames = windows[window_index].read()
+            for pair in np.flatnonzero(window_of_pair == window_index).tolist():
                 rng = np.random.default_rng((seed, pair))
-                whole = prepare(frames, choose_pair(len(frames), gaps, rng), teacher)
-                for place in range(pair * crops, (pair + 1) * crops):
-                    crop = _random_crop(whole, size, rng)
+                uncropped = precompute(frames, choose_pair(len(frames), gaps, rng), teacher)
+                for index in range(pair * crops, (pair + 1) * crops):
+                    crop = _random_crop(uncropped, size, rng)
                     assert crop.target is not None
-                    motion[place] = crop.target.abs().mean()
-                    for room, new in zip(flatten(kept), flatten(_compact(crop)), strict=True):
-                        room[place] = new[0]
+                    motion[index] = crop.target.abs().mean()
+                    for buffer, new in zip(flatten(buffers), flatten(_compact(crop)), strict=True):
+                        buffer[index] = new[0]
 
-        threads, threads_of_dis = torch.get_num_threads(), cv2.getNumThreads()
-        torch.set_num_threads(1)  # a pair per thread, not a thread per half of a pair
+        torch_threads, opencv_threads = torch.get_num_threads(), cv2.getNumThreads()
+        torch.set_num_threads(1)  # each pool thread works on its own pair
         cv2.setNumThreads(1)
         try:
             with ThreadPoolExecutor(available_cpus()) as pool:
-                list(pool.map(prepare_pairs, np.unique(owners).tolist()))
+                list(pool.map(precompute_pairs, np.unique(window_of_pair).tolist()))
         finally:
-            torch.set_num_threads(threads)
-            cv2.setNumThreads(threads_of_dis)
-        self._kept = map_batch(kept, lambda x: x.to(device))
+            torch.set_num_threads(torch_threads)
+            cv2.setNumThreads(opencv_threads)
+        self._kept = map_batch(buffers, lambda x: x.to(device))
         self._order = motion.argsort().to(device)
 
-    def draw(self, count: int, rng: np.random.Generator, reach: float) -> Batch:
-        """A batch of `count` crops from the `reach` share of them that move least."""
-        limit = max(1, round(reach * len(self._order)))
+    def draw(self, count: int, rng: np.random.Generator, motion_share: float) -> Batch:
+        """A batch of `count` crops from the `motion_share` of all crops that move least."""
+        limit = max(1, round(motion_share * len(self._order)))
         index = self._order[torch.from_numpy(rng.integers(limit, size=count)).to(self._order.device)]
         return _expand(map_batch(self._kept, lambda x: x[index]))
 
 
 @torch.no_grad()
-def prepare(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | None = None) -> Batch:
-    """The frames `pair` (left, between, right) of a window, and the flow from the true one to both -> whole frames.
+def precompute(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | None = None) -> Batch:
+    """The sample of three frames of a window, uncropped: images, target, its error, and the DIS flow of the pair.
 
-    Their sides are cut to multiples of `STRIDE`, or of what the teacher's pyramid needs. The flow is that of DIS or of
-    the teacher: at every place the one along which the frame fits the true one better; `error` is how badly it fits.
+    `target` is the flow from the true frame to both ends, by DIS or by the teacher. At every pixel it is the one with
+    the smaller photometric error, and `error` is that error.
+
+    Args:
+        frames: the window (N, H, W, 3). Both sides are cut to multiples of `STRIDE`; with a teacher, to multiples of
+            the coarsest stride of its pyramid.
+        pair: indices of the left, the true and the right frame.
     """
     multiple = STRIDE if teacher is None else 4 * 2 ** (pyramid_levels(*frames.shape[1:3]) - 1)
     height, width = (side // multiple * multiple for side in frames.shape[1:3])
     left, between, right = (np.ascontiguousarray(frames[k, :height, :width]) for k in pair)
     frame_0, truth, frame_1 = map(to_image, (left, between, right))
-    hypotheses = [torch.cat((_dis(between, left), _dis(between, right)), 1)]
+    hypotheses = [torch.cat((_dis_flow(between, left), _dis_flow(between, right)), 1)]
     if teacher is not None:
-        hypotheses.append(_taught(teacher, truth, frame_0, frame_1))
+        hypotheses.append(_teacher_flow(teacher, truth, frame_0, frame_1))
     quarter = [F.avg_pool2d(flow, STRIDE) / STRIDE for flow in hypotheses]
-    errors = torch.stack([_misfit(flow, truth, frame_0, frame_1) for flow in quarter])
+    errors = torch.stack([_photometric_error(flow, truth, frame_0, frame_1) for flow in quarter])
     best = errors.argmin(0, keepdim=True)
     target = torch.stack(quarter).gather(0, best.repeat_interleave(2, 2))[0]
     t = (pair[1] - pair[0]) / (pair[2] - pair[0])
@@ -120,20 +129,23 @@ def prepare(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | None 
 
 
 def searched_flow(frame_0: Tensor, frame_1: Tensor) -> Tensor:
-    """The flow that the network searches for (1, 4, h, w), in pixels of the quarter size; the sides are cut to fit."""
-    search = DisFlow()
-    return F.avg_pool2d(search(search.extract_features(frame_0), search.extract_features(frame_1)), STRIDE) / STRIDE
+    """The DIS flow of a pair (1, 4, h, w), in pixels of the quarter size; a remainder of the sides is cut off."""
+    dis = DisFlow()
+    return F.avg_pool2d(dis(dis.extract_features(frame_0), dis.extract_features(frame_1)), STRIDE) / STRIDE
 
 
-def _dis(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> Tensor:
-    """OpenCV's Dense Inverse Search (Kroeger et al., ECCV 2016): frames (H, W, 3) -> flow (1, 2, H, W) in pixels."""
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+def _dis_flow(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> Tensor:
+    """Flow (1, 2, H, W) in pixels from one frame (H, W, 3) to another.
+
+    By OpenCV's Dense Inverse Search (Kroeger et al., ECCV 2016).
+    """
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     luma_0, luma_1 = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (start, end))
-    flow = search.calc(luma_0, luma_1, None)  # type: ignore[call-overload]  # None: no flow to start from
+    flow = dis.calc(luma_0, luma_1, None)  # type: ignore[call-overload]  # None: no flow to start from
     return torch.from_numpy(flow).permute(2, 0, 1)[None]
 
 
-def _taught(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
+def _teacher_flow(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
     """The teacher's flow from the true frame to both ends (1, 4, H, W)."""
     pyramid = teacher.extract_features(truth)
     with torch.autocast("cpu", torch.bfloat16):
@@ -141,16 +153,19 @@ def _taught(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -
     return torch.cat([flow[:, :2].float() for flow in flows], 1)
 
 
-def _misfit(target: Tensor, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
-    """How far both frames, read along flow_t (1, 4, h, w), are from the true one around each place: (1, 2, h, w)."""
+def _photometric_error(target: Tensor, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
+    """Photometric error (1, 2, h, w) of a target (1, 4, h, w): both frames, warped along it, against the true frame.
+
+    It is the mean over 3x3 pixels of the quarter size.
+    """
     flow = STRIDE * resize(target, STRIDE)
-    reads = [sample(frame_0, flow[:, :2].contiguous()), sample(frame_1, flow[:, 2:].contiguous())]
-    differences = torch.cat([(read - truth).abs().mean(1, keepdim=True) for read in reads], 1)
+    warped = [sample(frame_0, flow[:, :2].contiguous()), sample(frame_1, flow[:, 2:].contiguous())]
+    differences = torch.cat([(image - truth).abs().mean(1, keepdim=True) for image in warped], 1)
     return F.avg_pool2d(F.avg_pool2d(differences, STRIDE), 3, 1, 1, count_include_pad=False)
 
 
 def crop_to(batch: Batch, top: int, left: int, height: int, width: int) -> Batch:
-    """A part of all frames; its sides and corners are multiples of `STRIDE`."""
+    """The same crop of all images and flows; its corner and its sides must be multiples of `STRIDE`."""
 
     def cut(x: Tensor, stride: int) -> Tensor:
         rows, columns = (
@@ -171,27 +186,29 @@ def _random_crop(batch: Batch, size: int, rng: np.random.Generator) -> Batch:
     return crop_to(batch, top, left, size, size)
 
 
-def _room(crops: int, size: int) -> Batch:
-    def plane(channels: int, dtype: torch.dtype = torch.uint8, stride: int = 1) -> Tensor:
+def _allocate(crops: int, size: int) -> Batch:
+    """Empty buffers for `crops` samples in the types of `_compact`, channels last."""
+
+    def planes(channels: int, dtype: torch.dtype = torch.uint8, stride: int = 1) -> Tensor:
         side = size // stride
         return torch.empty(crops, side, side, channels, dtype=dtype).permute(0, 3, 1, 2)
 
-    target, searched = (plane(4, torch.float16, STRIDE) for _ in range(2))
-    error = plane(2, stride=STRIDE)
-    return Batch(plane(3), plane(3), plane(3), torch.empty(crops, 1, 1, 1), target, error, searched)
+    target, searched = (planes(4, torch.float16, STRIDE) for _ in range(2))
+    error = planes(2, stride=STRIDE)
+    return Batch(planes(3), planes(3), planes(3), torch.empty(crops, 1, 1, 1), target, error, searched)
 
 
 def _compact(batch: Batch) -> Batch:
-    """Images and errors in 8 bits, flow in half precision."""
+    """Convert images and errors to 8 bits, flow to half precision."""
     assert batch.target is not None and batch.error is not None and batch.searched is not None
     frame_0, frame_1, truth = ((image * 255).round().to(torch.uint8) for image in batch[:3])
-    error = (batch.error * CODES_PER_ERROR).round().clamp(max=255).to(torch.uint8)
+    error = (batch.error * ERROR_SCALE).round().clamp(max=255).to(torch.uint8)
     return Batch(frame_0, frame_1, truth, batch.t, batch.target.half(), error, batch.searched.half())
 
 
 def _expand(batch: Batch) -> Batch:
-    """Inverse of `_compact`, to within its rounding."""
+    """The inverse of `_compact`, up to its rounding."""
     assert batch.target is not None and batch.error is not None and batch.searched is not None
     frame_0, frame_1, truth = (image.float() / 255 for image in batch[:3])
-    error = batch.error.float() / CODES_PER_ERROR
+    error = batch.error.float() / ERROR_SCALE
     return Batch(frame_0, frame_1, truth, batch.t, batch.target.float(), error, batch.searched.float())

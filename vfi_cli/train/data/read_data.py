@@ -1,4 +1,4 @@
-"""What `--data` may name, and the windows in it."""
+"""Reads whatever `--data` names: a pack, a published set, or clips."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from vfi_cli.train.data.windows import Window
 
 
 def read_windows(path: Path) -> list[Window]:
-    """The windows of a pack, of Vimeo90K or X-TRAIN in their layouts, or of any clips; InputError for anything else."""
+    """The windows of a pack, of Vimeo90K or X-TRAIN as they are unpacked, or of any clips.
+
+    Raises InputError if `path` is none of these.
+    """
     if not path.exists():
         raise InputError("no such file or folder", path=path, remedy="check --data")
     if is_pack(path):

@@ -1,4 +1,4 @@
-"""Windows, the unit of training data: a few consecutive frames, read when they are needed."""
+"""Windows, the unit of training data: a few consecutive frames that are read when they are needed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 Frames = NDArray[np.uint8]
 """(N, H, W, 3), RGB."""
 
-SHORTEST = 3
-"""Frames of a window: a pair and a true frame between."""
+MIN_FRAMES = 3
+"""Frames of the shortest window: a pair and the true frame between."""
 
-HELD_OUT = 0.05
-"""Share of the source clips that no training reads, only its validation."""
+HELD_OUT_SHARE = 0.05
+"""Share of the source clips that are only used for validation."""
 
 REMEDY = "restore the clip, or leave it out"
 
@@ -32,8 +32,9 @@ REMEDY = "restore the clip, or leave it out"
 class Window:
     """Consecutive frames of one shot.
 
-    source: the clip that they are from; its windows are trained on or held out together.
-    decode: reads the frames (N, H, W, 3).
+    Args:
+        source: the footage that the frames are from; either all of its windows are trained on, or all are held out.
+        decode: reads the frames (N, H, W, 3).
     """
 
     source: str
@@ -43,7 +44,7 @@ class Window:
     decode: Callable[[], Frames]
 
     def read(self) -> Frames:
-        """The frames; InputError where they are no longer as many and as large as they were."""
+        """Read the frames. Raises InputError if their number or size differs from what the window states."""
         frames = self.decode()
         if frames.shape != (self.frames, self.height, self.width, 3):
             found = "x".join(map(str, frames.shape[:3]))
@@ -53,7 +54,7 @@ class Window:
 
 
 def read_span(path: Path, first: int, count: int) -> Frames:
-    """`count` frames of a video from `first` on; InputError where it ends before."""
+    """`count` frames of a video from frame `first` on. Raises InputError if the video ends earlier."""
     capture = cv2.VideoCapture(str(path))
     frames = []
     try:
@@ -70,7 +71,7 @@ def read_span(path: Path, first: int, count: int) -> Frames:
 
 
 def frame_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a video; InputError where OpenCV cannot open it."""
+    """(height, width) of a video. Raises InputError if OpenCV cannot open the file."""
     capture = cv2.VideoCapture(str(path))
     height, width = (int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
     capture.release()
@@ -80,7 +81,7 @@ def frame_size(path: Path) -> tuple[int, int]:
 
 
 def large_enough(windows: Sequence[Window], size: int) -> list[Window]:
-    """The windows that hold crops of `size` x `size`; InputError where none does."""
+    """The windows whose frames are at least `size` x `size` pixels. Raises InputError if there is none."""
     fitting = [window for window in windows if min(window.height, window.width) >= size]
     if not fitting:
         largest = max((min(window.height, window.width) for window in windows), default=0)
@@ -92,23 +93,30 @@ def large_enough(windows: Sequence[Window], size: int) -> list[Window]:
 
 
 def hold_out(windows: Sequence[Window]) -> tuple[list[Window], list[Window]]:
-    """Windows to train on, and windows to validate on: whole source clips, chosen by the hash of their name.
+    """Split windows into those to train on and those to validate on.
 
-    The choice depends on nothing else, so that no other run, data set or seed ever trains on them; only where no name
-    is chosen, the one nearest to it is. Raises InputError for a single source clip.
+    Whole source clips are held out, chosen by the hash of their name alone. So a clip that is held out in one run is
+    held out in every run, with any data set or seed. There is one exception: at least one clip is held out and at least
+    one is kept, so if the hashes choose none or all, the clip with the smallest hash is held out.
+
+    Raises InputError if there is only one source clip.
     """
     sources = {window.source for window in windows}
     if len(sources) < 2:
-        raise InputError("one source clip is not enough: one is held out", remedy="train on two clips or more")
-    held = {source for source in sources if _rank(source) < HELD_OUT} or {min(sources, key=_rank)}
-    if held == sources:
-        held = {min(sources, key=_rank)}
+        raise InputError(
+            "training needs two source clips, as one of them is held out", remedy="train on two clips or more"
+        )
+    held_out = {source for source in sources if _hash_fraction(source) < HELD_OUT_SHARE} or {
+        min(sources, key=_hash_fraction)
+    }
+    if held_out == sources:
+        held_out = {min(sources, key=_hash_fraction)}
     return (
-        [window for window in windows if window.source not in held],
-        [window for window in windows if window.source in held],
+        [window for window in windows if window.source not in held_out],
+        [window for window in windows if window.source in held_out],
     )
 
 
-def _rank(source: str) -> float:
-    """From 0 to 1, evenly."""
+def _hash_fraction(source: str) -> float:
+    """The hash of a name as a number from 0 to 1, uniformly distributed."""
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:8]) / 2**64

@@ -1,4 +1,4 @@
-"""The processes that train one network together, as `torchrun` starts them; or just this one."""
+"""Data-parallel training in several processes that `torchrun` starts, or in this process alone."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from vfi_cli.cpus import available_cpus
 
 @dataclass(frozen=True)
 class Ranks:
-    """rank: of this process among `size`; 0 keeps the clock and writes the files."""
+    """The rank of this process among `size` processes. Rank 0 measures the time and writes the files."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def share(self, step: nn.Module, device: torch.device) -> nn.Module:
-        """The step with gradients averaged over the team."""
+    def distribute(self, step: nn.Module, device: torch.device) -> nn.Module:
+        """Wrap `step` so that its gradients are averaged over all ranks."""
         if self.size == 1:
             return step
         ids = [device.index] if device.type == "cuda" else None
-        # Parts that a mode of the step leaves out get no gradient.
+        # Some modes of the step skip parts of the network, which then get no gradient.
         return DistributedDataParallel(step, device_ids=ids, find_unused_parameters=True)
 
-    def agree(self, progress: float, stop: bool, device: torch.device) -> tuple[float, bool]:
-        """The leader's progress, and whether anyone wants to stop."""
+    def synchronize(self, progress: float, stop: bool, device: torch.device) -> tuple[float, bool]:
+        """The progress of rank 0, and whether any rank wants to stop."""
         if self.size == 1:
             return progress, stop
-        told = torch.tensor([progress if self.leads else 0.0, float(stop)], dtype=torch.float64, device=device)
-        distributed.all_reduce(told)
-        return float(told[0]), bool(told[1])
+        values = torch.tensor([progress if self.is_main else 0.0, float(stop)], dtype=torch.float64, device=device)
+        distributed.all_reduce(values)
+        return float(values[0]), bool(values[1])
 
 
 def device_of_rank(device: str) -> str:
-    """ "auto" and "cuda" mean a GPU of its own for every process of the machine."""
+    """The device of this process: "auto" and "cuda" give each process of the machine its own GPU."""
     rank = os.environ.get("LOCAL_RANK")
     return f"cuda:{rank}" if rank and device in ("auto", "cuda") and torch.cuda.is_available() else device
 
 
 @contextlib.contextmanager
-def join(device: torch.device) -> Iterator[Ranks]:
-    """The team that `torchrun` started this process for; without it, a team of one."""
+def join_ranks(device: torch.device) -> Iterator[Ranks]:
+    """Join the process group that `torchrun` started this process for; without `torchrun`, a single rank."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()

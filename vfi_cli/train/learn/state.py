@@ -1,4 +1,4 @@
-"""The state of a run: all that is needed to go on, in one safetensors file that is replaced as a whole."""
+"""The state of a run: everything a resumed run needs, in one safetensors file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vfi_cli.errors import InputError
 
 
 def save_state(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write `tensors`, and `about` as JSON; a reader finds the old file or the new one."""
+    """Write `tensors`, and `about` as JSON. A reader finds either the old file or the new one, never a part of it."""
     part = path.with_name(path.name + ".part")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     save_file(plain, part, {"about": json.dumps(about)})
@@ -23,7 +23,7 @@ def save_state(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) ->
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Inverse of `save_state`; InputError for anything else."""
+    """The inverse of `save_state`. Raises InputError if the file is not a state."""
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["about"])
@@ -32,8 +32,8 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"not the state of a run: {error}", path=path, remedy="train into another folder") from error
 
 
-def pack_learning(model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights, their running mean and the optimiser's moments, under one roof."""
+def collect_state(model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The weights, their running mean and the moments of the optimiser as one dictionary."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
@@ -41,10 +41,10 @@ def pack_learning(model: nn.Module, average: nn.Module, optimiser: torch.optim.O
     return tensors
 
 
-def unpack_learning(
+def restore_state(
     tensors: dict[str, Tensor], model: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Inverse of `pack_learning`, into modules and an optimiser of the same making."""
+    """The inverse of `collect_state`: load the tensors into modules and an optimiser of the same configuration."""
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")

@@ -1,4 +1,4 @@
-"""One training step as a module: a batch -> its loss, and what to report of it."""
+"""The training steps as modules: each takes a batch and returns its loss and metrics."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from vfi_cli.train.learn.losses import (
 from vfi_cli.train.recipes import Recipe
 
 Mode = Literal["whole", "patches", "routed", "unrefined"]
-"""How the synthesis runs: whole crops, patches with all blocks, routed patches, or not at all."""
+"""How the synthesis runs: on whole crops, on patches with all blocks, on routed patches, or not at all."""
 
-Measured = dict[str, Tensor]
+Metrics = dict[str, Tensor]
 
-DOUBTFUL = 0.04
-"""Error of a target, as a share of the range of the images, at which it counts 1 / e."""
+CONFIDENCE_SCALE = 0.04
+"""Photometric error of a target, as a share of the range of the images, at which its weight in the loss is 1 / e."""
 
 AVERAGE_WEIGHT = 0.3
-"""Of the plain average in the loss of an unrefined batch: it asks both frames to fit, where a blend is content with
-one of them."""
+"""Weight of the plain average in the loss of an unrefined batch. A good average needs both warped frames to fit, while
+a blend only needs one of them."""
 
 
 class SynthesisStep(nn.Module):
-    """The stages of the paper: reconstruct the frame between, and route as the reference does (eq. 4).
+    """The stages of the paper: trains to reconstruct the true frame and to follow the reference route (eq. 4).
 
-    Batches without synthesis teach the flow and the gate, see `MotionStep`.
+    Unrefined batches, which skip the synthesis, train the flow and the gate: see `MotionStep`.
     """
 
     def __init__(self, model: Apr, recipe: Recipe) -> None:
@@ -51,65 +51,62 @@ class SynthesisStep(nn.Module):
         self.recipe = recipe
         self.motion = MotionStep(model, recipe) if model.intermediate is not None else None
 
-    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Metrics]:
         if mode == "unrefined":
             assert self.motion is not None
-            measured_loss: tuple[Tensor, Measured] = self.motion(batch)
+            measured_loss: tuple[Tensor, Metrics] = self.motion(batch)
             return measured_loss
         net = self.model.synthesis
-        aligned, contexts = warped(self.model, batch)
-        route = None if mode == "whole" else every_patch(self.model, batch)
+        aligned, contexts = warp_batch(self.model, batch)
+        route = None if mode == "whole" else dense_route(self.model, batch)
         if mode == "routed":
             route = sample_route(self.model.route_logits(aligned))
         features = net.features(contexts, route)
 
-        def picture(features: list[Tensor]) -> Tensor:
+        def synthesize(features: list[Tensor]) -> Tensor:
             packed = net.fuse(features, *contexts[0][0].shape[-2:])
             output = self.model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
-            return where_known(output, aligned, batch, self.model)
+            return replace_outside_by_truth(output, aligned, batch, self.model)
 
-        output = picture(features)
+        output = synthesize(features)
         loss = reconstruction(self.recipe, output, batch.truth)
         with torch.no_grad():
-            average = where_known(mean(aligned, batch), aligned, batch, self.model)
+            average = replace_outside_by_truth(average_of_warped(aligned, batch), aligned, batch, self.model)
             gain = psnr(output, batch.truth) - psnr(average, batch.truth)
         name = "routed" if mode == "routed" else "static"
         measured = {name: loss.detach(), f"{name}_gain": gain}
         if self.recipe.prefix_weight:
             loss = loss + self.recipe.prefix_weight * reconstruction(
-                self.recipe, picture(prefix(features)), batch.truth
+                self.recipe, synthesize(prefix(features)), batch.truth
             )
         if mode == "routed" and route is not None:
-            mismatch = self._mismatch(route, aligned)
-            return loss + self.recipe.route_weight * mismatch, measured | {"route": mismatch.detach()}
+            route_error = self._route_error(route, aligned)
+            return loss + self.recipe.route_weight * route_error, measured | {"route": route_error.detach()}
         return loss, measured
 
-    def _mismatch(self, route: Tensor, aligned: Aligned) -> Tensor:
-        """How far the route is from its reference (eq. 4)."""
+    def _route_error(self, route: Tensor, aligned: Aligned) -> Tensor:
+        """Mean L1 distance of the route to the reference route (eq. 4)."""
         difference = patch_difference(aligned, self.model.config.patch)
         return (route - reference_route(difference, self.recipe.keep_ratios)).abs().mean()
 
 
 def reconstruction(recipe: Recipe, output: Tensor, truth: Tensor) -> Tensor:
-    """The recipe's loss of a picture (B, 3, H, W)."""
+    """The image loss of the recipe for images (B, 3, H, W)."""
     loss = (relative_error if recipe.reconstruction == "relative" else charbonnier)(output, truth)
     return loss + recipe.census_weight * census(output, truth) if recipe.census_weight else loss
 
 
 def prefix(features: list[Tensor]) -> list[Tensor]:
-    """The block features that there would be if a random number of the last blocks were skipped.
-
-    A skipped block hands on what it was given.
-    """
+    """The block features as if a random number of the last blocks were skipped; a skipped block returns its input."""
     count = len(features)
-    ran = torch.randint(1, count, (), device=features[0].device)
-    place = torch.arange(count, device=features[0].device)
-    shares = (place < ran) + (count - ran) * (place == ran - 1)  # they are summed up, see `SynthesisNet.fuse`
+    blocks_run = torch.randint(1, count, (), device=features[0].device)
+    block = torch.arange(count, device=features[0].device)
+    shares = (block < blocks_run) + (count - blocks_run) * (block == blocks_run - 1)  # `SynthesisNet.fuse` sums them
     return [share * feature for share, feature in zip(shares.to(features[0].dtype), features, strict=True)]
 
 
 class FlowStep(nn.Module):
-    """Flow of every level of the pyramid, learned from the true one or, where that is unknown, from a teacher."""
+    """Trains the flow of every pyramid level on the true flow or, if that is unknown, on the flow of a teacher."""
 
     def __init__(self, model: Apr, teacher: FlowNet | None) -> None:
         super().__init__()
@@ -117,11 +114,11 @@ class FlowStep(nn.Module):
         self.flow = model.flow
         self.teacher = teacher
 
-    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Metrics]:
         pyramid_0, pyramid_1 = self.flow.extract_features(batch.frame_0), self.flow.extract_features(batch.frame_1)
         flows = self.flow.flows(pyramid_0, pyramid_1)
         if batch.flow is not None:
-            targets = levels(batch.flow, len(flows))
+            targets = flow_pyramid(batch.flow, len(flows))
         else:
             assert self.teacher is not None
             with torch.no_grad():
@@ -132,11 +129,11 @@ class FlowStep(nn.Module):
 
 
 class MotionStep(nn.Module):
-    """Flow and gate, learned from targets and from the picture that they make without synthesis.
+    """Trains flow and gate on targets, and on the image that they give without synthesis.
 
-    A target is flow_t0, flow_t1 at the pixels of the frame at t. Where flow_t0 points, flow_01 must be
-    flow_t1 - flow_t0. This is the only way in which the flow of the pair learns: the gradient through the splat is far
-    larger than this direct one.
+    A target is flow_t0, flow_t1 at the pixels of the frame at t. It also gives the flow of the pair: flow_01 must equal
+    flow_t1 - flow_t0 at the pixel that flow_t0 points to. The flow of the pair gets only this direct gradient. The
+    gradient through the splat is cut off, because it would be far larger.
     """
 
     def __init__(self, model: Apr, recipe: Recipe) -> None:
@@ -144,107 +141,118 @@ class MotionStep(nn.Module):
         assert isinstance(model.flow, FeatureFlow)
         self.model, self.recipe = model, recipe
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Measured]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Metrics]:
         assert batch.target is not None and batch.error is not None
         model = self.model
         features_0, features_1 = (
             model.extract_features(frame, search=False) for frame in (batch.frame_0, batch.frame_1)
         )
         flows = model.flow.flows(features_0.flow_inputs, features_1.flow_inputs)
-        flow = with_search(2 * resize(flows[-1].detach(), 2), batch)
+        flow = append_searched_flow(2 * resize(flows[-1].detach(), 2), batch)
         start, corrected = model.flow_at(features_0, features_1, flow, batch.t)
-        # Beyond the crop there is nothing to compare; what fits badly is no good example.
-        sure = within(batch.target) * torch.exp(-batch.error / DOUBTFUL)
-        of_pair = [self._pair_error(flow, batch.target, sure) for flow in flows]
-        before, coarse, after = (
-            endpoint_error(flow, batch.target, sure) for flow in (start.flow_t, corrected.coarse, corrected.flow_t)
+        # Pixels beyond the crop cannot be compared, and a target with a large photometric error is probably wrong.
+        confidence = points_inside(batch.target) * torch.exp(-batch.error / CONFIDENCE_SCALE)
+        pair_errors = [self._pair_error(flow, batch.target, confidence) for flow in flows]
+        start_error, coarse_error, final_error = (
+            endpoint_error(flow, batch.target, confidence)
+            for flow in (start.flow_t, corrected.coarse, corrected.flow_t)
         )
         aligned = model.read(features_0, features_1, start, corrected, batch.t)
-        of_picture, measured = self._of_picture(aligned, batch)
-        measured |= {"target_error": after, "start_error": before, "pair_error": of_pair[-1]}
-        loss = self.recipe.target_weight * (torch.stack(of_pair).sum() + coarse + after) + of_picture
+        image_loss, measured = self._image_loss(aligned, batch)
+        measured |= {"target_error": final_error, "start_error": start_error, "pair_error": pair_errors[-1]}
+        loss = self.recipe.target_weight * (torch.stack(pair_errors).sum() + coarse_error + final_error) + image_loss
         return loss, {name: value.detach() for name, value in measured.items()}
 
-    def _of_picture(self, aligned: Aligned, batch: Batch) -> tuple[Tensor, Measured]:
-        """What flow and gate make of the frames, and how well both frames fit when plainly averaged."""
+    def _image_loss(self, aligned: Aligned, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The loss of the image made by flow and gate, plus the weighted loss of the average of the warped frames."""
         model, recipe = self.model, self.recipe
         height, width = (side // model.config.stride for side in batch.truth.shape[-2:])
-        nothing = batch.truth.new_zeros(len(batch.t), model.synthesis.head.out_channels, height, width)
-        output = model.blend(nothing, aligned, batch.frame_0, batch.frame_1, batch.t)
-        output, average = (where_known(image, aligned, batch, model) for image in (output, mean(aligned, batch)))
-        of_average = reconstruction(recipe, average, batch.truth)
-        loss = reconstruction(recipe, output, batch.truth) + AVERAGE_WEIGHT * of_average
+        no_refinement = batch.truth.new_zeros(len(batch.t), model.synthesis.head.out_channels, height, width)
+        output = model.blend(no_refinement, aligned, batch.frame_0, batch.frame_1, batch.t)
+        output, average = (
+            replace_outside_by_truth(image, aligned, batch, model)
+            for image in (output, average_of_warped(aligned, batch))
+        )
+        average_loss = reconstruction(recipe, average, batch.truth)
+        loss = reconstruction(recipe, output, batch.truth) + AVERAGE_WEIGHT * average_loss
         gain = psnr(output.detach(), batch.truth) - psnr(average.detach(), batch.truth)
-        return loss, {"average": of_average, "unrefined_gain": gain}
+        return loss, {"average": average_loss, "unrefined_gain": gain}
 
-    def _pair_error(self, flow: Tensor, target: Tensor, sure: Tensor) -> Tensor:
-        """Error of flow_01, flow_10 (B, 4, h, w) of a level, in its pixels, seen from the frame at t."""
+    def _pair_error(self, flow: Tensor, target: Tensor, confidence: Tensor) -> Tensor:
+        """Endpoint error of flow_01, flow_10 (B, 4, h, w) of a pyramid level, sampled at the pixels of the frame at t.
+
+        Flow and error are in pixels of the level.
+        """
         stride = target.shape[-1] // flow.shape[-1]
         flow_t = F.avg_pool2d(target, stride) / stride
-        there = torch.cat([sample(flow[:, k : k + 2], flow_t[:, k : k + 2]) for k in (0, 2)], 1)
-        whole = flow_t[:, 2:] - flow_t[:, :2]
-        return endpoint_error(there, torch.cat((whole, -whole), 1), F.avg_pool2d(sure, stride).prod(1, keepdim=True))
+        flow_seen_at_t = torch.cat([sample(flow[:, k : k + 2], flow_t[:, k : k + 2]) for k in (0, 2)], 1)
+        displacement = flow_t[:, 2:] - flow_t[:, :2]
+        return endpoint_error(
+            flow_seen_at_t,
+            torch.cat((displacement, -displacement), 1),
+            F.avg_pool2d(confidence, stride).prod(1, keepdim=True),
+        )
 
 
 def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisStep | FlowStep:
-    """Raises UsageError where a recipe lacks the teacher that it needs, or has one that it does not use."""
+    """The step of a recipe. Raises UsageError if it needs a teacher and has none, or has one and does not use it."""
     if recipe.trains == ("flow",):
         if teacher is None:
-            raise UsageError("the recipe learns flow from a teacher", remedy="give its weights with --teacher FILE")
+            raise UsageError("this recipe needs a teacher", remedy="give its weights with --teacher FILE")
         return FlowStep(model, teacher)
     if teacher is not None and not recipe.unrefined_share:
-        raise UsageError("the recipe learns from no teacher", remedy="leave out --teacher")
+        raise UsageError("this recipe uses no teacher", remedy="leave out --teacher")
     return SynthesisStep(model, recipe)
 
 
-def levels(flow: Tensor, count: int) -> list[Tensor]:
-    """Flow (B, 4, H, W) -> what `FlowNet.flows` gives for it, coarse to fine; edges stay sharp."""
+def flow_pyramid(flow: Tensor, count: int) -> list[Tensor]:
+    """A flow (B, 4, H, W) at the levels of `FlowNet.flows`, coarse to fine. It is not averaged, so edges stay sharp."""
     strides = [4 * 2**level for level in reversed(range(count))]
     return [flow[:, :, stride // 2 :: stride, stride // 2 :: stride] * 4 / stride for stride in strides]
 
 
-def warped(model: Apr, batch: Batch) -> tuple[Aligned, Contexts]:
-    """What the synthesis works on."""
-    return model.warp(*with_flow(model, batch), batch.t)
+def warp_batch(model: Apr, batch: Batch) -> tuple[Aligned, Contexts]:
+    """The input of the synthesis: frames and context, warped to the times of the batch."""
+    return model.warp(*features_and_flow(model, batch), batch.t)
 
 
-def with_flow(model: Apr, batch: Batch) -> tuple[FrameFeatures, FrameFeatures, Tensor]:
-    """Both frames described, and their flow; what was searched for is not searched for again.
+def features_and_flow(model: Apr, batch: Batch) -> tuple[FrameFeatures, FrameFeatures, Tensor]:
+    """The features of both frames, and their flow. The DIS flow is taken from the batch, not computed again.
 
-    A flow that is corrected at t gets no gradient from there, see `MotionStep`.
+    If the flow is corrected at t, no gradient flows back from the correction to the flow of the pair: see `MotionStep`.
     """
     features_0, features_1 = (model.extract_features(frame, search=False) for frame in (batch.frame_0, batch.frame_1))
     flow = model.estimate_flow(features_0, features_1)
-    return features_0, features_1, flow if model.intermediate is None else with_search(flow.detach(), batch)
+    return features_0, features_1, flow if model.intermediate is None else append_searched_flow(flow.detach(), batch)
 
 
-def with_search(flow: Tensor, batch: Batch) -> Tensor:
-    """The learned flow (B, 4, h, w), and the searched one of the batch, if there is one."""
+def append_searched_flow(flow: Tensor, batch: Batch) -> Tensor:
+    """The learned flow (B, 4, h, w), followed by the DIS flow of the batch if it has one (B, 8, h, w)."""
     return flow if batch.searched is None else torch.cat((flow, batch.searched), 1)
 
 
-def mean(aligned: Aligned, batch: Batch) -> Tensor:
-    """The plain average of the warped frames, by nearness in time."""
+def average_of_warped(aligned: Aligned, batch: Batch) -> Tensor:
+    """The plain average of the warped frames, weighted by time."""
     return torch.lerp(aligned.image_0, aligned.image_1, batch.t)
 
 
-def where_known(output: Tensor, aligned: Aligned, batch: Batch, model: Apr) -> Tensor:
-    """`output`, but for the pixels that are read from beyond the crop: they are as the truth, and no error."""
+def replace_outside_by_truth(output: Tensor, aligned: Aligned, batch: Batch, model: Apr) -> Tensor:
+    """`output`, with the truth at pixels that were sampled from outside the crop, so that they add no error."""
     if model.intermediate is None:
         return output
-    return torch.where(within(aligned.flow).all(1, keepdim=True), output, batch.truth)
+    return torch.where(points_inside(aligned.flow).all(1, keepdim=True), output, batch.truth)
 
 
-def within(flow_t: Tensor) -> Tensor:
-    """Where flow_t0 and flow_t1 (B, 4, h, w), in their own pixels, point into the picture: (B, 2, h, w)."""
+def points_inside(flow_t: Tensor) -> Tensor:
+    """Whether flow_t0 and flow_t1 (B, 4, h, w), in pixels of their grid, point inside the image: (B, 2, h, w)."""
     height, width = flow_t.shape[-2:]
     columns = torch.arange(width, device=flow_t.device) + flow_t[:, 0::2]
     lines = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
     return (columns >= 0) & (columns <= width - 1) & (lines >= 0) & (lines <= height - 1)
 
 
-def every_patch(model: Apr, batch: Batch) -> Tensor:
-    """The route (B, P, d) by which all patches pass all blocks."""
+def dense_route(model: Apr, batch: Batch) -> Tensor:
+    """The route (B, P, d) on which all patches run all blocks."""
     height, width = batch.truth.shape[-2:]
     patches = (height // model.config.patch) * (width // model.config.patch)
     return batch.t.new_ones(len(batch.t), patches, len(model.synthesis.dynamic))

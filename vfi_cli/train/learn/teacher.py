@@ -1,4 +1,4 @@
-"""A trained flow network to learn from: the published tensors of EBME (github.com/srcn-ivl/EBME)."""
+"""Loads the teacher, a trained flow network: the published tensors of EBME (github.com/srcn-ivl/EBME)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from vfi_cli.model.flow import FlowNet
 
 
 def load_teacher(path: Path) -> FlowNet:
-    """The network, frozen. Raises ModelError where the file is missing or holds other tensors."""
+    """The frozen network. Raises ModelError if the file is missing or holds other tensors."""
     net = FlowNet()
     try:
         tensors = load_file(path)
         net.load_state_dict({name: tensors[published_name(name)] for name in net.state_dict()})
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        remedy = "give EBME's bi-directional flow network as safetensors"
-        raise ModelError(f"not the flow network to learn from: {error}", path=path, remedy=remedy) from error
+        remedy = "convert EBME's bi-directional flow network to safetensors"
+        raise ModelError(f"not a flow network to learn from: {error}", path=path, remedy=remedy) from error
     return net.eval().requires_grad_(False)
 
 
 def published_name(name: str) -> str:
-    """A tensor of `FlowNet` -> its name in the published network."""
+    """The name in the published network of a tensor of `FlowNet`."""
     part, *rest, kind = name.split(".")
     if part == "encoder":
         return f"feat_pyramid.conv_stage{int(rest[0]) + 1}.{rest[1]}.{kind}"

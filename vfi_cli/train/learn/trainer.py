@@ -1,4 +1,4 @@
-"""What a training step changes: weights, their running mean, and the optimiser."""
+"""`Trainer` takes training steps: it updates the weights, their running mean, and the optimiser."""
 
 from __future__ import annotations
 
@@ -17,33 +17,35 @@ from vfi_cli.model.flow import FlowNet
 from vfi_cli.train.data.batch import Batch, map_batch
 from vfi_cli.train.learn import state
 from vfi_cli.train.learn.ranks import Ranks
-from vfi_cli.train.learn.step import Measured, Mode, make_step
+from vfi_cli.train.learn.step import Metrics, Mode, make_step
 from vfi_cli.train.recipes import Recipe
 
 log = logging.getLogger(__name__)
 
-FAST = ("gate.", "synthesis.head.")
-PACE = 8.0
-"""Learning rate of these parts over that of the rest. The gate is small and reads ready-made statistics; the head reads
-small features, and what it makes of them are logits."""
+FAST_PARTS = ("gate.", "synthesis.head.")
+FAST_RATE_FACTOR = 8.0
+"""Learning rate of `FAST_PARTS`, as a multiple of the rate of the other parts.
 
+The gate is small and its inputs are statistics, which need no learning. The head has inputs of small values, and its
+outputs are logits.
+"""
 
 COMPILE_MINUTES = 6
-"""A shorter run on a GPU is not compiled: that takes about a minute for each mode of the step."""
+"""A shorter run on a GPU is not compiled, because compilation takes about a minute for each mode of the step."""
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """Linear warm-up by steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
+    """The rate: a linear warm-up over steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
     rate = recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * cosine
     return rate * min(1, (step + 1) / recipe.warm_up_steps)
 
 
 class Trainer:
-    """Takes the steps of a recipe; `average` is what is kept of them."""
+    """Takes the steps of a recipe. `average`, a network with the running mean of the weights, is the result."""
 
     def __init__(
-        self, recipe: Recipe, model: Apr, runtime: Runtime, team: Ranks, teacher: FlowNet | None = None
+        self, recipe: Recipe, model: Apr, runtime: Runtime, ranks: Ranks, teacher: FlowNet | None = None
     ) -> None:
         self.recipe = recipe
         self.device = runtime.device
@@ -59,14 +61,14 @@ class Trainer:
             _groups(model), betas=(0.9, 0.999), weight_decay=recipe.weight_decay, fused=fused
         )
         step = make_step(model, recipe, teacher).to(self.device)
-        worth_it = self.device.type == "cuda" and recipe.minutes >= COMPILE_MINUTES
-        self._compiled = Compiled(step, enabled=worth_it)
-        self._step = team.share(self._compiled, self.device)
+        compiled = self.device.type == "cuda" and recipe.minutes >= COMPILE_MINUTES
+        self._compiled = CompiledStep(step, enabled=compiled)
+        self._step = ranks.distribute(self._compiled, self.device)
 
-    def step(self, batch: Batch, mode: Mode, progress: float) -> Measured:
-        """One update of all weights; returns what was measured, still on the device."""
+    def step(self, batch: Batch, mode: Mode, progress: float) -> Metrics:
+        """Update all weights once, and return the metrics of the step, still on the device."""
         for group in self._optimiser.param_groups:
-            group["lr"] = group["pace"] * learning_rate(self.recipe, self.step_number, progress)
+            group["lr"] = group["rate_factor"] * learning_rate(self.recipe, self.step_number, progress)
         batch = map_batch(batch, lambda x: x.to(self.device, memory_format=torch.channels_last, non_blocking=True))
         try:
             measured = self._gradients(batch, mode)
@@ -78,7 +80,7 @@ class Trainer:
             measured = self._gradients(batch, mode)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
-        # A young mean forgets faster, so that it is not the untrained network.
+        # The decay is smaller at first, so that the mean soon forgets the untrained weights.
         decay = min(self.recipe.average_decay, (1 + self.step_number) / (10 + self.step_number))
         with torch.no_grad():
             update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
@@ -86,7 +88,7 @@ class Trainer:
         self.step_number += 1
         return measured
 
-    def _gradients(self, batch: Batch, mode: Mode) -> Measured:
+    def _gradients(self, batch: Batch, mode: Mode) -> Metrics:
         self._optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss, measured = self._step(batch, mode)
@@ -94,31 +96,35 @@ class Trainer:
         return measured  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Tensor]:
-        return state.pack_learning(self.model, self.average, self._optimiser)
+        return state.collect_state(self.model, self.average, self._optimiser)
 
     def restore(self, tensors: dict[str, Tensor], step_number: int) -> None:
-        state.unpack_learning(tensors, self.model, self.average, self._optimiser)
+        state.restore_state(tensors, self.model, self.average, self._optimiser)
         self.step_number = step_number
 
 
 def _groups(model: Apr) -> list[dict[str, Any]]:
-    parts = [(name.startswith(FAST), value) for name, value in model.named_parameters() if value.requires_grad]
+    """The parameter groups of the optimiser, each with a factor for the learning rate."""
+    parts = [(name.startswith(FAST_PARTS), value) for name, value in model.named_parameters() if value.requires_grad]
     groups = [
-        {"params": [value for is_fast, value in parts if is_fast == fast], "pace": PACE if fast else 1.0}
-        for fast in (False, True)
+        {
+            "params": [value for is_fast, value in parts if is_fast == of_fast],
+            "rate_factor": FAST_RATE_FACTOR if of_fast else 1.0,
+        }
+        for of_fast in (False, True)
     ]
     return [group for group in groups if group["params"]]
 
 
-class Compiled(nn.Module):
-    """A step that runs compiled while `enabled`."""
+class CompiledStep(nn.Module):
+    """A step that uses its compiled version while `enabled` is true."""
 
     def __init__(self, step: nn.Module, *, enabled: bool) -> None:
         super().__init__()
         self.step = step
         self.enabled = enabled
-        self._fast = torch.compile(step.forward) if enabled else step.forward
+        self._compiled_forward = torch.compile(step.forward) if enabled else step.forward
 
-    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Measured]:
-        result: tuple[Tensor, Measured] = (self._fast if self.enabled else self.step.forward)(batch, mode)
+    def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Metrics]:
+        result: tuple[Tensor, Metrics] = (self._compiled_forward if self.enabled else self.step.forward)(batch, mode)
         return result

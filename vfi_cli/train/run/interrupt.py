@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: the step in hand is finished first, and the state written."""
+"""Handles signals that ask a run to stop: the run first finishes the current step and writes its state."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While it is entered, `signal` holds the number of the signal that came, or None; a second one kills."""
+    """A context that records the signal received, or None, in `signal`. The same signal again ends the process."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._before: dict[int, Any] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _: FrameType | None) -> None:
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
         self.signal = number
         signal.signal(number, signal.SIG_DFL)

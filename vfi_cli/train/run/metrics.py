@@ -1,4 +1,4 @@
-"""What a run measures: means between two records, and the records of a run as lines of JSON."""
+"""The metrics of a run: means since the last record, and the file of records, one line of JSON each."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfi_cli.train.learn.step import Measured
+from vfi_cli.train.learn.step import Metrics
 
 
 class Means:
-    """Running means of named measurements, and steps per second, since they were last taken."""
+    """Means of named metrics, and steps per second, since the last call of `take`."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[Tensor]] = defaultdict(list)
         self._began = time.monotonic()
         self._steps = 0
 
-    def add(self, measured: Measured) -> None:
-        """Nothing is read back from the device."""
+    def add(self, measured: Metrics) -> None:
+        """Add the metrics of a step. They stay on the device, so the step need not wait for it."""
         for name, value in measured.items():
             self._values[name].append(value)
         self._steps += 1
 
     def take(self) -> dict[str, float]:
+        """Return the means and start again."""
         means = {name: torch.stack(values).mean().item() for name, values in self._values.items()}
         means["steps_per_second"] = self._steps / (time.monotonic() - self._began)
         self.__init__()  # type: ignore[misc]
@@ -36,10 +37,13 @@ class Means:
 
 
 class Records:
-    """A file with one record per line, and the same in `all`; begins anew, or after `last_step` of what is there."""
+    """The records of a run: a file with one record per line, and the list `all` with the same records."""
 
     def __init__(self, path: Path, last_step: int | None) -> None:
-        """last_step: records after it were lost with the state that they told of; None keeps none."""
+        """Keep the records in `path` up to `last_step`, the step of the saved state; None starts an empty file.
+
+        Later records describe steps that were lost.
+        """
         lines = path.read_text().splitlines() if last_step is not None and path.is_file() else []
         self.all: list[dict[str, Any]] = [json.loads(line) for line in lines]
         self.all = [record for record in self.all if record["step"] <= (last_step or 0)]

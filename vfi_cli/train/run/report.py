@@ -1,4 +1,4 @@
-"""What a run leaves in its folder while it goes on, and says in the log."""
+"""`Report` writes the files of a run and the log while the run goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vfi_cli import weights
 from vfi_cli.errors import ModelError, OutputError, UsageError
 from vfi_cli.train.data.batch import Batch
 from vfi_cli.train.learn.state import load_state, save_state
-from vfi_cli.train.learn.step import Measured
+from vfi_cli.train.learn.step import Metrics
 from vfi_cli.train.learn.trainer import Trainer
 from vfi_cli.train.recipes import Recipe
 from vfi_cli.train.run import images
@@ -31,12 +31,12 @@ LOG_SECONDS = 20.0
 STATE_SECONDS = 30.0
 EVALUATION_SECONDS = 60.0
 EVALUATIONS = 20
-"""At most, beside the first and the last one, and none within `EVALUATION_SECONDS` of another."""
+"""Largest number of evaluations besides the first and the last one; they are `EVALUATION_SECONDS` apart or more."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """Where a run ended: `about` holds step, seconds, recipe and scores."""
+    """The saved state of a run: its tensors, and `about` with step, seconds, recipe and scores."""
 
     tensors: dict[str, Tensor]
     about: dict[str, Any]
@@ -68,10 +68,11 @@ class RunFolder:
         return self.path / f"sheet-{step:07d}.png"
 
     def open(self, recipe: Recipe, *, resume: bool) -> Saved | None:
-        """The state to go on from, if there is one; makes the folder.
+        """Create the folder, and return the saved state of the run in it, or None if there is no run.
 
-        Raises OutputError where a run would be overwritten, UsageError where it had another recipe; only the minutes
-        may differ.
+        Raises:
+            OutputError: the folder cannot be created, or holds a run and `resume` is false.
+            UsageError: the run has another recipe; only the minutes may differ.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -80,69 +81,69 @@ class RunFolder:
         if not self.state.is_file():
             return None
         if not resume:
-            remedy = "go on with --resume, or name another folder"
-            raise OutputError("holds a run already", path=self.path, remedy=remedy)
+            remedy = "continue it with --resume, or train into another folder"
+            raise OutputError("already holds a run", path=self.path, remedy=remedy)
         saved = Saved(*load_state(self.state))
-        theirs = saved.about["recipe"]
-        ours = json.loads(json.dumps(asdict(replace(recipe, minutes=theirs["minutes"]))))
-        if different := sorted(key for key in ours if ours[key] != theirs.get(key)):
-            what = f"the run was started by another recipe: {', '.join(different)}"
+        saved_recipe = saved.about["recipe"]
+        this_recipe = json.loads(json.dumps(asdict(replace(recipe, minutes=saved_recipe["minutes"]))))
+        if different := sorted(key for key in this_recipe if this_recipe[key] != saved_recipe.get(key)):
+            what = f"the run was started with another recipe, which differs in {', '.join(different)}"
             raise UsageError(what, path=self.path, remedy="resume it with the options it was started with")
         return saved
 
 
 class Report:
-    """Log lines, metrics, scores on what is held out, pictures, weights and the state to go on from."""
+    """Writes log lines, metrics, scores on the held-out windows, images, weights and the state of a run."""
 
     def __init__(self, folder: RunFolder, trainer: Trainer, held_out: Sequence[Batch], saved: Saved | None) -> None:
         self._folder, self._trainer, self._held_out = folder, trainer, held_out
         self._records = Records(folder.metrics, saved.about["step"] if saved else None)
         self._scores: dict[str, float] = saved.about["scores"] if saved else {}
         self._means = Means()
-        self._logged = self._kept = self._evaluated = time.monotonic()
+        self._logged_at = self._saved_at = self._evaluated_at = time.monotonic()
 
-    def step(self, measured: Measured, seconds: float) -> None:
-        """After every step; `seconds` is how long the run has lasted."""
+    def step(self, measured: Metrics, seconds: float) -> None:
+        """Call after every step; `seconds` is the duration of the run so far."""
         self._means.add(measured)
         now = time.monotonic()
-        if now - self._logged >= LOG_SECONDS:
+        if now - self._logged_at >= LOG_SECONDS:
             self._record(self._means.take(), seconds)
-            self._logged = now
-        if now - self._evaluated >= max(EVALUATION_SECONDS, 60 * self._trainer.recipe.minutes / EVALUATIONS):
+            self._logged_at = now
+        if now - self._evaluated_at >= max(EVALUATION_SECONDS, 60 * self._trainer.recipe.minutes / EVALUATIONS):
             self.evaluate(seconds)
-        if now - self._kept >= STATE_SECONDS:
-            self.keep(seconds)
+        if now - self._saved_at >= STATE_SECONDS:
+            self.save(seconds)
 
     def evaluate(self, seconds: float) -> None:
-        """Score the running mean of the weights on what is held out; draw the sheet and the curves."""
+        """Score the running mean of the weights on the held-out windows, and write the sheet and the curves."""
         trainer = self._trainer
         scores, examples = validate(trainer.average, self._held_out, trainer.recipe, half=trainer.half)
         self._scores = {f"held_out_{name}": value for name, value in scores.items()}
         self._record(self._scores, seconds)
         images.write_sheet(self._folder.sheet(trainer.step_number), examples)
         images.write_curves(self._folder.curves, self._records.all)
-        self._evaluated = time.monotonic()
+        self._evaluated_at = time.monotonic()
 
-    def keep(self, seconds: float) -> None:
-        """Write the state and the weights; raises ModelError, and writes nothing, where they are numbers no more."""
+    def save(self, seconds: float) -> None:
+        """Write the state and the weights. Raises ModelError and writes nothing if a weight is not finite."""
         trainer, recipe = self._trainer, asdict(self._trainer.recipe)
         if not all(bool(value.isfinite().all()) for value in trainer.average.state_dict().values()):
             raise self._diverged("a weight")
         about = {"step": trainer.step_number, "seconds": seconds, "recipe": recipe, "scores": self._scores}
         save_state(self._folder.state, trainer.state(), about)
         weights.save(trainer.average, self._folder.weights, recipe=recipe, scores=self._scores)
-        self._kept = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def _record(self, values: dict[str, float], seconds: float) -> None:
-        """A line of metrics, and of log; raises ModelError where a value is no number any more."""
+        """Write a line to the metrics and to the log. Raises ModelError if a value is not finite."""
         step, whole = self._trainer.step_number, 60 * self._trainer.recipe.minutes
-        if broken := [name for name, value in values.items() if not math.isfinite(value)]:
-            raise self._diverged(broken[0])
+        if not_finite := [name for name, value in values.items() if not math.isfinite(value)]:
+            raise self._diverged(not_finite[0])
         self._records.add({"step": step, "minutes": seconds / 60, **values})
         share, left = min(100, 100 * seconds / whole), timedelta(seconds=max(0, round(whole - seconds)))
         figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
         log.info("%3.0f %%  eta %s  step %d  %s", share, left, step, figures)
 
     def _diverged(self, what: str) -> ModelError:
-        remedy = "--resume goes on from the last state, --seed makes another run"
+        remedy = "continue from the last saved state with --resume, or start a new run with another --seed"
         return ModelError(f"training diverged: {what} is not finite at step {self._trainer.step_number}", remedy=remedy)

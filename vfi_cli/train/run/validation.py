@@ -1,4 +1,4 @@
-"""Hold-out validation while training runs: held-out pairs, scored static and routed."""
+"""Validation during a training run: scores held-out pairs, static and routed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from vfi_cli.train.data.batch import Batch, map_batch, to_image
 from vfi_cli.train.data.precomputed import crop_to, searched_flow
 from vfi_cli.train.data.windows import Window
 from vfi_cli.train.learn.losses import psnr
-from vfi_cli.train.learn.step import every_patch, warped
+from vfi_cli.train.learn.step import dense_route, warp_batch
 from vfi_cli.train.recipes import Recipe
 
 PAIRS = 32
-LARGEST = 512
-"""Pixels, the side of the middle of the frame that is scored."""
+"""Largest number of pairs."""
+MAX_SIDE = 512
+"""Largest side, in pixels, of the crop from the middle of the frame that is scored."""
 GAPS = (2, 4)
-"""By turns, from one end of a pair to the other: the next true frame between, and twice the motion."""
+"""Frames from one end of a pair to the other, used in turn: adjacent triplets, and twice their motion."""
 
 
 class Example(NamedTuple):
-    """One scored pair, for the picture sheet. Images (1, 3, H, W); route (n_h, n_w, d)."""
+    """A scored pair for the image sheet: images (1, 3, H, W), route (n_h, n_w, d)."""
 
     batch: Batch
     output: Tensor
@@ -37,22 +38,22 @@ class Example(NamedTuple):
 
 
 def validation_set(windows: Sequence[Window], recipe: Recipe, device: torch.device) -> list[Batch]:
-    """Up to `PAIRS` pairs of the held-out windows, spread over their sources, always the same."""
+    """Up to `PAIRS` pairs of the held-out windows, spread over their sources; the same pairs every time."""
     by_source: dict[str, list[Window]] = defaultdict(list)
     for window in windows:
         by_source[window.source].append(window)
     rounds = max(map(len, by_source.values()))
-    spread = [group[k] for k in range(rounds) for _, group in sorted(by_source.items()) if k < len(group)]
+    ordered = [group[k] for k in range(rounds) for _, group in sorted(by_source.items()) if k < len(group)]
     patch = recipe.config.patch
     batches = []
-    for k, window in enumerate(spread[:PAIRS]):
+    for k, window in enumerate(ordered[:PAIRS]):
         gap = min(GAPS[k % len(GAPS)], window.frames - 1)
         first = (window.frames - 1 - gap) // 2
         pair = (first, first + gap // 2, first + gap)
-        batch = _plain(window.read(), pair)
+        batch = _frames_of_pair(window.read(), pair)
         if recipe.config.search:
             batch = batch._replace(searched=searched_flow(batch.frame_0, batch.frame_1))
-        height, width = (min(LARGEST, side // patch * patch) for side in (window.height, window.width))
+        height, width = (min(MAX_SIDE, side // patch * patch) for side in (window.height, window.width))
         top, left = (
             (side - kept) // 2 // STRIDE * STRIDE for side, kept in ((window.height, height), (window.width, width))
         )
@@ -61,7 +62,8 @@ def validation_set(windows: Sequence[Window], recipe: Recipe, device: torch.devi
     return batches
 
 
-def _plain(frames: np.ndarray, pair: tuple[int, int, int]) -> Batch:
+def _frames_of_pair(frames: np.ndarray, pair: tuple[int, int, int]) -> Batch:
+    """A batch of one sample, without flow, from the frames `pair` (left, between, right) of a window."""
     left, between, right = pair
     t = torch.full((1, 1, 1, 1), (between - left) / (right - left))
     return Batch(to_image(frames[left]), to_image(frames[right]), to_image(frames[between]), t)
@@ -71,25 +73,28 @@ def _plain(frames: np.ndarray, pair: tuple[int, int, int]) -> Batch:
 def validate(
     model: Apr, batches: Sequence[Batch], recipe: Recipe, *, half: bool
 ) -> tuple[dict[str, float], list[Example]]:
-    """Means over the batches, and what to draw of them.
+    """Scores, averaged over the batches, and the examples for the image sheet.
 
-    average_psnr: of the plain average of the warped frames, in dB: how good the flow is. static_gain, routed_gain:
-    how much the network adds to it; routed runs the recipe's keep ratios, ordered by the router.
+    Scores in dB:
+
+        average_psnr    PSNR of the plain average of the warped frames; it shows how good the flow is
+        static_gain     gain of the network over that average, with all blocks on all patches
+        routed_gain     the same with the keep ratios of the recipe; the router ranks the patches
     """
     sums: dict[str, float] = defaultdict(float)
     examples = []
     for batch in batches:
         with torch.autocast(batch.truth.device.type, torch.bfloat16, enabled=half):
-            aligned, contexts = warped(model, batch)
+            aligned, contexts = warp_batch(model, batch)
             logits = model.route_logits(aligned)
             ratios = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
-            everything = every_patch(model, batch)
-            routes = {"static": None if recipe.whole_share else everything, "routed": ratios.to(everything.dtype)}
+            all_patches = dense_route(model, batch)
+            routes = {"static": None if recipe.whole_share else all_patches, "routed": ratios.to(all_patches.dtype)}
             outputs = {"average": torch.lerp(aligned.image_0, aligned.image_1, batch.t)}
             for name, route in routes.items() if "synthesis" in recipe.trains else ():
                 packed = model.synthesis(contexts, route)
                 outputs[name] = model.blend(packed, aligned, batch.frame_0, batch.frame_1, batch.t)
-        scores = {name: psnr(_rounded(output), batch.truth).item() for name, output in outputs.items()}
+        scores = {name: psnr(_quantized(output), batch.truth).item() for name, output in outputs.items()}
         sums["average_psnr"] += scores["average"]
         for name in scores.keys() - {"average"}:
             sums[f"{name}_gain"] += scores[name] - scores["average"]
@@ -99,6 +104,6 @@ def validate(
     return {name: value / len(batches) for name, value in sorted(sums.items())}, examples
 
 
-def _rounded(image: Tensor) -> Tensor:
-    """As it would be written, in 8 bits."""
+def _quantized(image: Tensor) -> Tensor:
+    """The image rounded to 8 bits, as it would be written to a file."""
     return (image.clamp(0, 1) * 255).round() / 255

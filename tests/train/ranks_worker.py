@@ -1,4 +1,4 @@
-"""One process of a team: known steps on its half of each batch, then a whole run. Started by torchrun."""
+"""One rank, started by torchrun: takes a few steps on its share of each batch, then does a whole run."""
 
 from __future__ import annotations
 
@@ -29,14 +29,17 @@ def stacked(first: int, last: int) -> Batch:
     return map_batch(parts[0], lambda _: torch.cat(next(columns)))
 
 
-def steps(mates: ranks.Ranks) -> dict[str, torch.Tensor]:
-    """Three steps, each on this process's share of four samples: the first gradient, the loss, the last weights."""
+def steps(joined: ranks.Ranks) -> dict[str, torch.Tensor]:
+    """Take three steps, each on the share of this rank of four samples.
+
+    Returns the first gradient, the first loss and the last weights.
+    """
     torch.manual_seed(0)
-    trainer = loop.Trainer(tiny(60), Apr(TINY), Runtime(CPU, torch.float32), mates)
+    trainer = loop.Trainer(tiny(60), Apr(TINY), Runtime(CPU, torch.float32), joined)
     results = {}
-    share = SAMPLES // mates.size
+    share = SAMPLES // joined.size
     for number in range(3):
-        first = number * SAMPLES + mates.rank * share
+        first = number * SAMPLES + joined.rank * share
         measured = trainer.step(stacked(first, first + share), "patches", 0.5)
         if number == 0:
             results |= {f"grad.{name}": x.grad for name, x in trainer.model.named_parameters() if x.grad is not None}
@@ -45,13 +48,13 @@ def steps(mates: ranks.Ranks) -> dict[str, torch.Tensor]:
 
 
 def main(folder: Path) -> None:
-    device.available_cpus = ranks.available_cpus = lambda: 1  # tiny tensors: threads only wait
+    device.available_cpus = ranks.available_cpus = lambda: 1  # tensors are tiny, so more threads would only wait
     report.LOG_SECONDS = 0.1
-    with ranks.join(CPU) as mates:
-        save_file({name: x.contiguous() for name, x in steps(mates).items()}, folder / f"{mates.rank}.safetensors")
-        loop.join = lambda _: contextlib.nullcontext(mates)  # type: ignore[assignment]  # a process joins once
+    with ranks.join_ranks(CPU) as joined:
+        save_file({name: x.contiguous() for name, x in steps(joined).items()}, folder / f"{joined.rank}.safetensors")
+        loop.join_ranks = lambda _: contextlib.nullcontext(joined)  # type: ignore[assignment]  # a process can join only once
         job = loop.TrainJob(tiny(3), (folder / "pack",), folder / "run", device="cpu")
-        (folder / f"{mates.rank}.txt").write_text(str(loop.run(job)))
+        (folder / f"{joined.rank}.txt").write_text(str(loop.run(job)))
 
 
 if __name__ == "__main__":
