@@ -46,7 +46,7 @@ def test_links_between_the_pages_lead_somewhere():
 
 @pytest.mark.parametrize("command", [["interp"], ["info"], ["batch"]])
 def test_every_key_of_the_json_output_is_documented(monkeypatch, capsys, tmp_path: Path, command: list[str]):
-    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.build", lambda *_: Blend())
+    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.load_interpolator", lambda *_: Blend())
     (tmp_path / "in").mkdir()
     clip = make_clip(tmp_path / "in/a.mp4", 4)
     paths = [str(clip)]

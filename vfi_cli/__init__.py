@@ -1,10 +1,10 @@
 """Video frame interpolation with APR-VFI.
 
-    from vfi_cli import Interpolator, interpolate_video, probe
+    from vfi_cli import interpolate_video, load_interpolator, probe
 
-    interpolate_video("in.mp4", "out.mp4", fps="60")
+    interpolate_video("in.mp4", "out.mp4", fps=60)
 
-Names other than `__version__` are imported on first use, so `import vfi_cli` loads neither torch nor a codec.
+Everything but `__version__` is imported when it is first used: `import vfi_cli` loads neither torch nor PyAV.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vfi_cli.engine.interpolator import Interpolator
-    from vfi_cli.jobs.interp.run_clip import interpolate_video
+    from vfi_cli.engine.interpolator import Interpolator, load_interpolator
+    from vfi_cli.errors import VfiError
+    from vfi_cli.jobs.interp.api import interpolate_video
+    from vfi_cli.jobs.interp.summary import Summary
     from vfi_cli.video.read.probe import probe
 
 __version__ = "0.1.0"
-__all__ = ["Interpolator", "__version__", "interpolate_video", "probe"]
+__all__ = ["Interpolator", "Summary", "VfiError", "__version__", "interpolate_video", "load_interpolator", "probe"]
 
 _MODULES = {
     "Interpolator": "vfi_cli.engine.interpolator",
-    "interpolate_video": "vfi_cli.jobs.interp.run_clip",
+    "Summary": "vfi_cli.jobs.interp.summary",
+    "VfiError": "vfi_cli.errors",
+    "interpolate_video": "vfi_cli.jobs.interp.api",
+    "load_interpolator": "vfi_cli.engine.interpolator",
     "probe": "vfi_cli.video.read.probe",
 }
 

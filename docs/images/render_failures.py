@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from render_clip import noise, tinted
 
 from vfi_cli.engine.frames import to_frame, to_tensor
-from vfi_cli.engine.interpolator import build
+from vfi_cli.engine.interpolator import load_interpolator
 
 Image = NDArray[np.float32]
 """(H, W, 3) RGB in [0, 1]."""
@@ -61,7 +61,7 @@ def fixed(x: float, y: float) -> tuple[int, int]:
 
 
 def main(target: Path) -> None:
-    interpolator = build("lite")
+    interpolator = load_interpolator("lite")
     rows = []
     for scene in (far_jump, spokes, flash):
         left, true, right = ((255 * scene(time)).round().astype(np.uint8) for time in (0, 0.5, 1))

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from vfi_cli.engine.frames import Frame, to_frame, to_tensor
-from vfi_cli.engine.interpolator import build
+from vfi_cli.engine.interpolator import load_interpolator
 from vfi_cli.jobs.score.clips import Clip
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ def label(frame: Frame, text: str) -> Frame:
 
 def main(target: Path) -> None:
     sources = list(Clip("clip", CLIP).frames(LAST + 1))[FIRST::STEP]
-    interpolator = build("lite", "cpu")
+    interpolator = load_interpolator("lite", "cpu")
     prepared = [interpolator.prepare(to_tensor(frame)) for frame in sources]
     times = tuple(number / FACTOR for number in range(1, FACTOR))
     rate = 24 // STEP

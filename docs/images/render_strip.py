@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vfi_cli.engine.frames import to_frame, to_tensor
-from vfi_cli.engine.interpolator import build
+from vfi_cli.engine.interpolator import load_interpolator
 from vfi_cli.jobs.score.clips import Clip
 from vfi_cli.jobs.score.route_overlay import draw_routes
 from vfi_cli.model.config import PAPER_KEEP_RATIOS
@@ -26,7 +26,7 @@ SCALE = 0.75
 def main(target: Path) -> None:
     frames = list(Clip("clip", CLIP).frames(RIGHT + 1))
     left, right = frames[LEFT], frames[RIGHT]
-    interpolator = build("lite", routing=PAPER_KEEP_RATIOS)
+    interpolator = load_interpolator("lite", routing=PAPER_KEEP_RATIOS)
     (between,) = interpolator.between(*(interpolator.prepare(to_tensor(frame)) for frame in (left, right)), (0.5,))
     middle = to_frame(between)
     routes = draw_routes(middle, interpolator.last_routes, interpolator.network.config.patch)

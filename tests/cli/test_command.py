@@ -15,7 +15,7 @@ from vfi_cli.cli.presets import default_file
 
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.build", lambda *_: Blend())
+    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.load_interpolator", lambda *_: Blend())
     return make_clip(tmp_path / "in.mp4", 10)
 
 
@@ -63,7 +63,7 @@ def test_a_preset_gives_options_and_the_command_line_wins(monkeypatch, capsys, c
     assert run(monkeypatch, capsys, "interp", str(clip), "--use", "web", "--crf", "20")[0] == 0
     (options,) = asked
     assert (options.fps, options.crf, options.no_audio) == ("30", 20, True)
-    assert options.codec_options == ["tune=grain", "g=10"]
+    assert options.encoder_options == ["tune=grain", "g=10"]
 
 
 def test_an_option_replaces_the_option_of_a_preset_that_it_excludes(monkeypatch, capsys, clip, asked, presets):

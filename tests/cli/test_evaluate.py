@@ -13,7 +13,7 @@ from tests.media import make_clip
 
 @pytest.fixture(autouse=True)
 def blend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vfi_cli.jobs.score.evaluate.build", lambda *_: Blend())
+    monkeypatch.setattr("vfi_cli.jobs.score.evaluate.load_interpolator", lambda *_: Blend())
 
 
 @pytest.fixture

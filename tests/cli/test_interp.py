@@ -30,7 +30,7 @@ class Slow(Blend):
     def between(self, *arguments):
         time.sleep(0.05)
         return super().between(*arguments)
-job.build = lambda *_: Slow()
+job.load_interpolator = lambda *_: Slow()
 job.SEGMENT_FRAMES = int(sys.argv.pop(1))
 from vfi_cli.cli.app import main
 main()
@@ -45,7 +45,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def blend(monkeypatch) -> Blend:
     stub = Blend()
-    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.build", lambda *_: stub)
+    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.load_interpolator", lambda *_: stub)
     return stub
 
 

@@ -45,7 +45,7 @@ def info_command(
 
     job = InterpJob(
         source=source,
-        input_rate=parse_rate(input_fps, None, "--input-fps") if input_fps is not None else None,
+        input_fps=parse_rate(input_fps, None, "--input-fps") if input_fps is not None else None,
         video_stream=video_stream,
         fps=fps,
         multi=parse_multiple(multi, "-m") if multi is not None else None,
@@ -53,7 +53,7 @@ def info_command(
         deinterlace=deinterlace,
         progressive=progressive,
     )
-    opened = open_source(source, job.input_rate, job.video_stream)
+    opened = open_source(source, job.input_fps, job.video_stream)
     clip = replace(opened.probe(), deinterlace=deinterlace, progressive=progressive)
     plan = plan_for_clip(job, opened, clip)
     notes = (*clip.notes, *find_lost_properties(plan.encode))
@@ -97,9 +97,9 @@ def _needed(plan: Plan) -> str:
     clip = plan.clip
     if (clip.interlaced or clip.fields_at is not None) and not clip.takes_fields:
         return "--deinterlace or --progressive"
-    if plan.streams.refused_sound is None:
+    if plan.streams.refused_audio is None:
         return ""
-    from vfi_cli.video.streams.silence import find_remedies
+    from vfi_cli.video.streams.require_audio import find_remedies
 
     remedies = find_remedies(clip, plan.target)
     return f"-an (or {', or '.join(remedies)})" if remedies else "-an"

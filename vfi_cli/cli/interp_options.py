@@ -181,7 +181,7 @@ class InterpOptions:
             rich_help_panel=ENCODER,
         ),
     ] = None
-    codec_options: Annotated[
+    encoder_options: Annotated[
         list[str] | None,
         typer.Option(
             "-e",
@@ -283,12 +283,12 @@ class InterpOptions:
         sound_rate = parse_bit_rate(self.audio_bit_rate) if self.audio_bit_rate is not None else None
         if sound_rate is not None and self.audio_codec in (None, "copy"):
             raise UsageError("-b:a needs -c:a", remedy="add -c:a aac, or leave -b:a out")
-        encoder_options = _pairs(self.codec_options or [])
+        encoder_options = _pairs(self.encoder_options or [])
 
         from vfi_cli.jobs.interp import duplicates
         from vfi_cli.jobs.interp.plan import InterpJob
         from vfi_cli.scene import DEFAULT_THRESHOLD
-        from vfi_cli.video.streams.audio import SoundCodec
+        from vfi_cli.video.streams.audio import AudioCodec
 
         dedup = None
         if self.dedup:
@@ -302,7 +302,7 @@ class InterpOptions:
         return InterpJob(
             source=source,
             target=target,
-            input_rate=parse_rate(self.input_fps, None, "--input-fps") if self.input_fps is not None else None,
+            input_fps=parse_rate(self.input_fps, None, "--input-fps") if self.input_fps is not None else None,
             video_stream=self.video_stream,
             fps=self.fps,
             multi=times,
@@ -314,7 +314,7 @@ class InterpOptions:
             device=self.device,
             precision=self.precision,
             scene_threshold=threshold,
-            cut_mode=self.scene_mode.value,
+            scene_mode=self.scene_mode.value,
             dedup=dedup,
             max_gap=parse_time(self.max_gap, "--max-gap") if self.max_gap is not None else None,
             mask=self.mask,
@@ -324,9 +324,9 @@ class InterpOptions:
             crf=self.crf,
             preset=self.preset,
             pix_fmt=self.pix_fmt,
-            codec_options=encoder_options,
+            encoder_options=encoder_options,
             audio=not self.no_audio,
-            sound=SoundCodec(self.audio_codec, sound_rate) if self.audio_codec not in (None, "copy") else None,
+            audio_codec=AudioCodec(self.audio_codec, sound_rate) if self.audio_codec not in (None, "copy") else None,
             subtitles=not self.no_subtitles,
             data=not self.no_data,
             chapters=not self.no_chapters,

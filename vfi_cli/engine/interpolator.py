@@ -226,7 +226,7 @@ def _compile(network: Apr) -> None:
         part.compile()
 
 
-def build(
+def load_interpolator(
     model: str = "lite", device: str = "auto", precision: str = "auto", routing: Routing = "router"
 ) -> Interpolator:
     """Build an interpolator from names; it is compiled on CUDA.

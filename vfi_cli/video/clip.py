@@ -38,7 +38,7 @@ class StreamInfo:
     language: str = ""
     title: str = ""
     flags: tuple[str, ...] = ()
-    stranger: bool = False
+    other_program: bool = False
 
     @property
     def cover(self) -> bool:

@@ -8,7 +8,7 @@ from vfi_cli.errors import InputError, LimitError
 
 MAX_SIDE = 16_384  # pixels
 MAX_PIXELS = 8_192 * 8_192
-PICTURE_LIMIT = {"max_pixels": str(MAX_PIXELS)}  # option of FFmpeg's decoders
+SIZE_LIMIT = {"max_pixels": str(MAX_PIXELS)}  # option of FFmpeg's decoders
 
 
 def check_size(width: int, height: int, path: Path) -> None:

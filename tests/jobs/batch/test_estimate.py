@@ -41,7 +41,7 @@ def test_the_estimated_size_grows_with_the_number_of_frames(tmp_path: Path):
 
 def test_the_network_is_timed_at_the_size_of_the_clip_with_the_most_pixels(tmp_path: Path, monkeypatch):
     sizes = []
-    monkeypatch.setattr("vfi_cli.engine.interpolator.build", lambda *_: Blend())
+    monkeypatch.setattr("vfi_cli.engine.interpolator.load_interpolator", lambda *_: Blend())
     monkeypatch.setattr("vfi_cli.jobs.score.bench.seconds_per_frame", lambda _, size: sizes.append(size) or 2.0)
     plans = [
         make_plan(InterpJob(source=make_clip(tmp_path / f"{width}.mp4", frames, width=width, height=64)))

@@ -38,7 +38,7 @@ def test_a_rate_may_be_int_float_text_or_fraction(clip: Path, tmp_path: Path, ra
 
 def test_a_float_near_a_usual_rate_is_that_rate(asked: list[InterpJob]):
     api.interpolate_video("in.mp4", fps=60, input_fps=23.976)
-    assert asked[0].input_rate == Fraction(24000, 1001)
+    assert asked[0].input_fps == Fraction(24000, 1001)
 
 
 @pytest.mark.parametrize("time", [2, 2.0, "2", "0:02", Fraction(2)])
@@ -59,8 +59,8 @@ def test_options_reach_the_job(asked: list[InterpJob]):
     )
     (job,) = asked
     assert (job.source, job.target, job.mask) == (Path("in.mp4"), Path("out.mkv"), Path("mask.png"))
-    assert job.dedup is not None and job.sound is not None and job.sound.bit_rate == 96_000
-    assert job.codec_options == {"g": "1"}
+    assert job.dedup is not None and job.audio_codec is not None and job.audio_codec.bit_rate == 96_000
+    assert job.encoder_options == {"g": "1"}
 
 
 def test_without_options_the_job_is_that_of_the_command_line(asked: list[InterpJob]):

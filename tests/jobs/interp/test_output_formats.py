@@ -17,7 +17,7 @@ from vfi_cli.errors import InputError, OutputError, UsageError
 from vfi_cli.jobs.interp.plan import InterpJob, make_plan
 from vfi_cli.jobs.interp.run_clip import run
 from vfi_cli.video.formats import PIPE, output_path
-from vfi_cli.video.image.image_file import read_picture
+from vfi_cli.video.image.image_file import read_image
 
 
 def interp(source, target, **options):
@@ -25,7 +25,7 @@ def interp(source, target, **options):
 
 
 def read_frame(path):
-    found = read_picture(path)
+    found = read_image(path)
     assert found is not None
     return found.frame
 
@@ -36,14 +36,14 @@ def names(folder):
 
 def test_a_folder_becomes_a_video(tmp_path):
     folder = make_folder(tmp_path / "a", 10)
-    summary = interp(folder, tmp_path / "out.mkv", input_rate=Fraction(10), fps="20")
+    summary = interp(folder, tmp_path / "out.mkv", input_fps=Fraction(10), fps="20")
     assert (summary.frames_in, summary.frames_out, summary.generated, summary.duration_out) == (10, 20, 9, 1)
 
 
 def test_a_sequence_without_a_target_is_named_after_its_folder(tmp_path):
     folder = make_folder(tmp_path / "shot", 3)
     for source in (folder, folder / "%04d.png", folder / "*.png"):
-        job = InterpJob(source=source, input_rate=Fraction(10))
+        job = InterpJob(source=source, input_fps=Fraction(10))
         assert make_plan(job).target == tmp_path / "shot_20fps.mp4"
 
 
@@ -92,7 +92,7 @@ def test_image_files_keep_depth_and_transparency(tmp_path, suffix, pix_fmt, dtyp
     codes = [np.random.default_rng(k).integers(0, np.iinfo(dtype).max, shape, dtype) for k in range(2)]
     for number, plane in enumerate(codes):
         write_picture(tmp_path / "in" / f"{number}.{suffix}", [plane], pix_fmt)
-    interp(tmp_path / "in", tmp_path / "out" / f"%d.{suffix}", input_rate=Fraction(10))
+    interp(tmp_path / "in", tmp_path / "out" / f"%d.{suffix}", input_fps=Fraction(10))
     for number, source in ((1, 0), (3, 1)):
         out = read_frame(tmp_path / "out" / f"{number}.{suffix}")
         before = read_frame(tmp_path / "in" / f"{source}.{suffix}")
@@ -105,7 +105,7 @@ def test_exr_keeps_values_to_the_precision_of_half_floats(tmp_path):
     linear = np.geomspace(1e-4, 1, 64 * 48, dtype=np.float32).reshape(48, 64)
     for number in range(2):
         write_picture(tmp_path / "in" / f"{number}.exr", [linear] * 3, "gbrpf32le")
-    interp(tmp_path / "in", tmp_path / "out" / "%d.exr", input_rate=Fraction(10))
+    interp(tmp_path / "in", tmp_path / "out" / "%d.exr", input_fps=Fraction(10))
     with av.open(str(tmp_path / "out" / "1.exr")) as file:
         (frame,) = file.decode(video=0)
     got = np.frombuffer(frame.planes[0], np.float32).reshape(48, -1)[:, :64]
@@ -124,10 +124,10 @@ def test_jpeg_files_show_the_colours_of_the_clip(tmp_path):
 def test_a_damaged_image_is_replaced_and_counted(tmp_path):
     folder = make_folder(tmp_path / "a", 6)
     (folder / "0003.png").write_bytes(b"broken")
-    summary = interp(folder, tmp_path / "out" / "%d.png", input_rate=Fraction(10), fps="10")
+    summary = interp(folder, tmp_path / "out" / "%d.png", input_fps=Fraction(10), fps="10")
     assert (summary.frames_out, summary.generated, summary.exit_code) == (6, 1, 5)
     with pytest.raises(InputError, match="1 frames are damaged"):
-        interp(folder, tmp_path / "strict" / "%d.png", input_rate=Fraction(10), fps="10", strict=True)
+        interp(folder, tmp_path / "strict" / "%d.png", input_fps=Fraction(10), fps="10", strict=True)
     assert names(tmp_path) == ["a", "out"]
 
 

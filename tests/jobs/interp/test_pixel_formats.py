@@ -70,7 +70,7 @@ def test_a_still_ramp_keeps_its_codes_to_within_one(tmp_path, pix_fmt, name, cod
         planes=planes, matrix=1, full_range=full_range, options={"qp": "0"} if "j" in pix_fmt else None,
     )  # fmt: skip
     lossless = {"x264-params": "qp=0"} if codec == "libx264" else {"x265-params": "lossless=1"}
-    info, frames = interpolated(source, tmp_path / name, codec_options=lossless)
+    info, frames = interpolated(source, tmp_path / name, encoder_options=lossless)
     assert (info.codec, info.format.pix_fmt) == ({"libx264": "h264", "libx265": "hevc"}[codec], kept)
     assert info.color.full_range == full_range and len(frames) == 6
     for frame in frames:

@@ -12,7 +12,7 @@ from tests.blend import Blend
 from vfi_cli.errors import ModelError
 from vfi_cli.jobs.interp.duplicates import Repeat
 from vfi_cli.jobs.interp.frame_times import Clock
-from vfi_cli.jobs.interp.render import MAX_TIMES_PER_CALL, CutMode, FrameRenderer
+from vfi_cli.jobs.interp.render import MAX_TIMES_PER_CALL, FrameRenderer, SceneMode
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timing.cadence import Cadence
 from vfi_cli.timing.pace import Pace
@@ -96,7 +96,7 @@ def test_each_source_frame_is_prepared_once_and_only_if_needed():
     "mode, expected",
     [("nearest", [30, 30, 190, 190]), ("hold", [30, 30, 30, 30]), ("blend", [30, 70, 110, 150])],
 )
-def test_at_a_scene_cut_the_model_is_not_used(mode: CutMode, expected: list[int]):
+def test_at_a_scene_cut_the_model_is_not_used(mode: SceneMode, expected: list[int]):
     class Always(SceneDetector):
         def score(self, *_: object) -> float:
             return 1.0

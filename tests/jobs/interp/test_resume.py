@@ -35,7 +35,7 @@ from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.timing.timeline import Nominal
 from vfi_cli.video.read import sources
 from vfi_cli.video.read.decode import Decoder
-from vfi_cli.video.streams.audio import SoundCodec
+from vfi_cli.video.streams.audio import AudioCodec
 from vfi_cli.video.write.encode import Encoder
 from vfi_cli.video.write.mux import Muxer
 
@@ -187,7 +187,7 @@ def test_an_output_that_fails_its_check_keeps_the_finished_segments(clip: Path, 
 
 
 @pytest.mark.parametrize(
-    "options", [{"audio": False}, {"subtitles": False}, {"sound": SoundCodec("flac")}, {"metadata": False}]
+    "options", [{"audio": False}, {"subtitles": False}, {"sound": AudioCodec("flac")}, {"metadata": False}]
 )
 def test_options_of_other_streams_may_change_when_a_job_is_resumed(clip: Path, tmp_path: Path, monkeypatch, options):
     target, blend = tmp_path / "out.mp4", Blend()
@@ -241,7 +241,7 @@ class OnAnotherDevice(Blend):
     [
         ({"crf": 30.0}, "crf was None, now 30.0"),
         ({"multi": 3}, "multi was None, now 3"),
-        ({"codec_options": {"tune": "film"}}, "codec_options was"),
+        ({"encoder_options": {"tune": "film"}}, "encoder_options was"),
         ({"start": Fraction(1, 2)}, "start was 0, now 1/2"),
         ({"scene_threshold": 0.9}, "scene_threshold was"),
         ({"blend": OnAnotherDevice()}, "device was CPU"),
@@ -324,11 +324,11 @@ def test_a_run_that_fails_early_keeps_the_segments_of_the_run_before(clip: Path,
     def gone(*_):
         raise DeviceError("there is no such device")
 
-    monkeypatch.setattr(run_clip, "build", gone)
+    monkeypatch.setattr(run_clip, "load_interpolator", gone)
     with pytest.raises(DeviceError):
         run(InterpJob(source=clip, target=target))
     with pytest.raises(OutputError):
-        do(clip, target, codec_options={"crf": "nonsense"})
+        do(clip, target, encoder_options={"crf": "nonsense"})
     assert bytes_in(tmp_path) == before
 
 

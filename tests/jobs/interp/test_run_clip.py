@@ -15,8 +15,10 @@ from tests.blend import Blend
 from tests.media import audio_packets, make_clip, number_of, truncated, video_times
 from tests.streams import make_rich
 from vfi_cli.errors import InputError, ModelError, OutputError, UsageError, VfiError
+from vfi_cli.jobs.interp.api import interpolate_video
 from vfi_cli.jobs.interp.duplicates import Deduplication
-from vfi_cli.jobs.interp.run_clip import InterpJob, interpolate_video, run
+from vfi_cli.jobs.interp.plan import InterpJob
+from vfi_cli.jobs.interp.run_clip import run
 from vfi_cli.jobs.interp.summary import DAMAGED, Progress, Summary
 from vfi_cli.video.read.probe import probe
 from vfi_cli.video.write.encode import Encoder
@@ -378,6 +380,6 @@ def test_a_job_that_cannot_work_fails_before_the_model_is_used(clip: Path, optio
 
 
 def test_the_public_function_takes_the_fields_of_a_job(clip: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.build", lambda *_: Blend())
+    monkeypatch.setattr("vfi_cli.jobs.interp.run_clip.load_interpolator", lambda *_: Blend())
     summary = interpolate_video(str(clip), str(tmp_path / "out.mp4"), fps="30", audio=False)
     assert summary.frames_out == 30

@@ -13,7 +13,7 @@ from tests.media import make_clip
 from vfi_cli.jobs.interp.plan import InterpJob, make_plan
 from vfi_cli.jobs.interp.run_clip import run
 from vfi_cli.video.formats import PIPE
-from vfi_cli.video.image.image_file import read_picture
+from vfi_cli.video.image.image_file import read_image
 from vfi_cli.video.read.probe import probe
 from vfi_cli.video.write import pipe
 
@@ -50,7 +50,7 @@ def test_image_files_and_gifs_are_upright(tmp_path, name, rotation, mirrored, co
         with av.open(str(target)) as file:
             shown = next(file.decode(video=0)).to_ndarray(format="rgb24")
     else:
-        shown = read_picture(target.with_name(target.name % 1)).frame.to_ndarray(format="rgb24")
+        shown = read_image(target.with_name(target.name % 1)).frame.to_ndarray(format="rgb24")
     assert shown.shape == (64, 48, 3)
     assert red_of(shown) == corner
 
@@ -63,7 +63,7 @@ def test_turned_frames_equal_the_stored_frames_pixel_by_pixel(tmp_path):
         interp(clip, tmp_path / name / "%d.png", multi=2)
     for number in range(1, 5):
         stored, turned = (
-            read_picture(tmp_path / name / f"{number}.png").frame.to_ndarray(format="rgb24")
+            read_image(tmp_path / name / f"{number}.png").frame.to_ndarray(format="rgb24")
             for name in ("stored", "turned")
         )
         assert np.array_equal(turned, np.rot90(stored))

@@ -26,7 +26,7 @@ def work(segment: int, clip: str, target: str, *options: str, die_after: float |
         death = threading.Timer(die_after, os.kill, (os.getpid(), signal.SIGKILL))
         death.daemon = True
         death.start()
-    run_clip.build = lambda *_: Slow()  # type: ignore[assignment,return-value]
+    run_clip.load_interpolator = lambda *_: Slow()  # type: ignore[assignment,return-value]
     run_clip.SEGMENT_FRAMES = segment
     sys.argv = ["vfi", "interp", clip, "-o", target, "-q", *options]
     main()

@@ -48,11 +48,11 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Convolver]:
     """The networks that the job builds, in order."""
     made: list[Convolver] = []
 
-    def build(model: str, device: str, precision: str, routing: tuple[float, ...] | None) -> Convolver:
+    def load_interpolator(model: str, device: str, precision: str, routing: tuple[float, ...] | None) -> Convolver:
         made.append(Convolver(device, routing))
         return made[-1]
 
-    monkeypatch.setattr(bench, "build", build)
+    monkeypatch.setattr(bench, "load_interpolator", load_interpolator)
     monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: Convolver.clock))
     return made
 

@@ -34,7 +34,7 @@ class Asked(Blend):
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     stub = Asked()
-    monkeypatch.setattr(evaluate, "build", lambda *_: stub)
+    monkeypatch.setattr(evaluate, "load_interpolator", lambda *_: stub)
     return stub
 
 

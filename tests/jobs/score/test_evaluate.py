@@ -32,7 +32,7 @@ class Blend:
 @pytest.fixture
 def blend(monkeypatch: pytest.MonkeyPatch) -> Blend:
     stub = Blend()
-    monkeypatch.setattr(evaluate, "build", lambda *_: stub)
+    monkeypatch.setattr(evaluate, "load_interpolator", lambda *_: stub)
     return stub
 
 

@@ -37,7 +37,7 @@ class Router(Blend):
 @pytest.fixture(autouse=True)
 def router(monkeypatch: pytest.MonkeyPatch) -> Router:
     stub = Router()
-    monkeypatch.setattr(routes, "build", lambda *_: stub)
+    monkeypatch.setattr(routes, "load_interpolator", lambda *_: stub)
     return stub
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.media import make_clip, video_times
 from vfi_cli.video.container import matroska_header
-from vfi_cli.video.image.image_file import read_picture
+from vfi_cli.video.image.image_file import read_image
 from vfi_cli.video.properties.preserved import lost
 from vfi_cli.video.read.decode import decode
 from vfi_cli.video.read.probe import probe
@@ -163,7 +163,7 @@ def test_png_images_state_hdr_and_a_note_tells_that_others_cannot(tmp_path):
     with decode(info) as decoder, open_writer(tmp_path / "part", plan_encode(info, tmp_path / "%d.png")) as writer:
         for frame in decoder:
             writer.write(frame)
-    found = read_picture(tmp_path / "part" / "1.png").frame
+    found = read_image(tmp_path / "part" / "1.png").frame
     assert (found.color_primaries, found.color_trc) == (9, 16)
     pale = [
         any("pale" in note for note in plan_encode(info, tmp_path / name, fps=TEN).notes)

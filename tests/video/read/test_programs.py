@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.media import make_clip
 from vfi_cli.video.formats import MP4
 from vfi_cli.video.read.probe import probe
-from vfi_cli.video.read.programs import read_programmes, streams_of_other_programmes
+from vfi_cli.video.read.programs import read_programs, streams_of_other_programs
 from vfi_cli.video.streams.stream_plan import plan_streams
 
 
@@ -31,17 +31,17 @@ def test_programmes_are_read_from_the_tables_of_the_file(tmp_path):
     path = tmp_path / "a.ts"
     for before in (b"", b"rest of a packet"):
         path.write_bytes(before + tables() * 2)
-        assert read_programmes(path) == {1: {0x100, 0x101, 0x110}, 2: {0x102, 0x103, 0x110}}
+        assert read_programs(path) == {1: {0x100, 0x101, 0x110}, 2: {0x102, 0x103, 0x110}}
     streams = {0: 0x100, 1: 0x101, 2: 0x102, 3: 0x103, 4: 0x110, 5: 0x1FF}
-    assert streams_of_other_programmes(path, streams, 0) == {2, 3}
-    assert streams_of_other_programmes(path, streams, 2) == {0, 1}
-    assert streams_of_other_programmes(path, streams, 5) == frozenset()
+    assert streams_of_other_programs(path, streams, 0) == {2, 3}
+    assert streams_of_other_programs(path, streams, 2) == {0, 1}
+    assert streams_of_other_programs(path, streams, 5) == frozenset()
 
 
 def test_audio_of_another_programme_is_left_out_with_a_note(tmp_path):
     info = probe(make_clip(tmp_path / "a.ts", 10, audio="aac", audio_tracks=2))
-    assert not any(other.stranger for other in info.others)
+    assert not any(other.other_program for other in info.others)
     first, second = info.others
-    plan = plan_streams(replace(info, others=(first, replace(second, stranger=True))), MP4, wanted=["audio"])
+    plan = plan_streams(replace(info, others=(first, replace(second, other_program=True))), MP4, wanted=["audio"])
     assert [kept.info for kept in plan.kept] == [first]
     assert "another programme" in str(plan.left_out[0])

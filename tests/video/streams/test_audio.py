@@ -15,8 +15,8 @@ from vfi_cli.jobs.interp.plan import InterpJob
 from vfi_cli.video.formats import MP4, WEBM
 from vfi_cli.video.read.decode import decode
 from vfi_cli.video.read.probe import probe
-from vfi_cli.video.streams.audio import SoundCodec
-from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.audio import AudioCodec
+from vfi_cli.video.streams.require_audio import require_audio
 from vfi_cli.video.streams.stream_copy import StreamCopy
 from vfi_cli.video.streams.stream_plan import plan_streams
 from vfi_cli.video.write.encode import Encoder
@@ -26,7 +26,7 @@ from vfi_cli.video.write.encode_plan import plan_encode
 def convert(source: Path, target: Path, name: str, bit_rate: int | None = None, **trim) -> StreamCopy:
     info = probe(source)
     plan = plan_encode(info, target, fps=info.average_rate, **trim)
-    kept = plan_streams(info, plan.output, wanted=("audio",), sound=SoundCodec(name, bit_rate))
+    kept = plan_streams(info, plan.output, wanted=("audio",), sound=AudioCodec(name, bit_rate))
     assert kept.kept, kept.left_out
     streams = StreamCopy(info, kept, origin=plan.origin, **trim)
     with Encoder(target, plan, streams) as encoder, decode(info, **trim) as decoder:
@@ -146,18 +146,18 @@ def test_damaged_packets_are_counted_and_the_others_keep_their_times(tmp_path):
 
 def test_an_audio_codec_that_the_container_or_encoder_refuses_is_an_error_before_the_work(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
-    plan = plan_streams(clip, WEBM, wanted=("audio",), sound=SoundCodec("aac"))
+    plan = plan_streams(clip, WEBM, wanted=("audio",), sound=AudioCodec("aac"))
     with pytest.raises(OutputError, match="webm does not hold aac") as caught:
-        refuse_silence(plan, clip, tmp_path / "o.webm", SoundCodec("aac"))
+        require_audio(plan, clip, tmp_path / "o.webm", AudioCodec("aac"))
     assert "-c:a libopus" in caught.value.remedy and ".mkv" in caught.value.remedy
-    plan = plan_streams(clip, MP4, wanted=("audio",), sound=SoundCodec("libopus", 1))
+    plan = plan_streams(clip, MP4, wanted=("audio",), sound=AudioCodec("libopus", 1))
     with pytest.raises(OutputError, match="libopus refuses audio of 48000 Hz and 1 channels at 1 bits"):
-        refuse_silence(plan, clip, tmp_path / "o.mp4", SoundCodec("libopus", 1))
+        require_audio(plan, clip, tmp_path / "o.mp4", AudioCodec("libopus", 1))
 
 
 def test_slow_motion_has_no_converted_audio(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
-    plan = plan_streams(clip, MP4, wanted=("audio",), stretch=2, sound=SoundCodec("aac"))
+    plan = plan_streams(clip, MP4, wanted=("audio",), stretch=2, sound=AudioCodec("aac"))
     assert [out.reason for out in plan.left_out] == ["slow motion has no audio"]
 
 
@@ -172,9 +172,9 @@ def test_slow_motion_has_no_converted_audio(tmp_path):
 )
 def test_a_wrong_codec_or_bit_rate_is_an_error(name, bit_rate, message):
     with pytest.raises(UsageError, match=message):
-        SoundCodec(name, bit_rate)
+        AudioCodec(name, bit_rate)
 
 
 def test_converting_and_dropping_the_audio_exclude_each_other():
     with pytest.raises(UsageError, match="-an exclude each other"):
-        InterpJob(source=Path("a.mp4"), audio=False, sound=SoundCodec("aac"))
+        InterpJob(source=Path("a.mp4"), audio=False, audio_codec=AudioCodec("aac"))

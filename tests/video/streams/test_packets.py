@@ -14,7 +14,7 @@ from vfi_cli.errors import OutputError
 from vfi_cli.video.formats import MOV, MP4
 from vfi_cli.video.read.decode import decode
 from vfi_cli.video.read.probe import probe
-from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.require_audio import require_audio
 from vfi_cli.video.streams.stream_copy import StreamCopy
 from vfi_cli.video.streams.stream_plan import plan_streams
 from vfi_cli.video.write.encode import Encoder
@@ -84,7 +84,7 @@ def test_a_stream_is_left_out_if_the_container_loses_data_that_its_decoder_needs
 def test_only_remedies_that_work_are_suggested(tmp_path: Path):
     clip = probe(make_beeps(tmp_path / "a.wmv", "wmav2", (0.1,), seconds=0.5))
     with pytest.raises(OutputError, match="mp4 does not hold wmav2") as caught:
-        refuse_silence(plan_streams(clip, MP4, wanted=KINDS), clip, tmp_path / "o.mp4")
+        require_audio(plan_streams(clip, MP4, wanted=KINDS), clip, tmp_path / "o.mp4")
     assert caught.value.remedy == "write a .mkv file, convert it with -c:a aac, or drop the audio with -an"
 
 

@@ -15,8 +15,8 @@ from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.formats import GIF, MKV, MOV, MP4, WEBM
 from vfi_cli.video.read.probe import probe
-from vfi_cli.video.streams.audio import SoundCodec
-from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.audio import AudioCodec
+from vfi_cli.video.streams.require_audio import require_audio
 from vfi_cli.video.streams.stream_plan import LeftOut, StreamPlan, plan_streams
 
 KINDS = ("audio", "subtitle", "data", "attachment")
@@ -81,17 +81,17 @@ def test_slow_motion_drops_image_subtitles_whose_packets_contain_times(rich: Cli
 
 def test_audio_that_the_container_refuses_is_an_error_unless_no_audio_is_expected(rich: ClipInfo):
     with pytest.raises(OutputError, match=r"o\.webm: the audio cannot be copied: webm does not hold aac .*-an"):
-        refuse_silence(plan_streams(rich, WEBM, wanted=KINDS), rich, Path("o.webm"))
-    refuse_silence(plan_streams(rich, GIF, wanted=KINDS), rich, Path("o.gif"))
-    refuse_silence(plan_streams(rich, WEBM, wanted=KINDS, stretch=2), rich, Path("o.webm"))
-    refuse_silence(plan_streams(rich, WEBM, wanted=("subtitle",)), rich, Path("o.webm"))
+        require_audio(plan_streams(rich, WEBM, wanted=KINDS), rich, Path("o.webm"))
+    require_audio(plan_streams(rich, GIF, wanted=KINDS), rich, Path("o.gif"))
+    require_audio(plan_streams(rich, WEBM, wanted=KINDS, stretch=2), rich, Path("o.webm"))
+    require_audio(plan_streams(rich, WEBM, wanted=("subtitle",)), rich, Path("o.webm"))
 
 
 def test_one_kept_audio_stream_is_enough(rich: ClipInfo):
     others = (replace(rich.others[0], codec="pcm_s16le"), *rich.others[1:])
     clip = replace(rich, others=others)
     plan = plan_streams(clip, MP4, wanted=("audio",))
-    refuse_silence(plan, clip, Path("o.mp4"))
+    require_audio(plan, clip, Path("o.mp4"))
     assert list(plan.warnings()) == [f"{others[0]} is left out of the output: few players can play pcm_s16le in mp4"]
 
 
@@ -99,7 +99,7 @@ def test_one_kept_audio_stream_is_enough(rich: ClipInfo):
 def test_uncompressed_audio_is_refused_in_mp4(tmp_path: Path, source: str):
     clip = probe(make_clip(tmp_path / source, 10, audio="pcm_s16le"))
     with pytest.raises(OutputError, match=r"few players can play pcm_s16le in mp4 .*\.mov file, .*-c:a aac"):
-        refuse_silence(plan_streams(clip, MP4, wanted=KINDS), clip, Path("o.mp4"))
+        require_audio(plan_streams(clip, MP4, wanted=KINDS), clip, Path("o.mp4"))
     assert outcomes(plan_streams(clip, MOV, wanted=KINDS)) == {1: "copied"}
 
 
@@ -174,5 +174,5 @@ def test_audio_of_unknown_sample_rate_counts_as_refused(tmp_path: Path):
                 written.time_base, written.pts, written.dts = packet.time_base, packet.pts, packet.dts
                 written.stream = copies[packet.stream_index]
                 sink.mux(written)
-    plan = plan_streams(probe(broken), MP4, wanted=("audio",), sound=SoundCodec("aac"))
+    plan = plan_streams(probe(broken), MP4, wanted=("audio",), sound=AudioCodec("aac"))
     assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not state its sample rate")]

@@ -60,13 +60,13 @@ def seconds_per_pixel(template: InterpJob, device: str, plans: Iterable[Plan]) -
 
     Raises ModelError if the model or the device is not available.
     """
-    from vfi_cli.engine.interpolator import build
+    from vfi_cli.engine.interpolator import load_interpolator
     from vfi_cli.jobs.score.bench import seconds_per_frame
 
     clip = max(plans, key=lambda plan: estimate(plan).pixels).clip
     scale = min(1.0, math.sqrt(MAX_PIXELS / (clip.width * clip.height)))
     size = max(64, round(clip.width * scale)), max(64, round(clip.height * scale))
-    interpolator = build(template.model, device, template.precision, template.routing)
+    interpolator = load_interpolator(template.model, device, template.precision, template.routing)
     return seconds_per_frame(interpolator, size) / math.prod(size)
 
 

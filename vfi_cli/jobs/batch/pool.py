@@ -43,9 +43,9 @@ GRACE = 1.0
 
 def build_network(job: InterpJob) -> Interpolator:
     """Build the interpolator that `job` asks for. Raises VfiError."""
-    from vfi_cli.engine.interpolator import build
+    from vfi_cli.engine.interpolator import load_interpolator
 
-    return build(job.model, job.device, job.precision, job.routing)
+    return load_interpolator(job.model, job.device, job.precision, job.routing)
 
 
 class WorkerPool:

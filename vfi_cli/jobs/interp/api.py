@@ -9,13 +9,13 @@ from pathlib import Path
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.interp.duplicates import Deduplication
-from vfi_cli.jobs.interp.plan import CutMode, InterpJob
+from vfi_cli.jobs.interp.plan import InterpJob, SceneMode
 from vfi_cli.jobs.interp.run_clip import run
 from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timing.timeline import parse_rate, parse_time
-from vfi_cli.video.streams.audio import SoundCodec
+from vfi_cli.video.streams.audio import AudioCodec
 
 Number = int | float | str | Fraction
 """A rate or a time. A str is read as on the command line: "59.94", "2.5x"; "1:02.5"."""
@@ -39,7 +39,7 @@ def interpolate_video(
     device: str = "auto",
     precision: str = "auto",
     scene_threshold: float | None = DEFAULT_THRESHOLD,
-    scene_mode: CutMode = "nearest",
+    scene_mode: SceneMode = "nearest",
     dedup: bool | Deduplication = False,
     max_gap: Number | None = None,
     mask: str | Path | None = None,
@@ -98,7 +98,7 @@ def interpolate_video(
     job = InterpJob(
         source=Path(source),
         target=Path(target) if target is not None else None,
-        input_rate=parse_rate(_text(input_fps, "input_fps"), None, "input_fps") if input_fps is not None else None,
+        input_fps=parse_rate(_text(input_fps, "input_fps"), None, "input_fps") if input_fps is not None else None,
         video_stream=video_stream,
         fps=_text(fps, "fps") if fps is not None else None,
         multi=multi,
@@ -110,7 +110,7 @@ def interpolate_video(
         device=device,
         precision=precision,
         scene_threshold=scene_threshold,
-        cut_mode=scene_mode,
+        scene_mode=scene_mode,
         dedup=(Deduplication() if dedup else None) if isinstance(dedup, bool) else dedup,
         max_gap=_seconds(max_gap, "max_gap") if max_gap is not None else None,
         mask=Path(mask) if mask is not None else None,
@@ -120,9 +120,9 @@ def interpolate_video(
         crf=crf,
         preset=preset,
         pix_fmt=pix_fmt,
-        codec_options=dict(encoder_options or {}),
+        encoder_options=dict(encoder_options or {}),
         audio=audio,
-        sound=SoundCodec(audio_codec, audio_bitrate) if audio_codec not in (None, "copy") else None,
+        audio_codec=AudioCodec(audio_codec, audio_bitrate) if audio_codec not in (None, "copy") else None,
         subtitles=subtitles,
         data=data,
         chapters=chapters,

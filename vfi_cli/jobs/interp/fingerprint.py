@@ -14,7 +14,7 @@ from vfi_cli import __version__
 from vfi_cli.cpus import available_cpus
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.jobs.interp.plan import InterpJob
-from vfi_cli.video.read.image_sequence import find_pictures
+from vfi_cli.video.read.image_sequence import find_images
 
 REFUSED = "refused"
 """The entry "fields" if no option says how to read interlaced frames. The finished segments then hold none."""
@@ -84,7 +84,7 @@ def identity(path: Path) -> str:
     Raises InputError or OSError if nothing exists at `path`.
     """
     if not path.is_file():
-        images = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in find_pictures(path)]
+        images = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in find_images(path)]
         return f"{path.resolve()} ({len(images)} images, {_digest(repr(images).encode())})"
     status = path.stat()
     with path.open("rb") as file:

@@ -23,14 +23,14 @@ from vfi_cli.video.clip import ClipInfo, StreamKind
 from vfi_cli.video.formats import PIPE, output_format
 from vfi_cli.video.read.decode import refuse_interlaced
 from vfi_cli.video.read.sources import Source, open_source
-from vfi_cli.video.streams.audio import SoundCodec
-from vfi_cli.video.streams.silence import refuse_silence
+from vfi_cli.video.streams.audio import AudioCodec
+from vfi_cli.video.streams.require_audio import require_audio
 from vfi_cli.video.streams.stream_plan import StreamPlan, plan_streams
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.write.encode_plan import EncodePlan, plan_encode
 from vfi_cli.video.write.turning import Turn, find_turn
 
-CutMode = Literal["nearest", "hold", "blend"]
+SceneMode = Literal["nearest", "hold", "blend"]
 
 _OUTPUT_NAME = re.compile(r"(.+)_(?:\d+(?:\.\d+)?fps|\d+x|slowmo\d+x)")  # the names that `_default_target` makes
 
@@ -42,7 +42,7 @@ class InterpJob:
     Args:
         source: a file, a folder of images, a pattern of image names, or "-"; see `sources.open_source`.
         target: its suffix decides the format, see `formats.output_format`. None: beside the source, named by the rate.
-        input_rate: frames per second of the source; replaces the rate that the source states.
+        input_fps: frames per second of the source; replaces the rate that the source states.
         video_stream: number of the video stream to use, counted from 0; None: see `choose_stream.choose_video`.
         fps: frame rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
@@ -52,15 +52,15 @@ class InterpJob:
         routing: decides which patches run the dynamic refine blocks.
         device, precision: see `engine.device.resolve`.
         scene_threshold: from 0 to 1, see `scene.SceneDetector`; None: the clip is one scene.
-        cut_mode: what fills the slots between two scenes, see `render.FrameRenderer`.
+        scene_mode: what fills the slots between two scenes, see `render.FrameRenderer`.
         dedup: decides which frames are repeats; interpolated frames replace them. None: no frame is replaced.
         max_gap: seconds; a longer gap between frames is a pause. None: see `pauses.Pauses`.
         mask: an image of the size of the clip; where it is white, the frame never moves.
         deinterlace: make whole frames of the fields of interlaced video.
         progressive: read frames that are marked as interlaced as whole frames; excludes `deinterlace`.
-        codec, crf, preset, pix_fmt, codec_options: for the encoder; None: its default.
+        codec, crf, preset, pix_fmt, encoder_options: for the encoder; None: its default.
         audio, subtitles, data: copy the streams of that kind; attached files and cover images count as data.
-        sound: the codec that audio is converted to; None: audio is copied.
+        audio_codec: the codec that audio is converted to; None: audio is copied.
         chapters, metadata: copy the chapters; copy the tags of the file and its streams. Languages are always copied.
         overwrite: the target may exist, and is then replaced.
         restart: ignore the segments that an interrupted run has finished.
@@ -69,7 +69,7 @@ class InterpJob:
 
     source: Path
     target: Path | None = None
-    input_rate: Fraction | None = None
+    input_fps: Fraction | None = None
     video_stream: int | None = None
     fps: str | None = None
     multi: int | None = None
@@ -81,7 +81,7 @@ class InterpJob:
     device: str = "auto"
     precision: str = "auto"
     scene_threshold: float | None = DEFAULT_THRESHOLD
-    cut_mode: CutMode = "nearest"
+    scene_mode: SceneMode = "nearest"
     dedup: Deduplication | None = None
     max_gap: Fraction | None = None
     mask: Path | None = None
@@ -91,11 +91,11 @@ class InterpJob:
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
-    codec_options: dict[str, str] = field(default_factory=dict)
+    encoder_options: dict[str, str] = field(default_factory=dict)
     audio: bool = True
     subtitles: bool = True
     data: bool = True
-    sound: SoundCodec | None = None
+    audio_codec: AudioCodec | None = None
     chapters: bool = True
     metadata: bool = True
     overwrite: bool = False
@@ -116,7 +116,7 @@ class InterpJob:
             raise UsageError("--deinterlace and --progressive exclude each other", remedy="give one of them")
         if self.stop is not None and self.stop <= self.start:
             raise UsageError("the part to use must end later than it starts")
-        if self.sound is not None and not self.audio:
+        if self.audio_codec is not None and not self.audio:
             raise UsageError("-c:a and -an exclude each other", remedy="give one of them")
         Pauses(self.max_gap)
         check_routing(self.routing)
@@ -204,11 +204,11 @@ def make_plan(job: InterpJob, multiple: int | None = None) -> Plan:
         InputError: the source cannot be read, or is of a kind that is not supported.
         OutputError: the container of the output takes audio, but not the audio of the source.
     """
-    source = open_source(job.source, job.input_rate, job.video_stream)
+    source = open_source(job.source, job.input_fps, job.video_stream)
     clip = replace(source.probe(), deinterlace=job.deinterlace, progressive=job.progressive)
     refuse_interlaced(clip, job.start, job.stop)
     plan = plan_for_clip(job, source, clip, multiple)
-    refuse_silence(plan.streams, clip, plan.target, job.sound)
+    require_audio(plan.streams, clip, plan.target, job.audio_codec)
     return plan
 
 
@@ -245,7 +245,7 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         crf=job.crf,
         preset=job.preset,
         pix_fmt=job.pix_fmt,
-        options=job.codec_options,
+        options=job.encoder_options,
     )
     wanted: dict[StreamKind, bool] = {
         "audio": job.audio,
@@ -259,7 +259,7 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         wanted=[kind for kind, copied in wanted.items() if copied],
         stretch=stretch,
         tags=job.metadata,
-        sound=job.sound,
+        sound=job.audio_codec,
     )
     mask = read_mask(job.mask, shown) if job.mask is not None else None
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)

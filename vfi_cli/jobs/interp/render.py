@@ -20,7 +20,7 @@ from vfi_cli.jobs.interp.convert import to_planes, to_rgb
 from vfi_cli.jobs.interp.duplicates import Repeat
 from vfi_cli.jobs.interp.frame_times import Clock
 from vfi_cli.jobs.interp.overlays import Mask, StaticOverlays
-from vfi_cli.jobs.interp.plan import CutMode
+from vfi_cli.jobs.interp.plan import SceneMode
 from vfi_cli.scene import SceneDetector
 from vfi_cli.timing.timeline import Action, Between, Hold, Schedule, Slot, across
 from vfi_cli.video.types import ColorSpec, Plane, PlaneFormat, VideoFrame
@@ -70,7 +70,7 @@ class FrameRenderer:
         interpolator: computes frames between two source frames.
         format: of the output frames: that of the source, unless the encoder needs another.
         detector: finds scene cuts; None: there are none.
-        cut_mode: what fills a slot between two scenes: the `nearest` frame, a `hold` of the left frame, or a `blend`
+        scene_mode: what fills a slot between two scenes: the `nearest` frame, a `hold` of the left frame, or a `blend`
             of both.
         mask: pixels that never move in interpolated frames.
         color: of the output frames; None: that of the source.
@@ -82,7 +82,7 @@ class FrameRenderer:
         interpolator: Interpolator,
         format: PlaneFormat,
         detector: SceneDetector | None = None,
-        cut_mode: CutMode = "nearest",
+        scene_mode: SceneMode = "nearest",
         mask: Mask | None = None,
         color: ColorSpec | None = None,
         done: Callable[[int], bool] = lambda _: False,
@@ -90,7 +90,7 @@ class FrameRenderer:
         self._interpolator = interpolator
         self._format, self._color = format, color
         self._detector = detector
-        self._cut_mode = cut_mode
+        self._cut_mode = scene_mode
         self._is_done = done
         self._overlays = StaticOverlays(mask)
         self.tally = Tally()
@@ -169,7 +169,7 @@ class FrameRenderer:
         return cut
 
     def _fill_cut(self, slots: Sequence[Slot], left: _SourceFrame, right: _SourceFrame) -> Iterator[VideoFrame | Slot]:
-        """Fill the slots between two scenes, see `cut_mode`."""
+        """Fill the slots between two scenes, see `scene_mode`."""
         for slot in slots:
             t = _t(slot)
             if self._cut_mode == "blend":

@@ -13,10 +13,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.engine.interpolator import Interpolator, load_interpolator
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.jobs.interp.fingerprint import fingerprint
 from vfi_cli.jobs.interp.journal import Journal
@@ -37,14 +36,6 @@ log = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 250
 """Frames of a segment, the most that an interruption can cost. Also the default key frame interval of x264 and x265."""
-
-
-def interpolate_video(source: str | Path, target: str | Path | None = None, **options: Any) -> Summary:
-    """Interpolate one clip. `options` are fields of `InterpJob`. Raises VfiError.
-
-    >>> interpolate_video("in.mp4", "out.mp4", fps="60")
-    """
-    return run(InterpJob(source=Path(source), target=Path(target) if target is not None else None, **options))
 
 
 def run(
@@ -115,7 +106,7 @@ def _write_directly(plan: Plan, location: OutputLocation, given: Interpolator | 
         _check_muxer(plan, location)
     copies = _copy(plan)
     with open_writer(location.temp_path, plan.encode, copies) as writer:
-        work = _stream(plan, given or _build(plan.job), writer.write, report)
+        work = _stream(plan, given or _load_interpolator(plan.job), writer.write, report)
     work = _with_damage_of_copies(work, plan, copies)
     writer.verify()
     location.commit()
@@ -126,7 +117,7 @@ def _write_resumable(plan: Plan, target: OutputFile, given: Interpolator | None,
     """Write the segments that an earlier run has not finished, then join all segments and add the other streams."""
     job, encode = plan.job, plan.encode
     extradata = _check_muxer(plan, target)
-    interpolator = given or _build(job)
+    interpolator = given or _load_interpolator(job)
     identity = fingerprint(job, interpolator, extradata, SEGMENT_FRAMES)
     # Audio before the first frame moves the origin.
     identity["clock"] = f"{encode.time_base} s from {encode.origin} s on"
@@ -157,8 +148,8 @@ def _check_muxer(plan: Plan, location: OutputLocation) -> bytes | None:
     return check.extradata
 
 
-def _build(job: InterpJob) -> Interpolator:
-    interpolator = build(job.model, job.device, job.precision, job.routing)
+def _load_interpolator(job: InterpJob) -> Interpolator:
+    interpolator = load_interpolator(job.model, job.device, job.precision, job.routing)
     log.info("%s on %s", job.model, interpolator.runtime.label)
     return interpolator
 
@@ -183,7 +174,7 @@ def _stream(
     """
     job, encode = plan.job, plan.encode
     detector = SceneDetector(job.scene_threshold) if job.scene_threshold is not None else None
-    renderer = FrameRenderer(interpolator, encode.format, detector, job.cut_mode, plan.mask, encode.color, done)
+    renderer = FrameRenderer(interpolator, encode.format, detector, job.scene_mode, plan.mask, encode.color, done)
     begin = time.perf_counter()
     with plan.source.decode(plan.clip, job.start or None, job.stop) as decoder, Pipeline("interpolate") as pipeline:
         shown = plan.shown(decoder)

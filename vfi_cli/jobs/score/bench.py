@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from vfi_cli.engine.frames import Frame, to_tensor
-from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.engine.interpolator import Interpolator, load_interpolator
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.measure import memory
 from vfi_cli.measure.flops import Cost, count_cost
@@ -101,7 +101,7 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
     """
     rows: list[Row] = []
     for device in job.devices:
-        modes = tuple(build(job.model, device, job.precision, routing) for routing in (None, job.routing))
+        modes = tuple(load_interpolator(job.model, device, job.precision, routing) for routing in (None, job.routing))
         for frames in _inputs(job):
             height, width = frames[0].shape[:2]
             rows.append(Row(modes[0].runtime.label, (width, height), *_measure(modes, frames, job)))

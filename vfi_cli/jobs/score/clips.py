@@ -11,7 +11,7 @@ from vfi_cli.engine.frames import Frame, to_frame
 from vfi_cli.errors import InputError
 from vfi_cli.file_names import VIDEO_SUFFIXES, natural_key
 from vfi_cli.jobs.interp.convert import to_rgb
-from vfi_cli.video.image.image_file import is_picture
+from vfi_cli.video.image.image_file import is_image
 from vfi_cli.video.read.sources import open_source
 
 
@@ -62,4 +62,4 @@ def _is_clip(path: Path) -> bool:
 
 
 def _holds_images(folder: Path) -> bool:
-    return any(is_picture(child) for child in folder.iterdir())
+    return any(is_image(child) for child in folder.iterdir())

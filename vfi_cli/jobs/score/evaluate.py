@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from vfi_cli.engine.frames import Frame, to_frame, to_tensor
-from vfi_cli.engine.interpolator import Interpolator, Prepared, build
+from vfi_cli.engine.interpolator import Interpolator, Prepared, load_interpolator
 from vfi_cli.errors import InputError, UsageError
 from vfi_cli.jobs.interp.summary import DAMAGED
 from vfi_cli.jobs.score.clips import find_clips
@@ -128,7 +128,7 @@ def run(job: EvalJob, report: Callable[[ClipScore | BadClip], None]) -> EvalRepo
         ModelError: the model or the device is not available.
     """
     clips = _clips_of(job)
-    interpolator = build(job.model, job.device, job.precision, job.routing)
+    interpolator = load_interpolator(job.model, job.device, job.precision, job.routing)
     scores: list[ClipScore] = []
     bad: list[BadClip] = []
     for clip in clips:

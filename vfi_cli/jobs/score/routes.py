@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfi_cli.engine.frames import to_frame, to_tensor
-from vfi_cli.engine.interpolator import Interpolator, build
+from vfi_cli.engine.interpolator import Interpolator, load_interpolator
 from vfi_cli.errors import InputError
 from vfi_cli.jobs.interp.convert import to_planes, to_rgb
 from vfi_cli.jobs.interp.plan import InterpJob, make_plan
@@ -105,7 +105,7 @@ def run(job: RoutesJob, report: Callable[[Progress], None]) -> RoutesSummary:
     with open_location(plan.encode, source=job.source, overwrite=job.overwrite) as target:
         for warning in plan.warnings():
             log.warning("%s: %s", job.source, warning)
-        mapper = RouteMapper(build(job.model, job.device, job.precision, job.routing), plan.encode.format)
+        mapper = RouteMapper(load_interpolator(job.model, job.device, job.precision, job.routing), plan.encode.format)
         with (
             plan.source.decode(plan.clip, job.start or None, job.stop) as decoder,
             open_writer(target.temp_path, plan.encode) as encoder,

@@ -14,7 +14,7 @@ from vfi_cli.errors import InputError
 from vfi_cli.video.container.parts import find_parts
 from vfi_cli.video.demux import late_streams
 from vfi_cli.video.demux.joined_input import JoinedInput, open_part
-from vfi_cli.video.limits import PICTURE_LIMIT
+from vfi_cli.video.limits import SIZE_LIMIT
 
 # Demuxers of FFmpeg that read one file and nothing else: no playlists, no image sequences, no network.
 _DEMUXERS = (
@@ -22,7 +22,7 @@ _DEMUXERS = (
     "h264,hevc,vvc,obu,av1,vc1,m4v,h261,h263,dirac,cavsvideo,dnxhd,mjpeg,rm,wtv"
 )
 _JPEG = b"\xff\xd8\xff"  # the first bytes of a JPEG image
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **PICTURE_LIMIT}
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file", **SIZE_LIMIT}
 
 
 @contextmanager

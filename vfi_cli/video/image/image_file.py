@@ -16,7 +16,7 @@ from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import InputError, LimitError
 from vfi_cli.video.image import exr
 from vfi_cli.video.image.exif import Bytes, Turn, read_turn
-from vfi_cli.video.limits import MAX_PIXELS, PICTURE_LIMIT, check_size
+from vfi_cli.video.limits import MAX_PIXELS, SIZE_LIMIT, check_size
 
 DECODERS = {
     ".png": "png",
@@ -32,7 +32,7 @@ MAX_BYTES = 16 * MAX_PIXELS  # the largest file: four uncompressed floats per pi
 
 # Without these options, the decoders hide damage.
 _STRICT = {"png": {"err_detect": "crccheck"}, "mjpeg": {"err_detect": "explode"}}
-LIMITS = {codec: {**PICTURE_LIMIT, **_STRICT.get(codec, {})} for codec in DECODERS.values()}
+LIMITS = {codec: {**SIZE_LIMIT, **_STRICT.get(codec, {})} for codec in DECODERS.values()}
 """Options of the decoders, by codec."""
 
 _SIGNATURES = {
@@ -64,12 +64,12 @@ class Picture:
     clipped: bool = False
 
 
-def is_picture(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether `path` has the suffix of an image file."""
     return path.suffix.lower() in DECODERS
 
 
-def read_picture(path: Path) -> Picture | None:
+def read_image(path: Path) -> Picture | None:
     """Return the image in the file at `path`; None if nothing of it can be decoded.
 
     Raises:
@@ -78,10 +78,10 @@ def read_picture(path: Path) -> Picture | None:
     """
     data = _read_bytes(path)
     codec = find_decoder(data, path)
-    frame = decode_picture(data, codec, path, LIMITS[codec])
+    frame = decode_image(data, codec, path, LIMITS[codec])
     damaged = frame is None or (codec == "exr" and exr.is_truncated(data))
     if frame is None and codec == "mjpeg":  # decode the part before the damage
-        frame = decode_picture(data, codec, path)
+        frame = decode_image(data, codec, path)
     if frame is None:
         return None
     check_size(frame.width, frame.height, path)
@@ -103,9 +103,7 @@ def has_transparent_palette(data: Bytes) -> bool:
     return b"tRNS" in start[: start.find(b"IDAT")]
 
 
-def decode_picture(
-    data: bytes, codec: str, path: Path, options: Mapping[str, str] = PICTURE_LIMIT
-) -> av.VideoFrame | None:
+def decode_image(data: bytes, codec: str, path: Path, options: Mapping[str, str] = SIZE_LIMIT) -> av.VideoFrame | None:
     """Return the image in `data`, the bytes of the file at `path`; None if it cannot be decoded.
 
     Raises LimitError if the image is too large.

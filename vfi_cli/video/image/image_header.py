@@ -24,7 +24,7 @@ class Header:
 
     Args:
         width, height: pixels.
-        stored: pixel format that `image_file.read_picture` returns; for EXR with floats, the format before conversion.
+        stored: pixel format that `image_file.read_image` returns; for EXR with floats, the format before conversion.
         turn: orientation, see `exif`.
     """
 

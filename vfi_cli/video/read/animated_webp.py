@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from vfi_cli.errors import InputError
 from vfi_cli.video.clip import ClipInfo
-from vfi_cli.video.image.image_file import decode_picture
+from vfi_cli.video.image.image_file import decode_image
 from vfi_cli.video.limits import check_size
 from vfi_cli.video.properties.pixels import nearest_format, read_color
 from vfi_cli.video.read.decode import Decoder
@@ -227,7 +227,7 @@ class _WebpReader:
     def _decode(self, frame: WebpFrame) -> NDArray[np.uint8] | None:
         """The image of the frame, (H, W, 4) RGBA; None if it cannot be decoded."""
         self._file.seek(frame.offset)
-        image = decode_picture(_as_webp_file(frame, self._file.read(frame.size)), "webp", self._info.path)
+        image = decode_image(_as_webp_file(frame, self._file.read(frame.size)), "webp", self._info.path)
         if image is None:
             return None
         rgba: NDArray[np.uint8] = image.reformat(  # type: ignore[assignment]  # rgba has 8 bits

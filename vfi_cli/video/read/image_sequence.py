@@ -16,7 +16,7 @@ from vfi_cli.errors import InputError
 from vfi_cli.file_names import natural_key
 from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.image.animated import is_animation
-from vfi_cli.video.image.image_file import DECODERS, Picture, is_picture, read_picture
+from vfi_cli.video.image.image_file import DECODERS, Picture, is_image, read_image
 from vfi_cli.video.image.image_header import Header, read_header
 from vfi_cli.video.properties.pixels import nearest_format, read_color
 from vfi_cli.video.properties.preserved import read_properties
@@ -36,7 +36,7 @@ def is_pattern(path: Path) -> bool:
     return bool(_NUMBER.search(path.name) or re.search(r"[*?\[]", path.name))
 
 
-def find_pictures(path: Path) -> list[Path]:
+def find_images(path: Path) -> list[Path]:
     """The image files of a folder, a pattern or a single file, in natural order.
 
     Raises InputError if there is no image, or if the images are of several kinds.
@@ -45,7 +45,7 @@ def find_pictures(path: Path) -> list[Path]:
         return [path]
     folder = path if path.is_dir() else path.parent
     try:
-        children = [child for child in folder.iterdir() if is_picture(child) and not child.name.startswith(".")]
+        children = [child for child in folder.iterdir() if is_image(child) and not child.name.startswith(".")]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=folder) from error
     if folder != path:
@@ -108,7 +108,7 @@ class ImageSequence:
     An image that is damaged, or missing in the numbering, is a lost frame. The other frames keep their times.
 
     Args:
-        path: see `find_pictures`.
+        path: see `find_images`.
         rate: frames per second; None: `DEFAULT_RATE`.
 
     Raises InputError if there is no image, or if the images are of several kinds.
@@ -117,7 +117,7 @@ class ImageSequence:
     def __init__(self, path: Path, rate: Fraction | None = None) -> None:
         self.path = path
         self._rate = rate
-        self._files = find_pictures(path)
+        self._files = find_images(path)
         self._positions = positions(self._files)
 
     @property
@@ -131,7 +131,7 @@ class ImageSequence:
         Raises InputError if no image can be decoded, the sizes differ, or one of several images is an animation.
         """
         rate = self._rate or DEFAULT_RATE
-        found = ((index, file, read_picture(file)) for index, file in zip(self._positions, self._files, strict=True))
+        found = ((index, file, read_image(file)) for index, file in zip(self._positions, self._files, strict=True))
         first = next(((index, file, image) for index, file, image in found if image is not None), None)
         if first is None:
             raise InputError("no image can be decoded", path=self.path, remedy="are the files damaged?")
@@ -203,7 +203,7 @@ class ImageSequence:
 
     def _image_of_kind(self, format: PlaneFormat, headers: Mapping[Path, Header]) -> av.VideoFrame | None:
         """The first image with colours of the kind of `format` (RGB, YUV or grey)."""
-        images = (read_picture(file) for file, header in headers.items() if header.format.kind == format.kind)
+        images = (read_image(file) for file, header in headers.items() if header.format.kind == format.kind)
         return next((image.frame for image in images if image is not None), None)
 
     def decode(self, info: ClipInfo, start: Fraction | None = None, stop: Fraction | None = None) -> Decoder:
@@ -239,7 +239,7 @@ class _ImageReader:
             self._missing_count += index - expected
             self.damaged += index - expected
             expected = index + 1
-            image = read_picture(file)
+            image = read_image(file)
             if image is None or image.damaged:
                 self.damaged += 1
                 self._broken_names.append(file.name)

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from vfi_cli.errors import InputError
 from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.formats import PIPE
-from vfi_cli.video.limits import PICTURE_LIMIT
+from vfi_cli.video.limits import SIZE_LIMIT
 from vfi_cli.video.read.decode import Decoder, refuse_interlaced
 from vfi_cli.video.read.probe import examine
 from vfi_cli.video.read.reader import StampedFrame, StreamReader
@@ -51,7 +51,7 @@ class PipeInput:
         """See `probe.probe`; the duration is unknown. Raises InputError unless the pipe holds YUV4MPEG2."""
         self._counting_pipe = _CountingPipe(self._pipe or _standard_input())
         try:
-            self._container = av.open(self._counting_pipe, "r", format=_Y4M, options=dict(PICTURE_LIMIT))
+            self._container = av.open(self._counting_pipe, "r", format=_Y4M, options=dict(SIZE_LIMIT))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(
                 "holds no YUV4MPEG2 video", path=self.path, remedy="ffmpeg writes it with -f yuv4mpegpipe"

@@ -31,7 +31,7 @@ from vfi_cli.video.properties.pixels import (
 )
 from vfi_cli.video.properties.preserved import read_properties
 from vfi_cli.video.read.choose_stream import choose_video
-from vfi_cli.video.read.programs import streams_of_other_programmes
+from vfi_cli.video.read.programs import streams_of_other_programs
 from vfi_cli.video.read.stream_info import codec_name, flags_of, list_others, read_chapters, read_timecode
 from vfi_cli.video.read.survey import survey
 from vfi_cli.video.timestamps.discontinuities import Scan
@@ -117,10 +117,8 @@ def examine(
         notes.append(f"chapters that begin after the end are left out: {len(container.chapters()) - len(chapters)}")
     others = list_others(container, stream)
     if container.format.name == "mpegts":
-        foreign = streams_of_other_programmes(
-            path, {other.index: other.id for other in container.streams}, stream.index
-        )
-        others = tuple(replace(other, stranger=other.index in foreign) for other in others)
+        foreign = streams_of_other_programs(path, {other.index: other.id for other in container.streams}, stream.index)
+        others = tuple(replace(other, other_program=other.index in foreign) for other in others)
     return ClipInfo(
         path=path,
         container=container.format.name,
@@ -278,7 +276,7 @@ def _origin(container: InputContainer, start: Fraction, others: tuple[StreamInfo
 
     `start_time` of the video is not used, because in AVI it is the time of decoding, which is before `start`.
     """
-    foreign = {other.index for other in others if other.stranger} | (scan.later if scan is not None else set())
+    foreign = {other.index for other in others if other.other_program} | (scan.later if scan is not None else set())
     audio_starts = (
         Fraction(other.start_time * other.time_base)
         for other in container.streams.audio

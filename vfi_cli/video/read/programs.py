@@ -8,7 +8,7 @@ _SYNC, _PACKET_SIZES = 0x47, (188, 192, 204)
 _SEARCH_BYTES = 4 * 2**20  # bytes from the start of the file; tables are repeated several times a second
 
 
-def read_programmes(path: Path) -> dict[int, frozenset[int]]:
+def read_programs(path: Path) -> dict[int, frozenset[int]]:
     """A map from the number of each programme to the packet identifiers (PIDs) of its streams.
 
     The map comes from the tables at the start of the file; it is empty if there are none. See ISO/IEC 13818-1, 2.4.4.
@@ -41,14 +41,14 @@ def read_programmes(path: Path) -> dict[int, frozenset[int]]:
     return programmes
 
 
-def streams_of_other_programmes(path: Path, streams: dict[int, int], video: int) -> frozenset[int]:
+def streams_of_other_programs(path: Path, streams: dict[int, int], video: int) -> frozenset[int]:
     """Indexes of the streams that share no programme with the stream number `video`.
 
     Args:
         streams: a map from the index of each stream to its PID.
         video: index of the video stream that is read.
     """
-    programmes = read_programmes(path).values()
+    programmes = read_programs(path).values()
     own_programmes = [pids for pids in programmes if streams[video] in pids]
     if not own_programmes:
         return frozenset()

@@ -11,7 +11,7 @@ from vfi_cli.errors import UsageError
 from vfi_cli.video.clip import ClipInfo
 from vfi_cli.video.formats import PIPE
 from vfi_cli.video.image.animated import is_animation
-from vfi_cli.video.image.image_file import is_picture
+from vfi_cli.video.image.image_file import is_image
 from vfi_cli.video.read.animated_webp import WebpFile
 from vfi_cli.video.read.decode import Decoder, decode
 from vfi_cli.video.read.fields import find_fields
@@ -71,7 +71,7 @@ def _is_image_sequence(path: Path) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    return is_picture(path) and path.is_file() and not is_animation(path)
+    return is_image(path) and path.is_file() and not is_animation(path)
 
 
 class VideoFile:

@@ -32,7 +32,7 @@ _SILENCE_SAMPLES = 4800  # per frame of inserted silence
 
 
 @dataclass(frozen=True, slots=True)
-class SoundCodec:
+class AudioCodec:
     """The codec that audio is converted to.
 
     Args:
@@ -67,7 +67,7 @@ def _find_encoder(name: str) -> av.Codec:
     return encoder
 
 
-class ConvertedSound:
+class ConvertedAudio:
     """Converts the packets of an audio stream to another codec. Packets must come in order of time.
 
     Fills gaps of the source with silence, and drops the samples of an overlap. Cuts off the samples before 0 s and
@@ -87,7 +87,7 @@ class ConvertedSound:
         ValueError, av.FFmpegError: the container refuses the codec.
     """
 
-    def __init__(self, output: OutputContainer, source: Stream, codec: SoundCodec, end: Fraction | None = None) -> None:
+    def __init__(self, output: OutputContainer, source: Stream, codec: AudioCodec, end: Fraction | None = None) -> None:
         assert isinstance(source, AudioStream)
         if source.codec_context is None:
             raise OutputError("the audio cannot be decoded")
@@ -184,7 +184,7 @@ class ConvertedSound:
             yield packet
 
 
-def _open_encoder(source: AudioCodecContext, codec: SoundCodec) -> AudioStream:
+def _open_encoder(source: AudioCodecContext, codec: AudioCodec) -> AudioStream:
     """A stream with an open encoder, whose rate, sample format and layout are as close to `source` as possible."""
     encoder = _find_encoder(codec.name)
     rate = _nearest_rate(encoder, source.sample_rate or 48_000)

@@ -19,7 +19,7 @@ from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.demux.joined_input import JoinedInput
 from vfi_cli.video.demux.open_input import open_input, open_whole
 from vfi_cli.video.formats import OutputFormat
-from vfi_cli.video.streams.audio import ConvertedSound
+from vfi_cli.video.streams.audio import ConvertedAudio
 from vfi_cli.video.streams.packets import Durations, add_copy, write_packet
 from vfi_cli.video.streams.stream_plan import KeptStream, StreamPlan, suggest_dropping
 from vfi_cli.video.streams.subtitles import TextSubtitles
@@ -71,7 +71,7 @@ class StreamCopy:
         self._kinds = {kept.info.index: kept.info.kind for kept in plan.kept}
         self._outputs: dict[int, Stream] = {}
         self._texts: dict[int, TextSubtitles] = {}
-        self._converters: dict[int, ConvertedSound] = {}
+        self._converters: dict[int, ConvertedAudio] = {}
         self._covers: list[Packet[Stream]] = []
         self._written: Counter[int] = Counter()  # number of packets, by stream of the output
         self._order = InOrder({index for index, kind in self._kinds.items() if kind == "audio"})
@@ -133,7 +133,7 @@ class StreamCopy:
         copy: Stream
         if kept.sound is not None:
             end = self._stop - self._origin if self._stop is not None else None
-            self._converters[info.index] = ConvertedSound(output, source, kept.sound, end)
+            self._converters[info.index] = ConvertedAudio(output, source, kept.sound, end)
             copy = self._converters[info.index].stream
         elif kept.codec:
             self._texts[info.index] = TextSubtitles(output, source, kept.codec)

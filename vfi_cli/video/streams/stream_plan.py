@@ -22,7 +22,7 @@ from vfi_cli.video.clip import ClipInfo, StreamInfo, StreamKind
 from vfi_cli.video.demux.late_streams import is_known
 from vfi_cli.video.demux.open_input import open_input
 from vfi_cli.video.formats import OutputFormat
-from vfi_cli.video.streams.audio import ConvertedSound, SoundCodec
+from vfi_cli.video.streams.audio import AudioCodec, ConvertedAudio
 from vfi_cli.video.streams.packets import Durations, add_copy, write_packet
 from vfi_cli.video.streams.read_back import is_decodable, reads_back
 
@@ -50,7 +50,7 @@ class KeptStream:
     info: StreamInfo
     codec: str = ""
     lost_flags: tuple[str, ...] = ()
-    sound: SoundCodec | None = None
+    sound: AudioCodec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class StreamPlan:
                 yield f"{stream.info} is no longer marked as {', '.join(stream.lost_flags)}"
 
     @property
-    def refused_sound(self) -> LeftOut | None:
+    def refused_audio(self) -> LeftOut | None:
         """The first audio stream that the container refuses, if no audio is kept; else None."""
         if any(stream.info.kind == "audio" for stream in self.kept):
             return None
@@ -111,7 +111,7 @@ def plan_streams(
     wanted: Collection[StreamKind],
     stretch: int = 1,
     tags: bool = True,
-    sound: SoundCodec | None = None,
+    sound: AudioCodec | None = None,
 ) -> StreamPlan:
     """Decide which streams of the `wanted` kinds are kept, copied or converted.
 
@@ -151,7 +151,7 @@ class _DamagedError(Exception):
 class _MuxProbe:
     """Tries which streams of a clip `output` takes. The clip must be open, and nothing of it read yet."""
 
-    def __init__(self, source: InputContainer, info: ClipInfo, output: OutputFormat, sound: SoundCodec | None) -> None:
+    def __init__(self, source: InputContainer, info: ClipInfo, output: OutputFormat, sound: AudioCodec | None) -> None:
         if len(source.streams) <= max(stream.index for stream in info.others):
             raise InputError("the file has changed since it was probed", path=info.path)
         self._output = output
@@ -197,7 +197,7 @@ class _MuxProbe:
         if stream.kind == "video":
             number = sum(other.type == "video" for other in self._streams[: stream.index])
             return LeftOut(stream, f"only one video stream is interpolated (--video-stream {number} chooses this one)")
-        if stream.stranger:
+        if stream.other_program:
             return LeftOut(stream, "it belongs to another programme than the video")
         if stream.kind == "unknown":
             return LeftOut(stream, "its kind is unknown")
@@ -232,7 +232,7 @@ class _MuxProbe:
             return KeptStream(stream)
         return LeftOut(stream, f"{self._output.muxer} does not hold attached {'images' if stream.cover else 'files'}")
 
-    def _decide_audio(self, stream: StreamInfo, sound: SoundCodec, lost_flags: tuple[str, ...]) -> KeptStream | LeftOut:
+    def _decide_audio(self, stream: StreamInfo, sound: AudioCodec, lost_flags: tuple[str, ...]) -> KeptStream | LeftOut:
         """Keep the audio stream if it can be decoded and encoded, and the container takes the result.
 
         Raises _DamagedError if none of its first packets can be decoded.
@@ -242,7 +242,7 @@ class _MuxProbe:
         encoded: list[Packet[Stream]] = []
         try:
             with av.open(scratch, "w", format=self._output.muxer) as output:
-                converted = ConvertedSound(output, template, sound)
+                converted = ConvertedAudio(output, template, sound)
                 output.start_encoding()
                 start = packets[0].dts * packets[0].time_base if packets and packets[0].dts is not None else 0
                 for packet in packets:

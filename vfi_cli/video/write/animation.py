@@ -17,7 +17,7 @@ from av.video.format import VideoFormat
 
 from vfi_cli.errors import OutputError
 from vfi_cli.video.av_frame import to_av_frame
-from vfi_cli.video.image.image_file import decode_picture
+from vfi_cli.video.image.image_file import decode_image
 from vfi_cli.video.read.animated_webp import MAX_SPAN, TICK, WebpAnimation
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.write.encode import Encoder
@@ -131,5 +131,5 @@ class WebpEncoder(Encoder):
 
     def _is_still(self) -> bool:
         """Whether the file is a still image of the right size. libwebp writes one if all frames are equal."""
-        image = decode_picture(self._temp_path.read_bytes(), "webp", self._temp_path)
+        image = decode_image(self._temp_path.read_bytes(), "webp", self._temp_path)
         return image is not None and (image.width, image.height) == (self.plan.width, self.plan.height)

@@ -13,7 +13,7 @@ from vfi_cli.cpus import available_cpus
 from vfi_cli.errors import OutputError, UsageError
 from vfi_cli.video.av_frame import to_av_frame
 from vfi_cli.video.image.exr import to_linear
-from vfi_cli.video.image.image_file import read_picture
+from vfi_cli.video.image.image_file import read_image
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.write.codecs import encoder_pix_fmt
 from vfi_cli.video.write.encode_plan import EncodePlan
@@ -70,7 +70,7 @@ class ImageWriter(AbortableWriter):
         plan = self.plan
         files = sorted(self._temp_path.iterdir())
         size = sum(file.stat().st_size for file in files)
-        ends = [read_picture(file) for file in (*files[:1], *files[-1:])]
+        ends = [read_image(file) for file in (*files[:1], *files[-1:])]
         good = all(end is not None and (end.frame.width, end.frame.height) == (plan.width, plan.height) for end in ends)
         if not good or (len(files), size) != (self.frames, self._bytes):
             raise OutputError(

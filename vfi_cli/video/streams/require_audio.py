@@ -7,14 +7,14 @@ from pathlib import Path
 from vfi_cli.errors import InputError, OutputError
 from vfi_cli.video.clip import ClipInfo, StreamKind
 from vfi_cli.video.formats import MKV, MOV, MP4, OutputFormat, output_format
-from vfi_cli.video.streams.audio import SoundCodec
+from vfi_cli.video.streams.audio import AudioCodec
 from vfi_cli.video.streams.stream_plan import StreamPlan, plan_streams
 
 _SUGGESTED = {".mkv": MKV, ".mov": MOV, ".mp4": MP4}
 _AUDIO: tuple[StreamKind] = ("audio",)
 
 
-def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> None:
+def require_audio(streams: StreamPlan, clip: ClipInfo, target: Path, sound: AudioCodec | None = None) -> None:
     """Raise an error if the container can hold audio, but no audio stream of the clip is kept.
 
     Args:
@@ -27,7 +27,7 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
         InputError: the codec of the audio is unknown, and no other container or codec helps.
         OutputError: the container refuses the audio; the error suggests remedies.
     """
-    refused = streams.refused_sound
+    refused = streams.refused_audio
     if refused is None:
         return
     remedies = find_remedies(clip, target, sound)
@@ -38,17 +38,17 @@ def refuse_silence(streams: StreamPlan, clip: ClipInfo, target: Path, sound: Sou
     raise OutputError(f"{problem}: {refused.reason}", path=target, remedy=remedy)
 
 
-def find_remedies(clip: ClipInfo, target: Path, sound: SoundCodec | None = None) -> list[str]:
+def find_remedies(clip: ClipInfo, target: Path, sound: AudioCodec | None = None) -> list[str]:
     """Ways to keep audio that the container of `target` refuses. Each one was tried and works."""
     requested = output_format(target)
 
-    def works(output: OutputFormat, codec: SoundCodec | None) -> bool:
+    def works(output: OutputFormat, codec: AudioCodec | None) -> bool:
         streams = plan_streams(clip, output, wanted=_AUDIO, sound=codec)
         return any(kept.info.kind == "audio" for kept in streams.kept)
 
     suffixes = [suffix for suffix, output in _SUGGESTED.items() if output is not requested and works(output, sound)]
     remedies = [f"write a {' or '.join(suffixes)} file"] if suffixes else []
-    default_codec = SoundCodec("libopus" if requested.royalty_free else "aac")
+    default_codec = AudioCodec("libopus" if requested.royalty_free else "aac")
     if default_codec.name != (sound and sound.name) and works(requested, default_codec):
         remedies.append(f"convert it with -c:a {default_codec.name}")
     return remedies
