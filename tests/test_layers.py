@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "vfi_cli"
 # Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a room
 # imports only from the rooms before it.
 LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
-    (("errors", "cpus", "grid", "file_names", "timing"),),
+    (("errors", "cpus", "disk", "grid", "file_names", "timing"),),
     (("ops",),),
     (
         ("model", "weights"),

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from vfi_cli.disk import replacing
 from vfi_cli.errors import ModelError
 from vfi_cli.model.apr import Apr
 from vfi_cli.model.config import PRESETS, AprConfig
@@ -69,6 +70,5 @@ def save(model: Apr, path: Path, **about: Any) -> None:
     tensors = {key: value.detach().half().cpu().contiguous() for key, value in model.state_dict().items()}
     metadata = {"config": json.dumps(model.config.to_dict())}
     metadata |= {key: json.dumps(value) for key, value in about.items()}
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+    with replacing(path) as temp_path:
+        save_file(tensors, temp_path, metadata)

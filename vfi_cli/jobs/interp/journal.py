@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vfi_cli.disk import replacing, sync
 from vfi_cli.errors import CommitError, DeviceError, DiskFullError, FieldsError, OutputError, VfiError, cannot_write
 from vfi_cli.jobs.interp.fingerprint import REFUSED
-from vfi_cli.video.location.disk import sync
 from vfi_cli.video.location.output_file import OutputFile
 from vfi_cli.video.write.segments import Segment
 
@@ -105,13 +105,8 @@ class Journal:
 
     def _begin(self, job: dict[str, str]) -> None:
         """Rewrite the journal without invalid lines, and remove the segment files that it does not list."""
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            for entry in (job, *map(asdict, self.segments.values())):
-                file.write(_line(entry))
-            file.flush()
-            sync(file.fileno())
-        fresh.replace(self._path)
+        with replacing(self._path) as temp_path:
+            temp_path.write_bytes(b"".join(map(_line, (job, *map(asdict, self.segments.values())))))
         known = {segment.path(self._target.folder) for segment in self.segments.values()}
         for path in self._target.folder.glob("*.mkv"):
             if path not in known:

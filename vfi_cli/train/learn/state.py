@@ -11,15 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from vfi_cli.disk import replacing
 from vfi_cli.errors import InputError
 
 
 def save_state(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Write `tensors`, and `about` as JSON. A reader finds either the old file or the new one, never a part of it."""
-    part = path.with_name(path.name + ".part")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, part, {"about": json.dumps(about)})
-    part.replace(path)
+    with replacing(path) as temp_path:
+        save_file(plain, temp_path, {"about": json.dumps(about)})
 
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

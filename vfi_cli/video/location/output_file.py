@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from vfi_cli.disk import sync_file, sync_folder
 from vfi_cli.errors import CommitError, OutputError
-from vfi_cli.video.location.disk import sync_file, sync_folder
 from vfi_cli.video.location.output_lock import OutputLock, creating
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from vfi_cli.disk import sync_file, sync_folder
 from vfi_cli.errors import OutputError
 from vfi_cli.file_names import natural_key
-from vfi_cli.video.location.disk import sync_file, sync_folder
 from vfi_cli.video.location.output_lock import OutputLock, creating
 from vfi_cli.video.read.image_sequence import number_pattern
 

@@ -27,12 +27,12 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vfi_cli.disk import sync_file
 from vfi_cli.errors import InputError, OutputError, cannot_write
 from vfi_cli.timing.timeline import Slot
 from vfi_cli.video.container.marks import Marks
 from vfi_cli.video.demux.open_input import open_input
 from vfi_cli.video.formats import MKV
-from vfi_cli.video.location.disk import sync_file
 from vfi_cli.video.streams.stream_copy import StreamCopy
 from vfi_cli.video.streams.tags import OutputTags
 from vfi_cli.video.types import VideoFrame

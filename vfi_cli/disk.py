@@ -1,10 +1,11 @@
-"""Waits until files and folders are on the disk."""
+"""Files that survive a crash: waits until bytes are on the disk, and replaces files atomically."""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # errors of file systems that cannot sync
@@ -33,3 +34,20 @@ def sync_folder(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`. If the body succeeds, the file there replaces `path` in one step.
+
+    A reader, also after a crash, finds the old file or the new one, never a part of it. Raises OSError.
+    """
+    temp_path = path.with_name(path.name + ".part")
+    try:
+        yield temp_path
+        sync_file(temp_path)
+        temp_path.replace(path)
+    except BaseException:
+        temp_path.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
