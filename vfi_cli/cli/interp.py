@@ -1,4 +1,4 @@
-"""`vfi interp`: a clip at a higher frame rate, or slowed down."""
+"""`vfi interp` raises the frame rate of a clip, or slows the clip down."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def interp_command(
 
 
 def describe(summary: Summary) -> Iterator[str]:
-    """The summary for people, line by line."""
+    """Yield the lines of the summary that users read."""
     s = summary
     kept = f"; {s.kept} from an interrupted run" if s.kept else ""
     replaced = f"; {s.replaced} repeats replaced" if s.replaced else ""

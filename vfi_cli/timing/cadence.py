@@ -13,14 +13,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 LOOK_AHEAD = 12  # images
-_MAX_PERIOD = 12  # gaps; 24 images per second in 50 frames per second need as many
+_MAX_PERIOD = 12  # gaps; the period of 24 images per second in 50 frames per second
 _MIN_PROOF = 6  # gaps that prove a period
 _HISTORY = 2 * _MAX_PERIOD  # images
 _TOLERANCE = Fraction(1, 500)  # seconds by which equal gaps may differ
 
 
 class Cadence:
-    """Finds gaps that repeat with a period, and places the images of a period evenly.
+    """Finds gaps that repeat with a period, and spaces the images of a period evenly.
 
     The first image of every period keeps its time, so nothing drifts. The others move by less than the shortest gap,
     and by at most half of the longest gap. Without a period, all images keep their times.
@@ -33,22 +33,25 @@ class Cadence:
     def __init__(self, tick: Fraction) -> None:
         self._slack = max(2 * tick, _TOLERANCE)
         self._times: list[Fraction] = []
-        self._next = 0  # index of the first image without a place
-        self._last: Fraction | None = None  # the place of the image before it
-        self._period = self._anchor = 0  # images in a period, 0: no period; index of the first one
+        self._next = 0  # index of the first image whose time `taken` is not yet returned
+        self._last: Fraction | None = None  # the time `taken` of the image before it
+        self._period = self._anchor = 0  # images in a period, 0: no period; index of its first image
         self._end = 0  # the gaps before this index repeat
 
     def feed(self, time: Fraction) -> list[Fraction]:
-        """Take the `time` of the next image; return the places that are now known. Times must increase."""
+        """Take the `time` at which the next image is shown. Return the times `taken` that are now known.
+
+        Times must increase.
+        """
         self._times.append(time)
-        return [self._place(None)] if len(self._times) - self._next > LOOK_AHEAD else []
+        return [self._take_next(None)] if len(self._times) - self._next > LOOK_AHEAD else []
 
     def finish(self, end: Fraction) -> list[Fraction]:
-        """Return the remaining places, given the `end` of the last image."""
-        return [self._place(end) for _ in range(len(self._times) - self._next)]
+        """Return the remaining times `taken`, given the `end` of the last image."""
+        return [self._take_next(end) for _ in range(len(self._times) - self._next)]
 
-    def _place(self, end: Fraction | None) -> Fraction:
-        """The place of the next image: strictly between the place before it and the time of the image after it."""
+    def _take_next(self, end: Fraction | None) -> Fraction:
+        """When the next image was taken: after the image before it, and before the next image is shown."""
         now, times = self._next, self._times
         shown = times[now]
         following = times[now + 1] if now + 1 < len(times) else end
@@ -79,7 +82,7 @@ class Cadence:
         return begin + (now - self._anchor) * self._span(self._anchor) / self._period
 
     def _span(self, begin: int) -> Fraction:
-        """Seconds of the period that begins at image `begin`; if that one is incomplete, of the period before it."""
+        """Seconds of the period that begins at image `begin`; if it is incomplete, seconds of the period before it."""
         if begin + self._period > self._end:
             begin -= self._period
         return self._times[begin + self._period] - self._times[begin]
@@ -96,10 +99,13 @@ class Cadence:
                 return period if self._is_uneven(gaps - period, now, period) else 0
         return 0
 
-    def _is_uneven(self, last: int, now: int, period: int) -> bool:
-        """Whether the gaps of a period differ, but so little that its images can be moved."""
-        gaps = [self._gap(last + k) for k in range(period)]
-        first = (now - last) % period  # the gap of image `now`
+    def _is_uneven(self, begin: int, now: int, period: int) -> bool:
+        """Whether the gaps of a period differ, but so little that its images can be moved.
+
+        begin: index of the first gap of the period.
+        """
+        gaps = [self._gap(begin + k) for k in range(period)]
+        first = (now - begin) % period  # the gap of image `now`
         gaps = gaps[first:] + gaps[:first]
         mean = sum(gaps) / period
         moves = [abs(k * mean - sum(gaps[:k])) for k in range(period)]

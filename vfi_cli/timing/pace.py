@@ -1,4 +1,4 @@
-"""Finds pauses and the cadence, and gives each source frame its times."""
+"""Finds pauses and the cadence, and decides the times of each source frame."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ class Moment:
     """The times of one source frame, in seconds.
 
     Args:
-        shown: the time that the schedule gets; it places the slots of the output.
-        time: when the image was taken. Not valid for a repeat.
+        shown: the time that the schedule gets, and from which it places the slots of the output. If `Pace` moves the
+            slots, it equals `time`. Else it is the time at which the file shows the frame.
+        time: when the image was taken, see `cadence`. Not valid for a repeat.
         change: after a pause, the seconds before `time` in which the motion takes place. Until then, the frame before
             is held. None: there was no pause.
     """
@@ -31,8 +32,8 @@ class Pace:
 
     Args:
         pauses: finds the pauses.
-        cadence: finds the even times of images; None: images keep the times at which they are shown.
-        move_slots: the slots of the output move with the images.
+        cadence: finds the even times at which images were taken; None: they are the times at which images are shown.
+        move_slots: whether the slots of the output follow the times at which images were taken.
     """
 
     def __init__(self, pauses: Pauses, cadence: Cadence | None = None, *, move_slots: bool = True) -> None:
@@ -40,7 +41,7 @@ class Pace:
         self._move_slots = move_slots
         self._waiting: deque[tuple[Fraction, bool]] = deque()
         self._newest: Fraction | None = None
-        self._shown: Fraction | None = None  # the time of the last frame that was returned
+        self._shown: Fraction | None = None  # the time at which the file shows the last frame that was returned
 
     def feed(self, time: Fraction, *, repeat: bool = False) -> list[Moment]:
         """Take the `time` of the next frame. Times must increase. A `repeat` shows the image of the frame before it."""

@@ -1,4 +1,4 @@
-"""Tells pauses from low frame rates. For example, a screen recorder writes no frames while nothing changes."""
+"""Distinguishes pauses from low frame rates. For example, a screen recorder writes no frames while nothing changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from vfi_cli.errors import UsageError
 
-TIMES_USUAL = 6  # in usual gaps; same value as the default of --dedup-max-span
+TIMES_USUAL = 6  # a pause is longer than this many usual gaps; same value as the default of --dedup-max-span
 SHORTEST = Fraction(1, 5)  # seconds; a shorter gap is not a pause, but a delay of the recorder
 _MEMORY = 48  # gaps
 
@@ -34,7 +34,7 @@ class Pauses:
         self._gaps.append(gap)
 
     def change(self, gap: Fraction) -> Fraction:
-        """The seconds at the end of a learned `gap` in which the motion takes place: all of them if it is no pause."""
+        """The seconds at the end of a learned `gap` in which the motion takes place; `gap` itself if it is no pause."""
         if self._limit == 0 or gap <= (SHORTEST if self._limit is None else self._limit):
             return gap
         usual = sorted(self._gaps)[len(self._gaps) // 4]

@@ -1,6 +1,6 @@
 """Decides the time of every output frame, and from which source frames it is made.
 
-A schedule takes the times of the source frames one by one, and returns the output slots that became known:
+A schedule takes the times of the source frames one by one. Each time, it returns the output slots that became known:
 
     source    0           1           2        end
     --------  |-----------|-----------|---------|----> seconds
@@ -23,13 +23,13 @@ from vfi_cli.errors import LimitError, UsageError
 
 MAX_FPS = 1000
 MIN_FPS = Fraction(1, 1000)  # also the smallest multiple
-MAX_TERM = 2**31 - 1  # largest term of a rate as a fraction; containers and codecs cannot store more
+MAX_TERM = 2**31 - 1  # largest numerator or denominator of a rate; containers and codecs cannot store more
 MAX_MULTIPLE = 64
-# One broken timestamp can ask for years of video. 72,000 slots are ten minutes at 120 fps; no slide show needs them.
+# A broken timestamp can make a gap of years. 72,000 slots are ten minutes at 120 fps; no slide show needs more.
 MAX_SLOTS_PER_GAP = 72_000
 MAX_JITTER = Fraction(5, 1000)  # seconds
-PROVED_JITTER = Fraction(2, 5)  # in intervals; used if the times of many frames prove a steady rate with jitter
-MAX_GAP = 86_400  # seconds; a broken timestamp can ask for more years than containers can store
+PROVED_JITTER = Fraction(2, 5)  # of an interval; used if the times of many frames prove a steady rate with jitter
+MAX_GAP = 86_400  # seconds; a longer gap comes from a broken timestamp, and may be too long for containers
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ class Multiply:
     """Divides every gap between two source frames into `n` equal slots. Source frames keep their times.
 
     The last source frame has no successor, so it becomes one copy and n - 1 holds, which share its duration: N frames
-    give n * N frames of the same total duration. If the last source frame is cut short, it gets fewer holds: only its
-    last slot may be shorter than all slots before, because the ticks of a file may be too coarse for short slots.
+    give n * N frames of the same total duration. A last source frame of short duration gets fewer holds: only the very
+    last slot may be shorter than every slot before it, because the ticks of a file may be too coarse for short slots.
     """
 
     def __init__(self, n: int) -> None:
@@ -171,9 +171,9 @@ def across(slots: Iterable[Slot], left: int, begin: Fraction, right: int, end: F
 
 
 def jitter_of(interval: Fraction, *, proved: bool = False) -> Fraction:
-    """Seconds by which a frame may be early or late and still belong to its place on the grid of a steady rate.
+    """The most seconds by which a frame of a steady rate may be earlier or later than its point on the grid.
 
-    interval: seconds between two places. proved: the times of many frames prove that they jitter around a steady rate.
+    interval: seconds between two points. proved: the times of many frames prove that they jitter around a steady rate.
     """
     return PROVED_JITTER * interval if proved else min(MAX_JITTER, interval / 5)
 
@@ -182,15 +182,16 @@ class Nominal:
     """Undoes the rounding of timestamps to ticks (1 ms in Matroska), and the jitter of clocks.
 
     With ticks of 1 ms, 24 fps reads 0.000, 0.042, 0.083 .. Then few slots of a 48 fps output would have the time of a
-    source frame, and nearly all would be interpolated. So a time less than a tick, or `jitter`, away from the grid of
-    the nominal `rate` is moved to the grid. The grid begins at the first frame. A time off that grid is compared with a
-    grid that begins at the last frame off the first grid. Any other time is kept. Increasing times stay increasing.
+    source frame, and nearly all would be interpolated. The grid has points at the nominal `rate`, and begins at the
+    first frame. A time is moved to the nearest point if the distance is less than a tick, or less than `jitter` if that
+    is longer. Any other time is kept, and begins a second grid, which later times are compared with too. The next time
+    that is on neither grid replaces the second grid. Increasing times stay increasing.
 
     Args:
         rate: nominal frames per second; None: all times are kept.
         tick, jitter: seconds.
-        phase: seconds; a time on the grid of a clock with much jitter, see `PROVED_JITTER`. The first frame keeps its
-            time, so all frames move by the error of the first one.
+        phase: seconds; a point of the grid, if the clock has much jitter, see `PROVED_JITTER`. The first frame keeps
+            its time even if it is early or late, so all other frames are moved by the same error.
     """
 
     def __init__(
@@ -206,7 +207,7 @@ class Nominal:
         coarse = self._slack if phase is None else tick
         self._rate = rate if rate and 4 * coarse * rate <= 1 else None
         self._phase = phase
-        # (time, seconds by which the frame was early) of the first frame, and of the last frame off the grid
+        # (time, seconds by which the frame was early) of the first frame of each grid
         self._anchors: list[tuple[Fraction, Fraction]] = []
         self._last = Fraction(0)
 
@@ -220,13 +221,13 @@ class Nominal:
                 self._last = nominal
                 return nominal
         if self._anchors:
-            pts = max(pts, self._last + self._tick)  # the frame before may have been moved to a later time
+            pts = max(pts, self._last + self._tick)  # the frame before may have been moved beyond this time
         self._anchors = [*self._anchors[:1], (pts, Fraction(0) if self._anchors else self._early(pts, self._rate))]
         self._last = pts
         return pts
 
     def _early(self, first: Fraction, rate: Fraction) -> Fraction:
-        """Seconds by which the `first` frame is before its place on the grid."""
+        """Seconds by which the `first` frame is earlier than its point on the grid."""
         if self._phase is None:
             return Fraction(0)
         early = self._phase + round((first - self._phase) * rate) / rate - first

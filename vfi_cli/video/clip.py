@@ -29,7 +29,7 @@ class StreamInfo:
         codec: FFmpeg's name; empty if it has none.
         title: title that the file states; of an attachment, its file name.
         flags: FFmpeg's dispositions: "default", "forced", "attached_pic", ...
-        stranger: whether only other programs of the file contain the stream, not the program of the video.
+        other_program: whether the stream belongs only to programs of the file that do not contain the video.
     """
 
     index: int
@@ -71,16 +71,17 @@ class ClipInfo:
         time_base: seconds per tick of the timestamps.
         start: time of the first shown frame, in seconds.
         origin: time at which the first frame or the first audio starts, whichever is earlier, in seconds. This time
-            becomes 0 in the output.
+            becomes 0 in an output of the whole clip with audio, see `EncodePlan.origin`.
         duration: seconds from the start of the first frame to the end of the last one, as far as it is known.
         declared: whether the file itself states `duration`; then a clip that ends earlier is damaged.
-        frame_count: exact if the file states it, else an estimate.
+        frame_count: exact if the file states it or was read to its end, else an estimate.
         vfr: whether the frame rate is variable; None if unknown.
         offsets: offsets that turn the clocks of the file into one clock; all times here are on that clock.
         reach: bytes from the start of the file that FFmpeg must read to know all streams; 0: FFmpeg's default.
         unread: parts at the end of a joined file that cannot be read together with the parts before them.
-        grid: frames per second, if the frame rate is variable but nearly all times are multiples of 1 / `grid` s.
-        phase: a time on that grid, in seconds, if the clock jitters so much that `PROVED_JITTER` applies.
+        grid: points per second of the grid that most frame times lie on; None if all frames are evenly spaced anyway,
+            or if there is no grid. See `frame_rate.Grid`.
+        phase: a point of that grid, in seconds, if the clock jitters so much that `PROVED_JITTER` applies.
         live: whether the clip arrives while it is read; then `duration` and `frame_count` are not known.
         hdr: static metadata of HDR10.
         sar: sample aspect ratio.

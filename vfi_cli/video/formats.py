@@ -1,4 +1,4 @@
-"""Output formats: video files, image folders, animations, a pipe. No other module compares names of containers."""
+"""Output formats: video files, image folders, animations, a pipe. No other module compares names of muxers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OutputKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """A kind of output, and what it can hold.
+    """The format of an output, and what it can hold.
 
     Args:
         kind: decides which writer and which location are used.
@@ -45,8 +45,8 @@ class OutputFormat:
         tick: unit of the times, in seconds; None: the format stores no times, or any tick is possible.
         max_rate: the most frames per second.
         max_side: the longest side, in pixels.
-        jfif: whether colours become those of a JPEG file, whatever those of the source are.
-        holds: properties that the format stores; not used for video files, where a trial output shows it.
+        jfif: whether frames are converted to the colours of a JPEG file: full range, BT.601.
+        holds: properties that the format stores; not used for video files, where a trial output shows which it stores.
         is_mp4: whether it has the structure of ISO/IEC 14496-12: MP4 and QuickTime.
         is_matroska: whether it has the structure of RFC 9559: Matroska and WebM.
         quicktime: whether it stores tags under any name, and languages as QuickTime codes.
@@ -143,23 +143,23 @@ def _as_usual(name: str, value: str) -> bool:
 
 # Code points of ITU-T H.273 for colours that look much alike: BT.709, BT.470, BT.601, sRGB and BT.2020.
 _USUAL_COLORS = (1, 5, 6, 13, 14, 15)
-_SHAPE = frozenset({ASPECT})
+_ASPECT_ONLY = frozenset({ASPECT})
 
 
-def _image_folder(encoder: str, name: str, holds: frozenset[str] = _SHAPE, *, jfif: bool = False) -> OutputFormat:
+def _image_folder(encoder: str, name: str, holds: frozenset[str] = _ASPECT_ONLY, *, jfif: bool = False) -> OutputFormat:
     return OutputFormat(OutputKind.IMAGES, "image2", f"a folder of {name} pictures", encoder, jfif=jfif, holds=holds)
 
 
-_PNG = _image_folder("png", "PNG", _SHAPE | {PRIMARIES, TRANSFER})
+_PNG = _image_folder("png", "PNG", _ASPECT_ONLY | {PRIMARIES, TRANSFER})
 _JPEG = _image_folder("mjpeg", "JPEG", jfif=True)
 _TIFF = _image_folder("tiff", "TIFF")
 _EXR = _image_folder("exr", "EXR")
 # Players show frames that are shorter than 2/100 s at 10 frames per second.
-GIF = OutputFormat(OutputKind.ANIMATION, "gif", "a GIF", "gif", Fraction(1, 100), max_rate=50, holds=_SHAPE)
+GIF = OutputFormat(OutputKind.ANIMATION, "gif", "a GIF", "gif", Fraction(1, 100), max_rate=50, holds=_ASPECT_ONLY)
 WEBP = OutputFormat(
     OutputKind.ANIMATION, "webp", "a WebP", "libwebp_anim", Fraction(1, 1000), max_rate=1000, max_side=16_383
 )
-_Y4M = OutputFormat(OutputKind.PIPE, "yuv4mpegpipe", "a pipe", "rawvideo", holds=_SHAPE | {SITING})
+_Y4M = OutputFormat(OutputKind.PIPE, "yuv4mpegpipe", "a pipe", "rawvideo", holds=_ASPECT_ONLY | {SITING})
 MP4 = OutputFormat(
     OutputKind.VIDEO,
     "mp4",

@@ -1,4 +1,4 @@
-"""The value types of `vfi_cli.video`: colour, plane formats and frames. `clip` has the type of a clip.
+"""The value types of `vfi_cli.video`: colour, plane formats and frames. The type of a clip is in `clip`.
 
 Times are `Fraction` seconds on the clock of the file: a clip that starts at 0.5 s has frames from 0.5 s on.
 Frames are planar, in the formats that `PlaneFormat` can describe, whatever pixel format the file has.
@@ -34,8 +34,8 @@ class ColorSpec:
         matrix: converts between YUV and RGB.
         full_range: whether luma uses all codes, in 8 bits 0..255 instead of 16..235.
         primaries, transfer: code points of ITU-T H.273. They are copied to the output; no colour is computed from them.
-        guessed: the source has no matrix tag and `matrix` is our choice; the output has no tag either.
-        tag: the source's code point of ITU-T H.273 for `matrix`, if `matrix` has several; 0: the one in MATRIX_CODES.
+        guessed: the source has no matrix tag, so `matrix` is our choice. The output then has no tag either.
+        tag: code point of ITU-T H.273 that the source states, if `matrix` has several; 0: that in MATRIX_CODES.
     """
 
     matrix: Matrix
@@ -151,7 +151,7 @@ class VideoFrame:
 
     Args:
         planes: arrays of `format.shapes` and `format.dtype`; rows may be padded in memory, columns may not.
-        color: of an RGB frame, only the colour of its later conversion to YUV; its planes do not depend on it.
+        color: meaning of the codes. For an RGB frame it is used only if the frame is later converted to YUV.
         pts: seconds on the clock of the file.
         duration: seconds until the next frame, > 0.
     """

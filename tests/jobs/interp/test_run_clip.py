@@ -28,7 +28,7 @@ F = Fraction
 
 
 def do(source: Path, target: Path | None = None, interpolator: Blend | None = None, **options) -> Summary:
-    """Run a job without scene detection, which would take the numbered frames of the test clips for scenes."""
+    """Run a job without scene detection, which would find a cut between any two numbered frames of a test clip."""
     job = InterpJob(source=source, target=target, **{"scene_threshold": None, **options})
     return run(job, interpolator=interpolator or Blend())
 
@@ -177,8 +177,8 @@ def test_slow_motion_keeps_the_frame_rate_lasts_longer_and_warns_that_it_is_sile
 
 def test_audio_is_copied_unchanged_or_left_out_on_request(tmp_path: Path):
     clip = make_clip(tmp_path / "in.mp4", 10, audio="aac")
-    with_sound = do(clip, tmp_path / "out.mp4").target
-    assert [data for _, data in audio_packets(with_sound)] == [data for _, data in audio_packets(clip)]
+    with_audio = do(clip, tmp_path / "out.mp4").target
+    assert [data for _, data in audio_packets(with_audio)] == [data for _, data in audio_packets(clip)]
     silent = do(clip, tmp_path / "silent.mp4", audio=False).target
     with av.open(str(silent)) as container:
         assert not container.streams.audio
@@ -309,13 +309,13 @@ def test_an_error_of_the_encoder_or_the_muxer_is_raised(
     assert_clean(tmp_path, clip)
 
 
-@pytest.mark.parametrize("signal_of", [KeyboardInterrupt, SystemExit])
-def test_a_job_interrupted_early_leaves_no_file(clip: Path, tmp_path: Path, signal_of):
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_a_job_interrupted_early_leaves_no_file(clip: Path, tmp_path: Path, interruption):
     def stop(progress: Progress) -> None:
         if progress.written == 5:
-            raise signal_of
+            raise interruption
 
-    with pytest.raises(signal_of):
+    with pytest.raises(interruption):
         run(InterpJob(source=clip, target=tmp_path / "out.mp4"), stop, Blend())
     assert_clean(tmp_path, clip)
 

@@ -294,11 +294,11 @@ class SingleFrameReader:
 
 
 def test_rgb_is_read_unchanged(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    path = make_clip(tmp_path / "a.mkv", 1, planes=[noise], codec="ffv1", pix_fmt="bgr0")
+    colors = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    path = make_clip(tmp_path / "a.mkv", 1, planes=[colors], codec="ffv1", pix_fmt="bgr0")
     frames, _ = read(path)
     green, blue, red = frames[0].planes
-    assert np.array_equal(np.stack((red, green, blue), 2), noise)
+    assert np.array_equal(np.stack((red, green, blue), 2), colors)
 
 
 @pytest.mark.parametrize("full_range", [False, True])

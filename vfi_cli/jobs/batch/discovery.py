@@ -47,8 +47,8 @@ class Found:
 def find_videos(folder: Path, match: Sequence[str] = (), *, exclude: Path | None = None) -> list[Found]:
     """All files below `folder` that have the name of a video, and all unreadable folders, in natural order.
 
-    Each folder is visited once, under its own path rather than that of a link to it. Folders that contain `folder` are
-    not visited, nor are hidden files and folders.
+    Each folder is visited once, under its own path rather than that of a link to it. Hidden files, hidden folders, and
+    folders that contain `folder` are left out.
 
     Args:
         folder: the folder to search.

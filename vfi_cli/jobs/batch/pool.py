@@ -56,8 +56,8 @@ class WorkerPool:
     Args:
         template: the job whose network all workers build.
         devices: one worker for each entry; its network runs there, see `engine.device.resolve`. The workers share the
-            CPUs evenly. A worker that is not started keeps its share of the CPUs, so that a run with few clips left
-            uses the same number of threads per clip as the run before it, and can resume its clips.
+            CPUs evenly, and a worker that is not started has a share too. So the threads per clip do not depend on
+            `at_most`, and a run with few clips left can resume the clips of the run before it.
         make: builds the interpolator of a worker. The worker must be able to import it.
         at_most: start at most so many workers.
 
@@ -95,8 +95,8 @@ class WorkerPool:
             while waiting and self._free_devices:
                 self._workers.append(self._start(self._free_devices.pop()))
             if not self._workers:
-                job, _ = waiting.popleft()
-                yield job, self._start_error or VfiError("all workers have ended")
+                failed, _ = waiting.popleft()
+                yield failed, self._start_error or VfiError("all workers have ended")
                 continue
             for worker in self._workers:
                 if waiting and worker.ready and worker.number is None:
@@ -183,7 +183,7 @@ class _Worker:
             level = logging.WARNING
         # A daemon, so that the parent does not wait at exit for a worker that it has not stopped.
         self.process = context.Process(target=_run_worker, args=(worker_end, template, make, level), daemon=True)
-        ensure_running()  # else `start` starts the resource tracker, which unblocks SIGINT
+        ensure_running()  # otherwise `start` would start the resource tracker, which unblocks SIGINT
         with _environment("OMP_NUM_THREADS", str(threads)), _blocked(FROM_TERMINAL):
             self.process.start()
         worker_end.close()

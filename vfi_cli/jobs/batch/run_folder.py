@@ -1,8 +1,8 @@
 """Interpolates all videos of a folder, each as `run_clip` does.
 
-`survey` probes every source: it may be to do, done before, or impossible. `survey` also refuses colliding outputs.
-`run` then gives the clips to a pool of workers. A clip that fails becomes an entry of the report, and the other clips
-go on.
+`survey` probes every source. It finds which clips to interpolate, which are finished, and which cannot be interpolated.
+It refuses outputs that would replace each other or a source. `run` then gives the clips to a pool of workers. If a clip
+fails, the report says so, and the other clips go on.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one clip. `name` is relative to the folder of the batch, `note` is for users."""
+    """The result for one clip, with details. `name` is relative to the folder of the batch, `note` is for users."""
 
     name: Path
     state: State
@@ -103,7 +103,7 @@ class Survey:
         names: all clips, in order.
         plans: the clips to interpolate.
         outcomes: the clips with nothing to do: those finished before, and those that cannot be interpolated.
-        own: files that were skipped because they are outputs of an earlier run.
+        own: files that were skipped because their names are those of outputs of an earlier run.
     """
 
     job: BatchJob

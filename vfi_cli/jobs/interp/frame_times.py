@@ -15,7 +15,7 @@ from vfi_cli.video.types import VideoFrame
 class Clock:
     """Undoes the rounding of timestamps, applies `pace`, and stretches the times for slow motion.
 
-    It holds the frames that `pace` needs to look ahead. A repeated frame is held without its planes.
+    It holds the frames that `pace` needs to look ahead. A `Repeat` has no planes, so it needs no memory for them.
 
     Args:
         nominal: undoes the rounding.

@@ -115,7 +115,7 @@ class Journal:
 
 def _line(entry: dict[str, Any]) -> bytes:
     text = json.dumps(entry).encode()
-    return _mark(text) + b" " + text + b"\n"
+    return _checksum(text) + b" " + text + b"\n"
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -123,13 +123,13 @@ def _read(path: Path) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     with suppress(FileNotFoundError):
         for number, line in enumerate(path.read_bytes().splitlines()):
-            mark, _, text = line.partition(b" ")
-            if mark == _mark(text):
+            checksum, _, text = line.partition(b" ")
+            if checksum == _checksum(text):
                 entries.append(json.loads(text))
             elif number == 0:
                 return []
     return entries
 
 
-def _mark(text: bytes) -> bytes:
+def _checksum(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest()[:16].encode()

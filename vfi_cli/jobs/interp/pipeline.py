@@ -65,7 +65,7 @@ class Pipeline:
         return tuple(self._times)
 
     def source(self, name: str, items: Iterable[T], interrupt: Callable[[], None] = lambda: None) -> Iterator[T]:
-        """Iterate `items` in a thread, ahead of the body, and return them.
+        """Iterate over `items` in a thread, ahead of the body. Returns an iterator over the same items.
 
         If `items` can block forever, `interrupt` must end the wait. It is called from another thread.
         """
@@ -128,7 +128,7 @@ class Pipeline:
                     queue.end()
                 for thread in self._threads:
                     thread.join()
-        finally:  # also if a signal interrupts `join`
+        finally:  # this also runs if a signal interrupts `join`
             self._stop(None)
             for thread in self._threads:
                 thread.join()

@@ -1,4 +1,4 @@
-"""A job is what the user asks for; a plan is what that means for one clip. No frame is decoded or computed here."""
+"""`InterpJob` is what the user asks for; `Plan` is what that means for one clip. No output frame is computed here."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class InterpJob:
 
     Args:
         source: a file, a folder of images, a pattern of image names, or "-"; see `sources.open_source`.
-        target: its suffix decides the format, see `formats.output_format`. None: beside the source, named by the rate.
+        target: its suffix decides the format, see `formats.output_format`. None: see `_default_target`.
         input_fps: frames per second of the source; replaces the rate that the source states.
         video_stream: number of the video stream to use, counted from 0; None: see `choose_stream.choose_video`.
         fps: frame rate of the output, see `timeline.parse_rate`.
         multi: frames of the output per frame of the source.
         slowmo: how many times longer the output lasts, at the frame rate of the source and without audio.
         start, stop: the part to use, in seconds from the first frame of the clip.
-        model: "lite", "base" or a weights file.
+        model: "lite", "base" or the path of a weights file.
         routing: decides which patches run the dynamic refine blocks.
         device, precision: see `engine.device.resolve`.
         scene_threshold: from 0 to 1, see `scene.SceneDetector`; None: the clip is one scene.
@@ -56,8 +56,8 @@ class InterpJob:
         dedup: decides which frames are repeats; interpolated frames replace them. None: no frame is replaced.
         max_gap: seconds; a longer gap between frames is a pause. None: see `pauses.Pauses`.
         mask: an image of the size of the clip; where it is white, the frame never moves.
-        deinterlace: make whole frames of the fields of interlaced video.
-        progressive: read frames that are marked as interlaced as whole frames; excludes `deinterlace`.
+        deinterlace: make progressive frames from the fields of interlaced video.
+        progressive: read frames that are marked as interlaced as progressive ones; excludes `deinterlace`.
         codec, crf, preset, pix_fmt, encoder_options: for the encoder; None: its default.
         audio, subtitles, data: copy the streams of that kind; attached files and cover images count as data.
         audio_codec: the codec that audio is converted to; None: audio is copied.
@@ -127,10 +127,10 @@ class Plan:
     """All decisions about an output, made before any frame is computed.
 
     Args:
-        target: the file that will be written.
+        target: the output, at its final path.
         multiple: output frames per gap between two source frames; None: the output has the constant rate `rate`.
         stretch: how many times longer the output lasts.
-        streams: which other streams are copied or converted.
+        streams: which streams are copied or converted, besides the video.
         turn: how the frames are turned, if the output cannot store an orientation; None: they are not turned.
         mask: the pixels that never move, in the orientation of the output.
     """
@@ -168,7 +168,7 @@ class Plan:
         return round(self.duration_out * self.rate)
 
     def warnings(self) -> Iterator[str]:
-        """Sentences that the user should read before any frame is computed."""
+        """Sentences for the user, to be shown before any frame is computed."""
         yield from self.clip.notes
         if self.turn is not None:
             yield f"the frames are {self.turn}, as players show them"
@@ -176,7 +176,7 @@ class Plan:
         yield from self.streams.warnings()
 
     def shown(self, frames: Iterable[VideoFrame]) -> Iterable[VideoFrame]:
-        """The decoded `frames`, turned if the output needs that."""
+        """The decoded `frames`, turned if the output cannot store an orientation."""
         return frames if self.turn is None else self.turn.frames(frames)
 
     def schedule(self) -> Schedule:
@@ -185,19 +185,19 @@ class Plan:
 
     def clock(self) -> Clock:
         """A new clock for the times of the decoded frames."""
-        clip, repeats = self.clip, self.job.dedup is not None
+        clip, dedup = self.clip, self.job.dedup is not None
         rate = clip.grid or (None if clip.vfr else clip.average_rate)
         proved = clip.phase is not None
         jitter = jitter_of(1 / rate, proved=proved) if rate and clip.vfr is not None else Fraction(0)
-        steady = clip.vfr is False and not repeats  # then there is no cadence to find
-        pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not repeats)
+        steady = clip.vfr is False and not dedup  # then there is no cadence to find
+        pace = Pace(Pauses(self.job.max_gap), None if steady else Cadence(clip.time_base), move_slots=not dedup)
         return Clock(Nominal(rate, clip.time_base, jitter, clip.phase), pace, self.stretch)
 
 
 def make_plan(job: InterpJob, multiple: int | None = None) -> Plan:
     """Probe the source of `job` and make the plan.
 
-    multiple: output frames per gap; replaces the number that `job` asks for; 1 adds no frames.
+    multiple: output frames per gap between two source frames; replaces that of `job`. 1 adds no frames.
 
     Raises:
         UsageError: the options make no sense for this clip.
@@ -231,9 +231,9 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
     target = job.target or _default_target(source.beside, clip, fps, multiple, stretch)
     clip = _without_dropped_tags(clip, job)
     turn = None if output_format(target).is_video else find_turn(clip)
-    shown = clip if turn is None else turn.clip(clip)
+    turned = clip if turn is None else turn.clip(clip)
     encode = plan_encode(
-        shown,
+        turned,
         target,
         fps=fps,
         multiple=multiple or 1,
@@ -261,7 +261,7 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         tags=job.metadata,
         sound=job.audio_codec,
     )
-    mask = read_mask(job.mask, shown) if job.mask is not None else None
+    mask = read_mask(job.mask, turned) if job.mask is not None else None
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)
 
 
@@ -276,7 +276,7 @@ def _without_dropped_tags(clip: ClipInfo, job: InterpJob) -> ClipInfo:
 
 
 def _default_target(source: Path, clip: ClipInfo, fps: Fraction | None, multiple: int | None, stretch: int) -> Path:
-    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 if the frame rate varies.
+    """name_60fps.mp4, name_59.94fps.mp4, name_slowmo4x.mp4, or name_2x.mp4 if the frame rate is variable.
 
     Raises UsageError if the source has no name.
     """

@@ -68,12 +68,12 @@ class FrameRenderer:
 
     Args:
         interpolator: computes frames between two source frames.
-        format: of the output frames: that of the source, unless the encoder needs another.
+        format: plane format of the output frames; that of the source, unless the encoder needs another.
         detector: finds scene cuts; None: there are none.
         scene_mode: what fills a slot between two scenes: the `nearest` frame, a `hold` of the left frame, or a `blend`
             of both.
         mask: pixels that never move in interpolated frames.
-        color: of the output frames; None: that of the source.
+        color: colours of the output frames; None: those of the source.
         done: whether an earlier run has finished an output frame, given its number counted from 0.
     """
 
@@ -104,10 +104,10 @@ class FrameRenderer:
 
         Raises ModelError if the model returns values that are not finite.
         """
-        sources: deque[_SourceFrame] = deque()  # the frame on screen and the frames after it; no repeats
-        slots: list[Slot] = []  # the slots from the time of the frame on screen on
-        previous = Fraction(0)  # seconds; the time of the last frame, repeats included
-        begin: Fraction | None = None  # after a pause, the time when the change to the next frame begins
+        sources: deque[_SourceFrame] = deque()  # the left frame of the next pair, and the frames after it; no repeats
+        slots: list[Slot] = []  # the slots that are not yet filled
+        previous = Fraction(0)  # seconds; when the last frame is shown, repeats included
+        begin: Fraction | None = None  # after a pause, the time when the motion to the next frame begins
         for index, (frame, moment) in enumerate(clock.place(frames)):
             self.tally.read += 1
             self.tally.duration_in += frame.duration
@@ -137,7 +137,7 @@ class FrameRenderer:
     def _fill_first_pair(
         self, sources: deque[_SourceFrame], slots: list[Slot]
     ) -> Generator[VideoFrame | Slot, None, list[Slot]]:
-        """Fill the `slots` between the first two frames, and remove the first frame. Returns the other slots."""
+        """Fill the `slots` between the first two frames, and remove the first frame. Returns the slots after them."""
         left = sources.popleft()
         right = sources[0]
         self._overlays.observe(left.frame, right.frame)
@@ -241,7 +241,7 @@ class _SourceFrame:
     ) -> None:
         self.index = index
         self.time = time
-        self.begin: Fraction | None = None  # after a pause, the time when the change from the frame before begins
+        self.begin: Fraction | None = None  # after a pause, the time when the motion to this frame begins
         self.frame = frame
         self.color = color or frame.color
         self._interpolator = interpolator
@@ -258,7 +258,7 @@ class _SourceFrame:
         if (self.frame.format, self.frame.color) == (
             self._format,
             self.color,
-        ):  # converting to RGB and back changes nothing, see ops.color
+        ):  # the result of a conversion to RGB and back would be the same, see ops.color
             return self.frame.planes
         return to_planes(self.rgb, self._format, self.color)
 

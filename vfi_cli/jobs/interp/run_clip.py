@@ -4,7 +4,8 @@
 
 Each stage has a thread; the middle stage runs in the thread of the caller. The memory does not depend on the length of
 the clip. It holds two bounded queues of frames, the pair that is interpolated, and the frames inside the codecs. If the
-spacing of the frames varies, `cadence` also holds some frames to look ahead.
+spacing of the frames varies, `Clock` also holds the few frames that `Cadence` looks ahead. `Deduplication` looks ahead
+too.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
+    """What the pipeline did, and what was found to be damaged or was repaired."""
+
     interpolator: Interpolator
     tally: Tally
     stages: tuple[StageTime, ...]
@@ -104,9 +107,9 @@ def _write_directly(plan: Plan, location: OutputLocation, given: Interpolator | 
     """Write the output without segments. An interrupted run cannot be resumed."""
     if plan.encode.output.is_video:
         _check_muxer(plan, location)
-    copies = _copy(plan)
+    copies = _new_copy(plan)
     with open_writer(location.temp_path, plan.encode, copies) as writer:
-        work = _stream(plan, given or _load_interpolator(plan.job), writer.write, report)
+        work = _process_frames(plan, given or _load_interpolator(plan.job), writer.write, report)
     work = _with_damage_of_copies(work, plan, copies)
     writer.verify()
     location.commit()
@@ -131,9 +134,10 @@ def _write_resumable(plan: Plan, target: OutputFile, given: Interpolator | None,
             target.folder, encode, extradata, length=SEGMENT_FRAMES, kept=kept, closed=journal.append
         ) as writer,
     ):
-        work = _stream(plan, interpolator, writer.write, report, writer.is_kept)
-    with journal.keeping_segments(OutputError):  # all segments are finished: other streams or the location fail
-        copies = _copy(plan)
+        work = _process_frames(plan, interpolator, writer.write, report, writer.is_kept)
+    # All segments are finished. An OutputError now comes from other streams or from the location.
+    with journal.keeping_segments(OutputError):
+        copies = _new_copy(plan)
         concat_segments(target.temp_path, encode, copies, target.folder, writer.segments)
         work = _with_damage_of_copies(work, plan, copies)
         target.commit()
@@ -142,7 +146,7 @@ def _write_resumable(plan: Plan, target: OutputFile, given: Interpolator | None,
 
 def _check_muxer(plan: Plan, location: OutputLocation) -> bytes | None:
     """Open a trial output, and warn of the properties that the output loses. Returns the encoder's extradata."""
-    check = check_muxer(location.temp_path, plan.encode, _copy(plan))
+    check = check_muxer(location.temp_path, plan.encode, _new_copy(plan))
     for sentence in check.lost:
         log.warning("%s: %s", plan.job.source, sentence)
     return check.extradata
@@ -154,7 +158,7 @@ def _load_interpolator(job: InterpJob) -> Interpolator:
     return interpolator
 
 
-def _stream(
+def _process_frames(
     plan: Plan,
     interpolator: Interpolator,
     write: Callable[[Any], None],
@@ -177,8 +181,8 @@ def _stream(
     renderer = FrameRenderer(interpolator, encode.format, detector, job.scene_mode, plan.mask, encode.color, done)
     begin = time.perf_counter()
     with plan.source.decode(plan.clip, job.start or None, job.stop) as decoder, Pipeline("interpolate") as pipeline:
-        shown = plan.shown(decoder)
-        marked = shown if job.dedup is None else job.dedup.mark(shown, detector)
+        turned = plan.shown(decoder)
+        marked = turned if job.dedup is None else job.dedup.mark(turned, detector)
         frames = pipeline.source("decode", marked, decoder.interrupt)
         put = pipeline.sink("encode", write)
         for item in renderer.render(frames, plan.schedule(), plan.clock()):
@@ -209,7 +213,10 @@ def _with_damage_of_copies(work: _Work, plan: Plan, copies: StreamCopy | None) -
 
 
 def _count_damage(plan: Plan, copies: StreamCopy | None) -> int:
-    """The number of packets and whole streams that were too damaged to copy. Raises InputError if the job is strict."""
+    """The number of packets and whole streams that were too damaged to copy.
+
+    Raises InputError if there are any and the job is strict.
+    """
     job = plan.job
     damaged = sum(stream.damaged for stream in plan.streams.left_out) + (copies.damaged if copies else 0)
     if damaged:
@@ -219,8 +226,8 @@ def _count_damage(plan: Plan, copies: StreamCopy | None) -> int:
     return damaged
 
 
-def _copy(plan: Plan) -> StreamCopy | None:
-    """The copy of the other streams, from its beginning; None if there are none."""
+def _new_copy(plan: Plan) -> StreamCopy | None:
+    """A new copy of the streams besides the video; None if no such stream is kept."""
     if not plan.streams.kept:
         return None
     job = plan.job

@@ -10,7 +10,7 @@ from typing import Any
 from vfi_cli.jobs.interp.pipeline import StageTime
 
 DAMAGED = 5
-"""Exit code of a finished job whose input was damaged."""
+"""Exit code of a finished job whose source was damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Summary:
         replaced: repeated frames of the source that were replaced by interpolated frames.
         pauses: gaps between frames of the source that are pauses; the frame before is held.
         cuts: scene cuts with slots between their two frames.
-        damaged: frames of the source that are lost or were decoded from damaged data, plus damaged packets and streams
-            of the audio.
+        damaged: frames of the source that are lost or were decoded from damaged data, plus damaged packets of the other
+            streams, plus whole audio streams that are too damaged to copy.
         repairs: one sentence for each repair.
         duration_in, duration_out: seconds.
         seconds: of wall time.
@@ -80,7 +80,7 @@ class Summary:
 
     @property
     def bottleneck(self) -> str:
-        """The name of the stage that worked longest. Only a faster one would make the job faster."""
+        """The name of the stage that worked longest. The job is faster only if this stage is."""
         return max(self.stages, key=lambda stage: stage.busy).name
 
     @property

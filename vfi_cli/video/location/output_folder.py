@@ -117,7 +117,7 @@ class OutputFolder:
             ) from error
 
     def _clean_up(self) -> None:
-        """Remove `temp_path`. Remove the old folder if it was replaced, else give it its name back."""
+        """Remove `temp_path`. Remove the old folder if the new one has replaced it, else rename it back."""
         if self._old.exists():
             if self.temp_path.exists():
                 self._restore_old()
@@ -127,7 +127,7 @@ class OutputFolder:
             shutil.rmtree(self.temp_path)
 
     def _restore_old(self) -> None:
-        """Give the old folder its name back, or a similar name if another file has that name."""
+        """Rename the old folder back, or to a similar name if another file now has its name."""
         try:
             self._old.rename(self.path)
         except OSError:

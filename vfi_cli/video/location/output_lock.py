@@ -1,4 +1,4 @@
-"""A hidden folder beside an output. Only one run at a time can lock it to make the output.
+"""A hidden folder beside an output. A run locks it, so that no other run makes the same output at the same time.
 
 .out.mp4.vfi/     lock          held by the active run; the system releases it when the run dies
                   ...           the unfinished output, and finished segments for a later run

@@ -34,7 +34,7 @@ _SWSCALE: dict[Matrix, int] = {
     "bt709": Colorspace.ITU709,
     "bt2020": Colorspace.BT2020,
 }
-_STANDSTILL = 4  # frames; after so many equal times, the timestamps are taken as broken for good
+_MAX_EQUAL_TIMES = 4  # frames; if so many have one time, they are shifted instead of dropped
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -103,7 +103,7 @@ class Decoder:
         self.close()
 
     def interrupt(self) -> None:
-        """End the clip for a thread that waits for the next frame of a pipe. Files never make a thread wait."""
+        """End the clip, so that no thread waits for the next frame of a pipe. A thread never waits for a file."""
         self._reader.interrupt()
 
     def close(self) -> None:
@@ -114,8 +114,8 @@ class Decoder:
     def _timed(self) -> Iterator[TimedFrame]:
         """The frames with times that strictly increase.
 
-        A missing time is the end of the frame before. A frame with a single bad time is dropped. If the timestamps jump
-        back for good, as in joined recordings, later times are shifted so that they follow the frame before.
+        A frame without a time begins at the end of the frame before. A single frame with a bad time is dropped. If the
+        timestamps jump back and stay back, as in joined recordings, later times are shifted to follow the frame before.
         """
         info = self._info
         last: Fraction | None = None
@@ -186,7 +186,7 @@ class Decoder:
         )
 
     def _resolve_end(self, end: Fraction) -> Fraction:
-        """The end of the clip, if its last frame ends at `end`; counts the frames that are missing after that."""
+        """The end of the clip, if its last decoded frame ends at `end`. Counts the frames that are missing after it."""
         info = self._info
         if self._stop is None or end < self._stop:
             self._lost += len(info.unread)
@@ -195,7 +195,7 @@ class Decoder:
         if self._stop is not None:
             end, stated = min(end, self._stop), min(stated, self._stop)
         missing = round((stated - end) * info.average_rate)
-        if missing <= 2:  # in MP4, only the duration of the clip tells the duration of the last frame
+        if missing <= 2:  # in MP4, the duration of the last frame follows only from the duration of the clip
             return max(end, stated)
         if is_truncated(info.path, info.container) is False:
             self._notes.append(f"the last frame is held for {float(stated - end):.2f} s more, as the file states")
@@ -212,8 +212,8 @@ class Decoder:
 
 
 def _are_few_and_equal(pending: Sequence[TimedFrame], time: Fraction) -> bool:
-    """Whether all these frames have the time `time`, and are fewer than `_STANDSTILL`."""
-    return len(pending) < _STANDSTILL and all(at == time for _, at, _ in pending)
+    """Whether all these frames have the time `time`, and are fewer than `_MAX_EQUAL_TIMES`."""
+    return len(pending) < _MAX_EQUAL_TIMES and all(at == time for _, at, _ in pending)
 
 
 def converted(frame: av.VideoFrame, format: PlaneFormat, own: ColorSpec, color: ColorSpec) -> av.VideoFrame:

@@ -76,7 +76,7 @@ def examine(
 
     Args:
         path: name of the file in error messages.
-        scan: of the whole file, if its timestamps may be discontinuous.
+        scan: the scan of the whole file, if its timestamps may be discontinuous; None: they are not.
         reach: the reach with which `container` was opened, see `ClipInfo`.
         live: read only the header, because the rest cannot be read twice.
         video: see `probe`.
@@ -164,7 +164,7 @@ def examine(
 class _Head:
     """What the first packets show."""
 
-    times: list[Fraction] = field(default_factory=list)  # of the shown frames, without gaps that later packets fill
+    times: list[Fraction] = field(default_factory=list)  # of the shown frames; no later packet lies between them
     count: int = 0  # frames that are shown
     hidden: int = 0  # frames before the first one that can be decoded
     starts_with_key: bool = False  # the first packet is a key frame
@@ -247,7 +247,7 @@ def _rate(stream: VideoStream, head: _Head, base: Fraction) -> _Rate:
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction | None:
-    """The duration of the video that the file states, in seconds: of the stream, or of the file if it has no other."""
+    """The stated seconds of the stream, or of the file if it has only this stream; None if none are stated."""
     if stream.duration is not None and stream.time_base:
         # In a fragmented MP4, `stream.duration` is the end time of the stream, and the first frame may be late.
         fragmented = "mp4" in container.format.name and not stream.frames

@@ -1,4 +1,4 @@
-"""Opens a source: its name and first bytes show its kind. `Source` lists the operations of every kind."""
+"""Opens a source. Its name and first bytes show its kind. `Source` lists the operations that every kind has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Source(Protocol):
 
     @property
     def beside(self) -> Path:
-        """The path that gives the default output its folder and its name."""
+        """The path from which the default output gets its folder and its name."""
 
     def probe(self) -> ClipInfo:
         """What the source holds, see `probe.probe`."""

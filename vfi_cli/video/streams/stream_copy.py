@@ -28,12 +28,13 @@ from vfi_cli.video.timestamps.offsets import Corrector
 from vfi_cli.video.timestamps.packet_order import InOrder
 
 # Seconds:
-_INTERLEAVING = Fraction(2)  # packets of the same time may be so far apart in the file
-_MAX_LINE = Fraction(60)  # a line of text that began up to so long before the used part is still shown
+_INTERLEAVING = Fraction(2)  # a packet may be stored so much later than packets of the same time
+_MAX_LINE = Fraction(60)  # a subtitle line that began at most so long before the used part is still shown
 _DEFAULT_LINE = Fraction(2)  # how long a line without a duration is shown
 _PREROLL = Fraction(1, 4)  # audio before the first converted sample, which decoders need
 _EDIT_PREROLL = Fraction(1, 20)  # audio that an edit list cuts off, but that decoders need to start
 
+# (suffix of the file name, subtype of the MIME type), by FFmpeg's name of the codec
 _COVER_TYPES = {"mjpeg": ("jpg", "jpeg"), "png": ("png", "png"), "gif": ("gif", "gif"), "tiff": ("tif", "tiff")}
 
 _Timed = tuple[Fraction, "Packet[Stream]"]  # time in the output, in seconds; the packet, with times of the output
@@ -146,12 +147,13 @@ class StreamCopy:
         return copy
 
     def _add_cover(self, output: OutputContainer, info: StreamInfo, tags: dict[str, str]) -> Stream:
-        with open_input(self._info.path, self._info.reach) as container:  # the source to copy from stays at its start
+        # A second container, because the one that packets are copied from must stay at its start.
+        with open_input(self._info.path, self._info.reach) as container:
             image = next(packet for packet in container.demux(container.streams[info.index]) if packet.size)
         if not self._format.is_mp4:
-            ending, kind = _COVER_TYPES[info.codec]
-            return output.add_attachment(tags.get("filename", f"cover.{ending}"), f"image/{kind}", bytes(image))
-        cover = output.add_mux_stream(info.codec, width=1, height=1)  # the image, not parsed here, has the real size
+            suffix, subtype = _COVER_TYPES[info.codec]
+            return output.add_attachment(tags.get("filename", f"cover.{suffix}"), f"image/{subtype}", bytes(image))
+        cover = output.add_mux_stream(info.codec, width=1, height=1)  # the real size is in the image
         tag_stream(cover, self._format, tags, ("attached_pic",))
         packet: Packet[Stream] = Packet(bytes(image))
         packet.stream, packet.time_base, packet.pts, packet.dts = cover, Fraction(1, 1000), 0, 0
@@ -214,7 +216,7 @@ class StreamCopy:
                 yield _time(packet), packet
 
     def _read(self) -> Iterator[Packet[Stream]]:
-        """Yields the packets of the used part, and some before and after it."""
+        """Yields the packets of the part from `start` to `stop`, and some before and after it."""
         timed = {index for index, kind in self._kinds.items() if kind != "attachment"}
         audio = {index for index, kind in self._kinds.items() if kind == "audio"}
         if not timed:
@@ -246,7 +248,7 @@ class StreamCopy:
                 yield packet
 
     def _place(self, packet: Packet[Stream]) -> Iterator[_Timed]:
-        """Yields the packet, or what it is converted to, cut to the used part and with times of the output."""
+        """Yields the packet, or the packets it is converted to, cut to the used part, with times of the output."""
         assert packet.dts is not None
         base, index = packet.time_base, packet.stream_index
         delay = (packet.pts - packet.dts) * base if packet.pts is not None else Fraction(0)

@@ -29,7 +29,7 @@ from vfi_cli.video.streams.read_back import is_decodable, reads_back
 _TRIED = 4  # packets of each stream that are tried
 _SCAN_PACKETS = 2_000  # limits of what is read to find these packets
 _SCAN_BYTES = 8 * 2**20
-_SCAN_PLACES = 4  # a stream that begins late is looked for at so many places of the file
+_SCAN_PLACES = 4  # if a stream begins late, its packets are searched at so many places of the file
 
 _DROP_OPTIONS = {"audio": "-an", "subtitle": "-sn", "data": "-dn", "attachment": "-dn"}  # by kind of stream
 _STYLED_TEXT = ("ass", "ssa")
@@ -59,7 +59,7 @@ class LeftOut:
 
     Args:
         info: the stream of the source.
-        reason: why; the end of a sentence.
+        reason: why; in messages, it follows a colon.
         refused: the container takes streams of this kind, but not this one.
         damaged: the stream would be kept if its packets were not damaged.
     """
@@ -149,7 +149,7 @@ class _DamagedError(Exception):
 
 
 class _MuxProbe:
-    """Tries which streams of a clip `output` takes. The clip must be open, and nothing of it read yet."""
+    """Tries which streams of a clip `output` takes. `source` is the open clip, of which nothing has been read yet."""
 
     def __init__(self, source: InputContainer, info: ClipInfo, output: OutputFormat, sound: AudioCodec | None) -> None:
         if len(source.streams) <= max(stream.index for stream in info.others):
@@ -273,7 +273,7 @@ class _MuxProbe:
                 output.start_encoding()
                 durations = Durations()
                 early = bool(packets) and packets[-1].dts is not None and packets[-1].dts < 0
-                begin = packets[0].dts if early else None  # packets before 0 are mostly not read back: shift them
+                begin = packets[0].dts if early else None  # few demuxers return packets before 0, so all are shifted
                 for packet in packets:
                     packet.stream = copy
                     if begin is not None and packet.dts is not None:

@@ -1,6 +1,6 @@
-"""Finds timestamp discontinuities: in joined recordings, and where clocks restart or run ahead.
+"""Finds timestamp discontinuities: in joined recordings, and where a clock restarts or jumps ahead.
 
-    file       |0 .. 3 s|0 .. 3 s|300 .. 303 s|        video and audio alike
+    file       |0 .. 3 s|0 .. 3 s|300 .. 303 s|        both video and audio
     offset      0        +3       -294
     corrected  |0 .. 3 s|3 .. 6 s|6 .. 9 s    |
 
@@ -11,7 +11,7 @@ ends. Padding that encoders add to the audio does not count: packets of it that 
 Only some containers (see `several_clocks`) and joined files (see `joined_input`) can hold several clocks. `Scan` reads
 such a file completely, before it is decoded.
 
-A discontinuity is called leap in names: the clock leaps back or ahead.
+Names call a discontinuity a leap: the clock leaps back or ahead.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Scan:
                 self._keys.append((ticks, position))
 
     def _is_shared(self, leap: Event) -> bool:
-        """Whether `leap`, where the clock of the video runs ahead, is a discontinuity.
+        """Whether `leap`, where the clock of the video jumps ahead, is a discontinuity.
 
         All audio streams around it must have it too. If there are none, its length decides.
         """
@@ -179,12 +179,12 @@ def _matching_event(leap: Event, audio: Watch, after: int = -1, next_leap: Event
     near = [
         event for event in audio.events if after < event.position < end and abs(event.start - leap.start) <= _TOLERANCE
     ]
-    # If the audio ended before the video did, its clock runs back by less.
+    # If the audio ended before the video, its clock jumps back by less.
     most = math.inf if leap.step < 0 else leap.step + _TOLERANCE
     leaps = [event for event in near if event.leap and leap.step - _TOLERANCE <= event.step <= most]
     if leaps:
         return min(leaps, key=lambda event: abs(event.position - leap.position))
-    # If the parts overlap in time and the first has less audio, the audio has a gap: its clock does not run back.
+    # If the parts overlap in time and the first has less audio, the audio has a gap: its clock does not jump back.
     gaps = [event for event in near if event.position > leap.before and abs(event.step - leap.step) <= _TOLERANCE]
     return min(gaps, key=lambda event: abs(event.position - leap.position)) if leap.step < 0 and gaps else None
 

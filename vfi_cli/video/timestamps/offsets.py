@@ -25,7 +25,8 @@ class Change:
         position: byte position of the first packet that has this offset.
         offset: seconds to add to the times of the packets.
         until: seconds on the corrected clock; packets with decoding times at or after it are dropped.
-        leap: the discontinuity, for a sparse stream: its packets may be stored before `position`, see `Event.precedes`.
+        leap: the discontinuity, given only for sparse streams. Their packets after it may be stored before `position`,
+            see `Event.precedes`.
     """
 
     position: int

@@ -31,7 +31,9 @@ class MuxerCheck:
 
 
 def check_muxer(temp_path: Path, plan: EncodePlan, streams: StreamCopy | None) -> MuxerCheck:
-    """Start the output file and abort it, to get its errors before the work. Then encode a small trial frame.
+    """Open the output file and abort it, so that its errors appear before any frame is computed.
+
+    Then encode a small trial frame, to find the properties that the file will lose.
 
     Raises UsageError and OutputError, as `Muxer` does.
     """
@@ -96,7 +98,8 @@ def concat_segments(
 def _decoding_ticks(segments: Sequence[Segment]) -> Iterator[int]:
     """Yields the dts of each packet, in ticks.
 
-    The dts of packet n is the tick at which frame n - `delay` is shown. The first packets get ticks before all frames.
+    The dts of packet n is the tick at which frame n - `delay` is shown. The first `delay` packets get ticks before the
+    first frame.
     """
     delay = max(segment.delay for segment in segments)
     first, gap = segments[0].start, segments[0].spans[0][0]

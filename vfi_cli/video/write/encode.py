@@ -18,7 +18,7 @@ from vfi_cli.video.write.writer import AbortableWriter
 class Encoder(AbortableWriter):
     """Encodes frames, given in order of time, and copies the other streams of their clip.
 
-    For arguments and errors see `Muxer`.
+    See `Muxer` for the arguments and the errors.
     """
 
     def __init__(

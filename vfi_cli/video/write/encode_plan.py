@@ -1,4 +1,4 @@
-"""Plans an output before any frame is computed: container, codec, times, and what is carried over from the clip."""
+"""Plans an output before any frame is computed: container, codec, times, and what it keeps of the clip."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MAX_TIME_SCALE = 2**31 - 1  # ticks per second: the largest time scale of MP4
 
 @dataclass(frozen=True, slots=True)
 class EncodePlan:
-    """Everything about an output except its frames; `plan_encode` makes one that fits a clip.
+    """Everything about an output except its frames; `plan_encode` makes the plan for a clip.
 
     Args:
         target: the final file.
-        output: the format of this file.
+        output: the format of the final file.
         codec: FFmpeg's name of the encoder.
         options: encoder options, by FFmpeg's names.
         format: pixel format of the frames that will be written.
@@ -89,13 +89,13 @@ def plan_encode(
     pix_fmt: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> EncodePlan:
-    """The plan that carries over everything in `info` that an output can hold.
+    """Make the plan of an output that keeps everything in `info` that its format can hold.
 
     Args:
         info: the clip.
         target: the final file; its suffix chooses the format.
-        fps: output frames are 1/fps apart, from the first frame on. None: output frames are at the times of the source,
-            and `multiple` - 1 more between each two of them.
+        fps: output frames are 1/fps seconds apart, from the first frame on. None: there is an output frame at the time
+            of each source frame, and `multiple` - 1 more between each two of them.
         stretch: times of the source are this many times longer in the output (slow motion).
         start, stop: the used part of the clip, in seconds after its first frame.
         sound: the audio is kept. If it begins before the video, its start becomes 0. Otherwise the first frame
@@ -107,7 +107,7 @@ def plan_encode(
         pix_fmt: pixel format, see `PlaneFormat.named`. None: that of the clip, or the one that keeps most of it.
         options: further options of the encoder; they override all others.
 
-    Raises UsageError for a combination that no file can have.
+    Raises UsageError for a combination of options that the output cannot have.
     """
     output = output_format(target)
     rate = fps or info.average_rate * multiple / stretch

@@ -38,7 +38,7 @@ from vfi_cli.video.write.writer import AbortableWriter
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What was written: frames from tick `start`, for `ticks` ticks; each lasts at most `longest` seconds."""
+    """What was written: `frames` from tick `start` on, for `ticks` ticks; no frame is longer than `longest` seconds."""
 
     frames: int
     start: int
@@ -53,7 +53,7 @@ class Muxer(AbortableWriter):
         temp_path: the file to write; an existing one is truncated. The caller removes it after an error.
         plan: format, encoder and properties of the file.
         streams: the streams to copy; they are closed together with the file.
-        extradata: that of the segments that the packets come from; replaces the encoder's, if that has any.
+        extradata: extradata of the segments that the packets come from; replaces that of the encoder, if it has any.
 
     Raises:
         UsageError: the encoder does not have an option of the plan.
@@ -216,7 +216,7 @@ class Muxer(AbortableWriter):
     def abort(self) -> None:
         """Close the file, which may be left unfinished."""
         with suppress(OSError):
-            os.truncate(self._temp_path, 0)  # closing always finishes the file, which is quick for an empty one
+            os.truncate(self._temp_path, 0)  # `close` always finishes the file, which is quick if it is empty
         with suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
         if self._streams is not None:

@@ -1,4 +1,4 @@
-"""Writes the video of a resumable job as closed segments. They remain if the job is interrupted.
+"""Writes the video of a resumable job as segments. Closed segments remain if the job is interrupted.
 
     000000.mkv    `length` frames, from a fresh encoder, so decodable without other segments
     000001.mkv    `length` frames
@@ -51,7 +51,7 @@ class Segment:
     Args:
         number: position among the segments, from 0.
         start: the tick at which its first frame is shown.
-        spans: (ticks, frames) pairs: so many consecutive frames are shown for so many ticks each.
+        spans: pairs (ticks, frames): so many consecutive frames have a duration of `ticks` each.
         delay: the number of frames by which decoding must be ahead of presentation.
         size: size of the file, in bytes.
         digest: SHA-256 of the file, in hex.
@@ -70,11 +70,11 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """The tick at which its last frame ends."""
+        """The tick at which the last frame of the segment ends."""
         return self.start + sum(ticks * frames for ticks, frames in self.spans)
 
     def shown(self) -> Iterator[tuple[int, int]]:
-        """Yields (tick, duration in ticks) of its frames, in presentation order."""
+        """Yields (tick, duration in ticks) of each frame of the segment, in presentation order."""
         tick = self.start
         for ticks, frames in self.spans:
             for _ in range(frames):
