@@ -84,7 +84,7 @@ def test_noise_in_video_packets_is_counted_and_the_duration_stays(vfi, tmp_path)
 def test_noise_in_audio_packets_is_counted_and_no_frame_is_lost(vfi, tmp_path, packets):
     clip = with_noise_in_audio(make_clip(tmp_path / "in.ts", 20, audio="aac"), packets)
     done = vfi("interp", clip, "-o", tmp_path / "out.mkv", "--no-scene-detect")
-    assert done.code == 5 and "sound" in done.err, done
+    assert done.code == 5 and "audio" in done.err, done
     assert numbers(tmp_path / "out.mkv")[::2] == list(range(20))
     strict = vfi("interp", clip, "-o", tmp_path / "strict.mkv", "--strict")
     assert strict.code == 3 and not (tmp_path / "strict.mkv").exists()

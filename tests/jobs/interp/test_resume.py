@@ -28,7 +28,7 @@ from tests.model.networks import SMALL, untrained
 from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, OutputError
-from vfi_cli.jobs.interp import run_clip
+from vfi_cli.jobs.interp import fingerprint, run_clip
 from vfi_cli.jobs.interp.fingerprint import fingerprint
 from vfi_cli.jobs.interp.run_clip import InterpJob, run
 from vfi_cli.jobs.interp.summary import Progress, Summary
@@ -186,8 +186,13 @@ def test_an_output_that_fails_its_check_keeps_the_finished_segments(clip: Path, 
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_the_fields_that_do_not_concern_the_video_exist():
+    names = {field.name for field in dataclasses.fields(InterpJob)}
+    assert names >= fingerprint._OMITTED | fingerprint._NOT_VIDEO
+
+
 @pytest.mark.parametrize(
-    "options", [{"audio": False}, {"subtitles": False}, {"sound": AudioCodec("flac")}, {"metadata": False}]
+    "options", [{"audio": False}, {"subtitles": False}, {"audio_codec": AudioCodec("flac")}, {"metadata": False}]
 )
 def test_options_of_other_streams_may_change_when_a_job_is_resumed(clip: Path, tmp_path: Path, monkeypatch, options):
     target, blend = tmp_path / "out.mp4", Blend()
@@ -199,7 +204,7 @@ def test_options_of_other_streams_may_change_when_a_job_is_resumed(clip: Path, t
     assert summary.kept == 2 * FRAMES and not blend.asked
     with av.open(str(target)) as container:
         codecs = [stream.codec_context.name for stream in container.streams.audio]
-    assert codecs == ([] if "audio" in options else ["flac"] if "sound" in options else ["aac"])
+    assert codecs == ([] if "audio" in options else ["flac"] if "audio_codec" in options else ["aac"])
 
 
 def test_audio_before_the_first_frame_moves_the_clock_of_the_segments(tmp_path: Path):

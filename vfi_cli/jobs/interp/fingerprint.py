@@ -34,7 +34,7 @@ _OMITTED = {
     "progressive",
 }
 # These fields concern other streams and tags. A segment holds only video.
-_NOT_VIDEO = {"audio", "subtitles", "data", "sound", "chapters", "metadata"}
+_NOT_VIDEO = {"audio", "subtitles", "data", "audio_codec", "chapters", "metadata"}
 
 
 def fingerprint(job: InterpJob, interpolator: Interpolator, extradata: bytes | None, length: int) -> dict[str, str]:

@@ -220,9 +220,13 @@ def _count_damage(plan: Plan, copies: StreamCopy | None) -> int:
     job = plan.job
     damaged = sum(stream.damaged for stream in plan.streams.left_out) + (copies.damaged if copies else 0)
     if damaged:
-        log.warning("%s: %d packets or streams of the audio are damaged, and left out", job.source, damaged)
+        log.warning(
+            "%s: %d packets or streams of audio, subtitles or data are damaged, and left out", job.source, damaged
+        )
     if damaged and job.strict:
-        raise InputError("the audio is damaged", path=job.source, remedy="without --strict that part is left out")
+        raise InputError(
+            "audio, subtitles or data are damaged", path=job.source, remedy="without --strict that part is left out"
+        )
     return damaged
 
 
