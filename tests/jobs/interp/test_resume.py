@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -28,7 +29,7 @@ from tests.model.networks import SMALL, untrained
 from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, OutputError
-from vfi_cli.jobs.interp import fingerprint, run_clip
+from vfi_cli.jobs.interp import run_clip
 from vfi_cli.jobs.interp.fingerprint import fingerprint
 from vfi_cli.jobs.interp.run_clip import InterpJob, run
 from vfi_cli.jobs.interp.summary import Progress, Summary
