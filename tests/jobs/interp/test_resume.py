@@ -30,7 +30,7 @@ from vfi_cli.engine.device import Runtime
 from vfi_cli.engine.interpolator import Interpolator
 from vfi_cli.errors import DeviceError, FieldsError, InputError, ModelError, OutputError
 from vfi_cli.jobs.interp import run_clip
-from vfi_cli.jobs.interp.fingerprint import fingerprint
+from vfi_cli.jobs.interp.fingerprint import _NOT_VIDEO, _OMITTED, fingerprint
 from vfi_cli.jobs.interp.run_clip import InterpJob, run
 from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.timing.timeline import Nominal
@@ -189,7 +189,7 @@ def test_an_output_that_fails_its_check_keeps_the_finished_segments(clip: Path, 
 
 def test_the_fields_that_do_not_concern_the_video_exist():
     names = {field.name for field in dataclasses.fields(InterpJob)}
-    assert names >= fingerprint._OMITTED | fingerprint._NOT_VIDEO
+    assert names >= _OMITTED | _NOT_VIDEO
 
 
 @pytest.mark.parametrize(
