@@ -1,4 +1,4 @@
-"""Backward warp: sample an image where a flow points. torch references; on the CPU numba kernels do the same."""
+"""Backward warp: sample an image where a flow points. These are torch references; numba kernels do it on the CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample(x: Tensor, flow: Tensor) -> Tensor:
 
     Args:
         x: (B, C, H, W) float32.
-        flow: (B, 2, H, W), (dx, dy) in pixels.
+        flow: (B, 2, H, W), (dx, dy) in pixels, from a pixel of the result to its position in x.
 
     Returns:
         (B, C, H, W) float32.
