@@ -54,8 +54,9 @@ class SceneMode(StrEnum):
 class InterpOptions:
     """How a clip is interpolated. Each field is an option of every command that interpolates.
 
-    `takes_interp_options` gives the options to a command. An option has the same meaning in every command. The command decides which files it applies to. `use` and
-    `preset_file` are applied when the command line is parsed, see `command.Command`; `job` ignores them.
+    `takes_interp_options` gives the options to a command. An option has the same meaning in every command. The command
+    decides which files it applies to. `use` and `preset_file` are applied when the command line is parsed, see
+    `command.Command`; `job` ignores them.
     """
 
     fps: Fps = None

@@ -75,7 +75,7 @@ def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
 def synthesize(net: SynthesisNet, contexts: Contexts, route: Route) -> Tensor:
     """The sum of the block features (1, feature, h, w), ready for `SynthesisNet.predict`.
 
-    contexts: per block, both frames (1, context, h, w).
+    contexts: per block, the context of both frames (1, context, h, w); h and w are H / stride and W / stride.
     """
     first = net.static(torch.cat(contexts[0], 1))
     height, width = first.shape[-2:]

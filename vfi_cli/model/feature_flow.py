@@ -109,7 +109,7 @@ class FeatureFlow(nn.Module):
         Args:
             own: features (N, 48, h, w) of the frame that the flow starts in.
             other: features (N, 48, h, w) of the frame that the flow leads to.
-            flow: (N, 2, h / 2, w / 2) of the coarser level, in its pixels; None at the coarsest level.
+            flow: (N, 2, h / 2, w / 2) of the coarser level, in pixels of that size; None at the coarsest level.
             carried: feature (N, 64, h / 2, w / 2) of the coarser level, or None.
 
         Returns:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vfi_cli.ops.bands_cpu import runs_here
 
 HOLE = 0.1
-"""A pixel with a splat weight below this is a hole. The sum of what landed there is too small to be trusted."""
+"""A pixel with a splat weight below this is a hole: so little landed there that the mean is not trusted."""
 
 DIFFERENCE_GAIN = 4.0
 """Factor on the image differences of `context_input`."""

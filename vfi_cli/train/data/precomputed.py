@@ -111,10 +111,10 @@ def precompute(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | No
     height, width = (side // multiple * multiple for side in frames.shape[1:3])
     left, between, right = (np.ascontiguousarray(frames[k, :height, :width]) for k in pair)
     frame_0, truth, frame_1 = map(to_image, (left, between, right))
-    hypotheses = [torch.cat((_dis_flow(between, left), _dis_flow(between, right)), 1)]
+    flows = [torch.cat((_dis_flow(between, left), _dis_flow(between, right)), 1)]
     if teacher is not None:
-        hypotheses.append(_teacher_flow(teacher, truth, frame_0, frame_1))
-    quarter = [F.avg_pool2d(flow, STRIDE) / STRIDE for flow in hypotheses]
+        flows.append(_teacher_flow(teacher, truth, frame_0, frame_1))
+    quarter = [F.avg_pool2d(flow, STRIDE) / STRIDE for flow in flows]
     errors = torch.stack([_photometric_error(flow, truth, frame_0, frame_1) for flow in quarter])
     best = errors.argmin(0, keepdim=True)
     target = torch.stack(quarter).gather(0, best.repeat_interleave(2, 2))[0]

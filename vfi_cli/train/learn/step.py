@@ -282,8 +282,8 @@ def points_inside(flow_t: Tensor) -> Tensor:
     """Whether flow_t0 and flow_t1 (B, 4, h, w), in pixels of that size, point inside the image: bool (B, 2, h, w)."""
     height, width = flow_t.shape[-2:]
     columns = torch.arange(width, device=flow_t.device) + flow_t[:, 0::2]
-    lines = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
-    return (columns >= 0) & (columns <= width - 1) & (lines >= 0) & (lines <= height - 1)
+    rows = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
+    return (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
 
 
 def dense_route(model: Apr, batch: Batch) -> Tensor:
