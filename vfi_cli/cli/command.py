@@ -1,4 +1,4 @@
-"""The class of all commands: help in groups, FFmpeg's spellings of options, and presets."""
+"""`Command`, the class of all commands: help in groups, FFmpeg's spelling of options, and presets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typer.core import TyperCommand
 from vfi_cli.cli.presets import preset_values
 
 _FFMPEG = {"-ss": "--ss", "-to": "--to", "-crf": "--crf", "-preset": "--preset", "-pix_fmt": "--pix-fmt"}
-"""FFmpeg's long options with one dash -> ours. Others, such as -an, are names of the options themselves."""
+"""Option of FFmpeg -> our option. Other options of FFmpeg, such as -an, are declared as second names of our options."""
 
 _GENERAL = "General"
 
 _EXCLUSIVE = ({"fps", "multi", "slowmo"}, {"stop", "duration"}, {"keep_ratio", "static"}, {"workers", "devices"})
-"""Parameters of which a user gives one: one on the command line replaces another one of a preset."""
+"""Groups of parameters that exclude each other. One from the command line replaces the others from a preset."""
 
 
 class Command(TyperCommand):
@@ -37,7 +37,7 @@ class Command(TyperCommand):
         return [_FFMPEG[arg] if _FFMPEG.get(arg) in known else arg for arg in args[:end]] + args[end:]
 
     def _long_names(self, ctx: Any) -> dict[str, tuple[str, bool]]:
-        """Option without dashes -> name of its parameter, and whether it is a flag."""
+        """Long option without its dashes -> name of its parameter, and whether it is a flag."""
         return {
             option[2:]: (parameter.name or "", bool(getattr(parameter, "is_flag", False)))
             for parameter in self.get_params(ctx)
@@ -46,13 +46,13 @@ class Command(TyperCommand):
         }
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, each group under its heading. Typer's panels do this too, but load 60 modules."""
+        """Write the options, each group under its heading. Typer's panels would do this, but they load 60 modules."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 heading = "Arguments" if parameter.param_type_name == "argument" else _GENERAL
                 groups.setdefault(getattr(parameter, "rich_help_panel", None) or heading, []).append(record)
-        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # the general ones last
+        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # General last
             with formatter.section(heading):
                 formatter.write_dl(records)

@@ -1,4 +1,4 @@
-"""What a command says, and how it ends: log and progress on stderr, data on stdout, one line per error."""
+"""Output and end of a command: log, progress and errors (one line each) on stderr, data on stdout, the exit code."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.interp.summary import Progress
 
 SECONDS_PER_LINE = 10.0
-"""Off a terminal, progress is one line in this time."""
+"""If stderr is not a terminal, progress is printed as one line per this time."""
 
 JSON_SCHEMA = 1
-"""Raised when a key of the JSON output is removed or changes its meaning."""
+"""Version of the JSON output. It is increased when a key is removed or changes its meaning."""
 
 SECONDS_TO_LEAVE = 1.0
-"""After a signal."""
+"""Time to close and remove files after a signal. Then the process exits at once."""
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -50,7 +50,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except _SignalError as error:
         _complain("; ".join(["interrupted", *_notes(error)]))
         _flush()
-        os._exit(error.number + 128)  # everything is closed; to take down torch and Python can take seconds
+        os._exit(error.number + 128)  # all files are closed, and the normal exit of torch and Python can take seconds
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except Exception as error:
@@ -61,7 +61,7 @@ def run(command: Callable[[], object]) -> NoReturn:
 
 
 class _SignalError(SystemExit):
-    """The process was told to end."""
+    """The process received a signal to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -69,9 +69,10 @@ class _SignalError(SystemExit):
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Unwind, so that everything is closed and removed; a second signal kills at once.
+    """Signal handler: raise an exception, so that files are closed and temporary files removed.
 
-    A codec or a disk may take its time over that. What a job has finished is safe without it.
+    A codec or a disk may need long for this, so the process exits after `SECONDS_TO_LEAVE` in any case. Finished
+    segments are safe even then. A second signal kills the process at once.
     """
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -94,7 +95,7 @@ def _fail(error: Exception, text: str, code: int) -> int:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """What a job says about what is left of it."""
+    """The notes that a job adds to an error: which part of its work is kept."""
     return getattr(error, "__notes__", [])
 
 
@@ -103,22 +104,22 @@ def _complain(text: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """File names may hold anything, line breaks and escape sequences included."""
+    """Escape unprintable characters, because file names may contain line breaks and escape sequences."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _prepare() -> None:
-    """Make the process fit for any caller: signals unwind, streams exist and take any text."""
+    """Install the signal handlers, and make sure that stdout and stderr exist and accept any text."""
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), _leave)
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
         getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:
-    """Whoever read our output may be gone; what is left of it must not fail at exit."""
+    """Flush stdout and stderr. If the reader is gone, redirect the stream, so that Python does not fail at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -127,7 +128,7 @@ def _flush() -> None:
 
 
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
-    """Show the log of vfi: warnings and notes, only errors if `quiet`, everything if `verbose`."""
+    """Show the log of vfi: infos and warnings; only errors if `quiet`; also debug messages if `verbose`."""
     log = logging.getLogger("vfi_cli")
     log.handlers = [_Handler()]
     log.propagate = False
@@ -135,7 +136,7 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
 
 
 class _Handler(logging.Handler):
-    """One line per record on stderr, above a progress bar if there is one."""
+    """Prints each record as one line to stderr, above the progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
@@ -143,7 +144,7 @@ class _Handler(logging.Handler):
 
 
 def say(text: str) -> None:
-    """Print a line to stderr; nobody listening is no reason to stop working."""
+    """Print a line to stderr. If nobody reads stderr any more, do nothing, so that the work goes on."""
     text = one_line(text)
     try:
         if "tqdm" in sys.modules:
@@ -165,7 +166,7 @@ def print_data(data: dict[str, Any]) -> None:
 
 
 class ProgressBar:
-    """Shows `Progress`: a bar with rate and time left on a terminal, elsewhere a line every ten seconds."""
+    """Shows `Progress`: on a terminal a bar with rate and time left, elsewhere a line every `SECONDS_PER_LINE`."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -190,7 +191,7 @@ class ProgressBar:
             elif time.monotonic() - self._last >= SECONDS_PER_LINE:
                 self._last = time.monotonic()
                 say(f"vfi: {describe(progress)}")
-        except OSError:  # nobody is looking
+        except OSError:  # nobody reads stderr any more
             self._quiet = True
 
     def _draw(self, progress: Progress) -> None:
@@ -203,7 +204,7 @@ class ProgressBar:
 
 
 def describe(progress: Progress) -> str:
-    """One line: how far, how fast, how long still if that is known."""
+    """One line: frames written, frames per second, share of refined patches, and the time left if it is known."""
     rate = (progress.written - progress.kept) / progress.seconds if progress.seconds else 0.0
     if not progress.expected:
         return ", ".join(filter(None, (f"{progress.written} frames", f"{rate:.1f} fps", _refined(progress))))
@@ -219,7 +220,7 @@ def describe(progress: Progress) -> str:
 
 
 def clock(seconds: float) -> str:
-    """1:02:03, without leading zeros."""
+    """Seconds as "1:02:03"; under an hour as "2:03"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

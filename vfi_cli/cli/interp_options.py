@@ -1,4 +1,4 @@
-"""The options of every command that interpolates, and the job they make."""
+"""The options of every command that interpolates, and the `InterpJob` that they define."""
 
 from __future__ import annotations
 
@@ -52,10 +52,11 @@ class SceneMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InterpOptions:
-    """How a clip is interpolated: each field is an option of every command that does it, see `takes_interp_options`.
+    """How a clip is interpolated. Each field is an option of every command that interpolates.
 
-    An option means the same in every command. The command decides which files it applies to. `use` and
-    `preset_file` have already been applied when the command line was parsed, see `command.Command`.
+    `takes_interp_options` gives the options to a command. An option has the same meaning in every command. The command
+    decides which files it applies to. `use` and `preset_file` are applied when the command line is parsed, see
+    `command.Command`; `job` ignores them.
     """
 
     fps: Fps = None
@@ -262,7 +263,7 @@ class InterpOptions:
     ] = None
 
     def job(self, source: Path, target: Path | None = None) -> InterpJob:
-        """The job that these options make of `source`.
+        """The job that interpolates `source` with these options.
 
         Raises:
             UsageError: options exclude each other, or a value is out of range.
@@ -278,10 +279,10 @@ class InterpOptions:
         if self.duration is not None:
             end = begin + parse_time(self.duration, "-t")
         times = parse_multiple(self.multi, "-m") if self.multi is not None else None
-        slower = parse_multiple(self.slowmo, "--slowmo") if self.slowmo is not None else None
+        slowdown = parse_multiple(self.slowmo, "--slowmo") if self.slowmo is not None else None
         routing = routing_of(self.keep_ratio, self.static)
-        sound_rate = parse_bit_rate(self.audio_bit_rate) if self.audio_bit_rate is not None else None
-        if sound_rate is not None and self.audio_codec in (None, "copy"):
+        bit_rate = parse_bit_rate(self.audio_bit_rate) if self.audio_bit_rate is not None else None
+        if bit_rate is not None and self.audio_codec in (None, "copy"):
             raise UsageError("-b:a needs -c:a", remedy="add -c:a aac, or leave -b:a out")
         encoder_options = _pairs(self.encoder_options or [])
 
@@ -306,7 +307,7 @@ class InterpOptions:
             video_stream=self.video_stream,
             fps=self.fps,
             multi=times,
-            slowmo=slower,
+            slowmo=slowdown,
             start=begin,
             stop=end,
             model=self.model,
@@ -326,7 +327,7 @@ class InterpOptions:
             pix_fmt=self.pix_fmt,
             encoder_options=encoder_options,
             audio=not self.no_audio,
-            audio_codec=AudioCodec(self.audio_codec, sound_rate) if self.audio_codec not in (None, "copy") else None,
+            audio_codec=AudioCodec(self.audio_codec, bit_rate) if self.audio_codec not in (None, "copy") else None,
             subtitles=not self.no_subtitles,
             data=not self.no_data,
             chapters=not self.no_chapters,
@@ -338,7 +339,10 @@ class InterpOptions:
 
 
 def takes_interp_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Let Typer see an option for each field where `command` has a parameter of the type `InterpOptions`."""
+    """Replace the parameter `options: InterpOptions` of `command` by one option per field, for Typer.
+
+    The result collects these options in an `InterpOptions`, and calls `command` with it.
+    """
     annotations = get_type_hints(InterpOptions, include_extras=True)
     spread = [
         Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotations[field.name])
@@ -368,7 +372,7 @@ def parse_bit_rate(text: str) -> int:
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
-    """["key=value", ...] -> {key: value}"""
+    """["key=value", ...] -> {key: value}. Raises UsageError."""
     for text in texts:
         if not text.partition("=")[0] or "=" not in text:
             raise UsageError(f"-e {text!r} is not KEY=VALUE", remedy="e.g. -e tune=film")

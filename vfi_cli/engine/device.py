@@ -88,7 +88,7 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def _native_half(device: torch.device) -> torch.dtype | None:
-    """The half precision that the hardware computes natively, or None. Emulated, it is slower than float32."""
+    """The half precision that the hardware computes natively, or None. An emulated one is slower than float32."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         return torch.bfloat16 if capability >= (8, 0) else torch.float16 if capability >= (7, 0) else None

@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
 
 
 class Warped(NamedTuple):
-    """A pair of frames, warped to time t. It does not depend on the route."""
+    """A pair of frames, warped to time t (0 is `left`, 1 is `right`). It does not depend on the route."""
 
     left: Prepared
     right: Prepared
@@ -65,7 +65,8 @@ class Interpolator:
             size, and again when the router first picks another number of patches. From then on the number is dynamic.
 
     Attributes:
-        route_shares: mean share of patches that ran each dynamic block, over the frames of the clip so far.
+        route_shares: mean share of patches that ran each dynamic block, over the frames of the clip so far. It
+            includes the padding of `routed.route_from_scores`.
     """
 
     def __init__(self, network: Apr, runtime: Runtime, routing: Routing = "router", *, compiled: bool = False) -> None:
@@ -118,7 +119,7 @@ class Interpolator:
         The flow is estimated once for all times.
 
         Args:
-            times: in (0, 1); 0 is `left`.
+            times: in (0, 1); 0 is `left`, 1 is `right`.
         """
 
         def whole(left: Prepared, right: Prepared) -> list[Tensor]:
@@ -143,7 +144,10 @@ class Interpolator:
 
     @torch.inference_mode()
     def generate(self, warped: Warped, routing: Routing, ranking: Ranking = by_router) -> Tensor:
-        """The second half of `between`: the frame for a routing. `ranking` scores the patches, see `choose_route`."""
+        """The second half of `between`: the frame for a routing, (3, H, W) or (4, H, W), see `between`.
+
+        `ranking` scores the patches, see `choose_route`.
+        """
         with failures_of_the_device():
             return self._generate(warped, routing, ranking)
 

@@ -18,17 +18,17 @@ Ranking = Callable[[Apr, Aligned], Tensor]
 
 
 def by_router(network: Apr, aligned: Aligned) -> Tensor:
-    """The scores of the network's router. A positive score means that the router passes the patch."""
+    """The scores (1, P, d) of the network's router. A positive score means that the router passes the patch."""
     return score(network.route_logits(aligned))
 
 
 def by_difference(network: Apr, aligned: Aligned) -> Tensor:
-    """The misalignment of each patch, the same for every block. The router learned from this reference."""
+    """The misalignment of each patch, (1, P, d), the same for every block. The router is trained to follow it."""
     return patch_difference(aligned, network.config.patch)[..., None].expand(-1, -1, DYNAMIC_BLOCKS)
 
 
 def by_chance(seed: int) -> Ranking:
-    """A ranking that returns a new random order at each call; the same seed gives the same sequence."""
+    """A ranking that returns new random scores at each call; the same seed gives the same sequence of scores."""
     generator = torch.Generator().manual_seed(seed)
 
     def rank(network: Apr, aligned: Aligned) -> Tensor:

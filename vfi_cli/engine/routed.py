@@ -3,7 +3,7 @@
 The result equals that of `SynthesisNet.forward` for the same route. Skipped patches cost no convolution.
 
         context 0, context 1   (image layout)
-                 | gather index (K,)
+                 | gather the patches of index (K,)
     feature -----+--> block (K patches) --+--> feature --> total
       (P + 1 patches; the last one takes the writes of the padded index entries)
 """
@@ -24,13 +24,13 @@ BUCKETS = 8
 """Number of batch sizes that patch counts are rounded up to, so that compiled blocks see few shapes."""
 
 Route = Sequence[Tensor | None]
-"""Per dynamic block, the index (K,) of the patches that run it, padded with P; None runs all patches."""
+"""Per dynamic block, the index (K,) of the patches that run it, 0 to P - 1, padded with P. None runs all patches."""
 
 
 def route_from_ratios(scores: Tensor, ratios: tuple[float, ...]) -> list[Tensor | None]:
     """Route from scores (1, P, d): the best `ratios[k]` share of the patches runs block k.
 
-    The counts are known on the host, so nothing is read back from the device.
+    The CPU knows the counts, so nothing is read back from the device.
     """
     P = scores.shape[1]
     return [
@@ -63,7 +63,7 @@ def share(route: Route, patches: int) -> tuple[float, ...]:
 
 
 def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
-    """The route as a bool map (1, P, d), for `SynthesisNet.forward` and for images of the route."""
+    """The route as a bool map (1, P, d), true where a patch runs a block. Padding is left out."""
     passed = torch.ones(patches + 1, len(route), dtype=torch.bool, device=device)
     for k, index in enumerate(route):
         if index is not None:
@@ -75,7 +75,7 @@ def as_map(route: Route, patches: int, device: torch.device) -> Tensor:
 def synthesize(net: SynthesisNet, contexts: Contexts, route: Route) -> Tensor:
     """The sum of the block features (1, feature, h, w), ready for `SynthesisNet.predict`.
 
-    contexts: per block, both frames (1, context, h, w).
+    contexts: per block, the context of both frames (1, context, h, w); h and w are H / stride and W / stride.
     """
     first = net.static(torch.cat(contexts[0], 1))
     height, width = first.shape[-2:]

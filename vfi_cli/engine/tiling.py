@@ -15,11 +15,11 @@ OVERLAP = 96
 """Pixels that neighbouring tiles share. Larger motion may give other results near the edge of a tile."""
 
 MIN_SIDE = 256
-"""Smallest side of a tile, in pixels. Smaller tiles would lose too much motion for the little memory that they save."""
+"""Smallest side of a tile, in pixels. Smaller tiles would save little memory, and large motion would leave the tile."""
 
 
 def can_split(height: int, width: int, count: int) -> bool:
-    """Whether frames of `height` x `width` pixels may be cut into `count` x `count` tiles."""
+    """Whether the longer side of a frame may be cut into `count` tiles; the shorter side may get fewer."""
     return max(height, width) >= MIN_SIDE * count
 
 
@@ -30,7 +30,7 @@ def in_tiles(
 
     Args:
         left, right: (C, H, W).
-        generate: returns any number of (C, h, w) frames for two tiles of that size.
+        generate: returns any number of frames (C, h, w) for two tiles (C, h, w).
     """
     _, height, width = left.shape
     frames: list[Tensor] = []
@@ -45,7 +45,7 @@ def in_tiles(
 
 
 def _spans(size: int, count: int, device: torch.device) -> list[tuple[slice, Tensor]]:
-    """Up to `count` overlapping slices that cover `size` pixels, each with the weights of its pixels."""
+    """Up to `count` overlapping slices that cover `size` pixels, each with the weights of its pixels in [0, 1]."""
     count = max(1, min(count, size // MIN_SIDE))
     length = -(-(size + (count - 1) * OVERLAP) // count)
     begins = [round(k * (size - length) / max(1, count - 1)) for k in range(count)]

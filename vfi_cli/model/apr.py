@@ -6,16 +6,16 @@ The flow of `base` is that of the paper (`flow`). `lite` estimates flow from fea
 (`feature_flow`), adds the flow of OpenCV's DIS (`flow_dis`), and corrects the flow at t (`intermediate`).
 
 Shapes: B batch, C channels, H W full size (multiples of `Apr.multiple`), P patches, d = 4 dynamic blocks. Images are
-RGB in [0, 1]. t is in (0, 1); t = 0 is frame 0.
+RGB in [0, 1]. t is in (0, 1); t = 0 is frame 0, t = 1 is frame 1.
 
-Flow tensors hold (dx, dy) twice:
+flow_ab leads from a pixel of frame a to its position in frame b. A flow tensor holds two flows, each as (dx, dy):
 
                                base                  lite
     `Apr.estimate_flow`        flow_01, flow_10      flow_01, flow_10, learned; then the same from DIS
                                (B, 4, H, W)          (B, 4 or 8, H / 4, W / 4) in pixels of that size
-    `Apr.flow_at`              -                     flow_t0, flow_t1 (B, 4, H / 4, W / 4) in pixels of that size
+    `flow_t` of `Apr.flow_at`  -                     flow_t0, flow_t1 (B, 4, H / 4, W / 4) in pixels of that size
     `Aligned.flow`             flow_01, flow_10      flow_t0, flow_t1
-                               (B, 4, H, W)          (B, 4, H, W)
+                               (B, 4, H, W)          (B, 4, H, W) in pixels
     warp                       splat (forward warp)  sampling (backward warp)
 """
 
@@ -54,10 +54,10 @@ from vfi_cli.ops.splat import splat_by
 class FrameFeatures(NamedTuple):
     """A frame and its features. Both pairs that contain the frame use them."""
 
-    image: Tensor  # (B, 3, H, W) float32
+    image: Tensor  # (B, 3, H, W) float32 in [0, 1]
     flow_inputs: list[Tensor]  # see `FlowNet.extract_features` and `FeatureFlow.extract_features`
     correction_inputs: list[Tensor]  # see `IntermediateFlow.extract_features`; empty if the flow is not corrected
-    context: list[Tensor]  # per block (B, context, H, W); empty if the context is computed after the warp
+    context: list[Tensor]  # one (B, context, H, W) per refine block; empty if it is computed after the warp
     search_inputs: list[Tensor]  # see `DisFlow.extract_features`; empty without the flow of DIS
 
 
@@ -68,16 +68,16 @@ class Aligned(NamedTuple):
     flow_01, flow_10 (`base`). It is also an input of the router.
     """
 
-    image_0: Tensor  # (B, 3, H, W) float32, holes filled
+    image_0: Tensor  # (B, 3, H, W) float32, holes filled; in [0, 1], but `sample_sharp` may overshoot a little
     image_1: Tensor
-    weight_0: Tensor  # (B, 1, H, W) splat weight, 0 in holes
+    weight_0: Tensor  # (B, 1, H, W) splat weight, 0 or more; below `HOLE` in holes
     weight_1: Tensor
     flow: Tensor  # (B, 4, H, W) in pixels
-    logits: Tensor | None = None  # (B, 4, h, w) of the hypotheses that are blended; None if the flow is not corrected
+    logits: Tensor | None = None  # (B, 4, H / 4, W / 4), added to those of the gate; None if the flow is not corrected
 
 
 Contexts = list[tuple[Tensor, Tensor]]
-"""Per refine block, the warped context of both frames (B, context, h, w)."""
+"""Per refine block, the warped context of both frames (B, context, H / stride, W / stride)."""
 
 
 class Apr(nn.Module):
@@ -123,7 +123,7 @@ class Apr(nn.Module):
         return math.lcm(self.config.patch, coarsest_stride(height, width))
 
     def forward(self, frame_0: Tensor, frame_1: Tensor, t: float, route: Tensor | None = None) -> Tensor:
-        """Two frames (B, 3, H, W) -> the frame at t (B, 3, H, W). For `route` see `SynthesisNet.forward`."""
+        """Two frames (B, 3, H, W) -> the frame at t (B, 3, H, W), not clamped; `route`: see `SynthesisNet.forward`."""
         features_0, features_1 = self.extract_features(frame_0), self.extract_features(frame_1)
         flow = self.estimate_flow(features_0, features_1)
         aligned, contexts = self.warp(features_0, features_1, flow, t)
@@ -131,7 +131,10 @@ class Apr(nn.Module):
         return self.blend(packed, aligned, frame_0, frame_1, t)
 
     def blend(self, packed: Tensor, aligned: Aligned, frame_0: Tensor, frame_1: Tensor, t: float | Tensor) -> Tensor:
-        """The frame at t (B, 3, H, W) from the prediction of the synthesis (eq. 2); see `ops.compose.blend`."""
+        """The frame at t (B, 3, H, W) from the prediction of the synthesis (eq. 2); see `ops.compose.blend`.
+
+        frame_0, frame_1: the unwarped frames (B, 3, H, W), which are hypotheses too if the network has a gate.
+        """
         warped, frames = (aligned.image_0, aligned.image_1), (frame_0, frame_1)
         if self.gate is None:
             return blend(packed, warped, t)
@@ -166,7 +169,12 @@ class Apr(nn.Module):
     def warp(
         self, features_0: FrameFeatures, features_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
-        """Images and context warped to t (eq. 1). `t` is one time, or one per image (B, 1, 1, 1)."""
+        """Warp images and context to t (eq. 1).
+
+        Args:
+            flow: the flow of the pair, see `estimate_flow`.
+            t: one time, or one per image (B, 1, 1, 1).
+        """
         if self.intermediate is not None:
             aligned = self.align(features_0, features_1, flow, t)
         elif self.config.context_on == "warped":
@@ -176,13 +184,18 @@ class Apr(nn.Module):
         return aligned, self.context_of_warped(aligned, features_0.image, features_1.image)
 
     def align(self, features_0: FrameFeatures, features_1: FrameFeatures, flow: Tensor, t: float | Tensor) -> Aligned:
-        """Sample both frames along the corrected flow: each pixel is interpolated once, and a splat would blur more."""
+        """Sample both frames along the corrected flow at t; a splat would blur more. `flow`: see `estimate_flow`."""
         return self.read(features_0, features_1, *self.flow_at(features_0, features_1, flow, t), t)
 
     def flow_at(
         self, features_0: FrameFeatures, features_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[InitialFlow, CorrectedFlow]:
-        """The flow of a pair (see `estimate_flow`) at t, before and after the correction."""
+        """The flow of a pair at t, before and after the correction.
+
+        Args:
+            flow: the flow of the pair, (B, 4 or 8, H / 4, W / 4), see `estimate_flow`.
+            t: one time, or one per image (B, 1, 1, 1).
+        """
         assert self.intermediate is not None
         luma_0, luma_1 = features_0.flow_inputs[0], features_1.flow_inputs[0]
         time = t if isinstance(t, Tensor) else flow.new_full((), t)  # torch.compile would take a number as a constant
@@ -212,7 +225,7 @@ class Apr(nn.Module):
     def _warp_all(
         self, features_0: FrameFeatures, features_1: FrameFeatures, flow: Tensor, t: float | Tensor
     ) -> tuple[Aligned, Contexts]:
-        """Images and context warped to t, for context that was computed before the warp."""
+        """Warp images and context to t along flow_01, flow_10 (B, 4, H, W). The context is computed before the warp."""
         # One splat warps image and context together.
         sizes = [3] + [self.config.context] * (1 + DYNAMIC_BLOCKS)
         stacked_0 = torch.cat((features_0.image, *features_0.context), 1)
@@ -240,7 +253,7 @@ class Apr(nn.Module):
         return logits
 
     def warp_like(self, image_0: Tensor, image_1: Tensor, aligned: Aligned, t: float) -> tuple[Tensor, Tensor]:
-        """Two more images (B, 3, H, W), warped like the frames of `aligned`."""
+        """Warp one more image per frame (B, 3, H, W) to t, as the frames of `aligned` were warped."""
         if self.intermediate is None:
             warped = align(image_0, image_1, aligned.flow, t)
             return warped.image_0, warped.image_1
@@ -250,7 +263,10 @@ class Apr(nn.Module):
 def sample_along(
     image_0: Tensor, image_1: Tensor, flow: Tensor, weights: tuple[Tensor, Tensor], t: float | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Sample both images (B, 3, H, W) where flow_t0, flow_t1 (B, 4, H, W) point, and fill the holes."""
+    """Sample both images (B, 3, H, W) where flow_t0, flow_t1 (B, 4, H, W) point, and fill the holes.
+
+    weights: splat weights of both flows (B, 1, H, W); a pixel is a hole where they are below `HOLE`.
+    """
     warped = sample_sharp(image_0, flow[:, :2]), sample_sharp(image_1, flow[:, 2:])
     return fill_holes(warped, weights, (image_0, image_1), t)
 

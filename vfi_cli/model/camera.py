@@ -20,13 +20,13 @@ MIN_CORNERS = 20
 """Smallest number of corners that must be found, and that must be tracked consistently."""
 
 TOLERANCE = 1.0
-"""Pixels that a corner may be off: after tracking it forward and backward, and from where the map puts it."""
+"""Largest error of a corner, in pixels: after tracking it forward and backward, and against the affine map."""
 
 MIN_INLIERS = 0.3
 """Share of the corners that must follow the map."""
 
 MIN_MOTION = 0.5
-"""Pixels. A map that moves no corner of the frame further counts as no motion."""
+"""In pixels. If the map moves every corner of the frame by this or less, it counts as no motion."""
 
 
 def camera_motion(luma_0: Array, luma_1: Array) -> Array | None:
@@ -59,7 +59,14 @@ def warp_back(luma: Array, motion: Array) -> Array:
 
 
 def camera_flow(motion: Array, height: int, width: int, step: int = 1) -> Array:
-    """Flow of a camera motion at every `step`-th pixel, (ceil(height / step), ceil(width / step), 2)."""
+    """Flow (dx, dy) of a camera motion from frame 0 to frame 1, at every `step`-th row and column.
+
+    Args:
+        motion: affine map (2, 3), see `camera_motion`.
+
+    Returns:
+        (ceil(height / step), ceil(width / step), 2) float32, in pixels of the frame.
+    """
     x, y = np.arange(0, width, step), np.arange(0, height, step)
     flow = np.empty((len(y), len(x), 2), np.float32)
     for axis, (per_x, per_y, shift) in enumerate(motion - np.eye(2, 3)):
@@ -69,12 +76,12 @@ def camera_flow(motion: Array, height: int, width: int, step: int = 1) -> Array:
 
 
 def add_motion(flow: Array, motion: Array) -> Array:
-    """Flow (H, W, 2) from frame 0 to frame 1 after `warp_back` -> flow from frame 0 to frame 1 itself."""
+    """Flow (H, W, 2) from frame 0 to the result of `warp_back` -> flow (H, W, 2) from frame 0 to frame 1."""
     return cv2.transform(flow, motion[:, :2]) + camera_flow(motion, *flow.shape[:2])
 
 
 def _affine(luma_0: Array, luma_1: Array) -> Array | None:
-    """The affine map that the share `MIN_INLIERS` of the corners follows, or None."""
+    """The affine map (2, 3) from frame 0 to frame 1, or None if fewer than `MIN_INLIERS` of the corners follow it."""
     corners = cv2.goodFeaturesToTrack(luma_0, MAX_CORNERS, 0.01, 8)
     if corners is None or len(corners) < MIN_CORNERS:
         return None
@@ -87,6 +94,6 @@ def _affine(luma_0: Array, luma_1: Array) -> Array | None:
 
 
 def _track(luma_0: Array, luma_1: Array, points: Array) -> Array:
-    """Positions in frame 1 of the points (N, 1, 2) of frame 0; a lost point is set far outside of the frame."""
+    """Positions (x, y) in frame 1 of the points (N, 1, 2) of frame 0; a lost point gets one far outside."""
     tracked, found, _ = cv2.calcOpticalFlowPyrLK(luma_0, luma_1, points, points.copy(), winSize=(15, 15), maxLevel=4)
     return np.where(found[..., None] > 0, tracked, np.float32(-1e6))

@@ -19,8 +19,8 @@ MAX_DIMENSION = 1024
 Routing = tuple[float, ...] | Literal["router"] | None
 """Which patches run a dynamic block.
 
-"router": those that the router passes, as in the paper's inference. Numbers: a keep ratio per block; the best share of
-the patches, in the order of the router. None: all patches, the static network.
+"router": those that the router passes, as in the paper's inference. Numbers: a keep ratio per block; that share of the
+patches runs the block, those with the best scores of the router first. None: all patches, the static network.
 """
 
 
@@ -43,13 +43,13 @@ class AprConfig:
         flow: "images" is the recurrent pyramid of the paper, which warps and encodes the images at every level.
             "features" encodes each frame once and warps the features; `IntermediateFlow` corrects this flow at t.
         search: whether OpenCV's DIS estimates a second flow, on the CPU. The network uses it, except where the frames
-            agree clearly better along the learned flow.
+            agree clearly better along the learned flow. `Interpolator` leaves DIS out on a GPU.
         context_on: "frames" computes the context before the warp, as in the paper. "warped" computes it after the
             warp, so that only images are warped and the context network sees the holes.
         stride: frame pixels per pixel of the synthesis, 1 in the paper. The first context convolution folds
             stride x stride pixels into channels, and the head unfolds them.
         candidates: number of hypotheses that are blended. 2: the warped frames (eq. 2). 4: also the unwarped frames.
-        feature: channels of the feature that a refine block hands to the next.
+        feature: channels of the feature that a refine block passes to the next one.
         context: channels of the context of one frame, per refine block.
         widths: channels of a refine block at 1/2 and 1/4 of its resolution.
         depth: convolutions of a refine block at its lowest resolution.

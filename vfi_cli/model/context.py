@@ -30,7 +30,7 @@ class ContextNet(nn.Module):
         return next(self.parameters()).dtype
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, inputs, H, W) -> 1 + d tensors (B, context, H / stride, W / stride)."""
+        """Images or `context_input`, (B, inputs, H, W) -> 1 + d contexts (B, context, H / stride, W / stride)."""
         x = x.to(self.dtype)
         contexts = []
         for conv in self.convs:

@@ -1,4 +1,4 @@
-"""Bi-directional flow from features (PWC-Net, CVPR 2018). They are extracted once per frame, for both of its pairs.
+"""Bi-directional flow from features (PWC-Net, CVPR 2018), which are extracted once per frame, for both of its pairs.
 
     frame --> encoder --> 1/4, 1/8     frame / 2 --> same encoder --> 1/16     frame / 4 --> 1/32 ...
 
@@ -36,7 +36,7 @@ WIDTHS = (96, 96, 80, 64)
 """Channels of the estimator. Its last feature is carried to the next finer level."""
 
 LONGEST = (512, 1280, 2560, 5120)
-"""Three levels, and one more for each of these lengths that the longer side exceeds, in pixels."""
+"""In pixels. The pyramid has three levels, and one more for each of these lengths that the longer side exceeds."""
 
 FLOW_SCALE = 1 / 8
 """Scales flow, in pixels of its level, to about the range of the features."""
@@ -54,7 +54,7 @@ def coarsest_stride(height: int, width: int) -> int:
 
 
 class FeatureFlow(nn.Module):
-    """Frames -> flow_01, flow_10."""
+    """Features of two frames -> flow_01, flow_10 (B, 4, H / 8, W / 8) in pixels of that size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,11 +90,11 @@ class FeatureFlow(nn.Module):
         return features
 
     def forward(self, features_0: Sequence[Tensor], features_1: Sequence[Tensor]) -> Tensor:
-        """Features of both frames (see `extract_features`) -> flow_01, flow_10 (B, 4, H / 8, W / 8), in its pixels."""
+        """Features (see `extract_features`) -> flow_01, flow_10 (B, 4, H / 8, W / 8) in pixels of that size."""
         return self.flows(features_0, features_1)[-1]
 
     def flows(self, features_0: Sequence[Tensor], features_1: Sequence[Tensor]) -> list[Tensor]:
-        """flow_01, flow_10 (B, 4, h, w) of every level, coarse to fine, in pixels of that level."""
+        """flow_01, flow_10 (B, 4, h, w) of every level, coarse to fine; each in pixels of its size h x w."""
         B = len(features_0[0])
         flow, carried = None, None
         flows = []
@@ -104,7 +104,17 @@ class FeatureFlow(nn.Module):
         return flows
 
     def _level(self, own: Tensor, other: Tensor, flow: Tensor | None, carried: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features (N, 48, h, w) of a frame and of the other frame -> flow (N, 2, h, w) to it, carried feature."""
+        """One level, both directions stacked in the batch (N = 2 B).
+
+        Args:
+            own: features (N, 48, h, w) of the frame that the flow starts in.
+            other: features (N, 48, h, w) of the frame that the flow leads to.
+            flow: (N, 2, h / 2, w / 2) of the coarser level, in pixels of that size; None at the coarsest level.
+            carried: feature (N, 64, h / 2, w / 2) of the coarser level, or None.
+
+        Returns:
+            The flow (N, 2, h, w) in pixels of that size, and the carried feature (N, 64, h, w); both float32.
+        """
         N, _, h, w = own.shape
         if flow is None or carried is None:
             flow, carried = own.new_zeros(N, 2, h, w), own.new_zeros(N, WIDTHS[-1], h, w)
@@ -122,7 +132,7 @@ class FeatureFlow(nn.Module):
 def normalised(feature: Tensor) -> Tensor:
     """Feature (N, C, h, w) minus its mean over the image, scaled per pixel to root mean square 1 over the channels.
 
-    Without it, the estimator learns nothing from the cost volume: the common mean outweighs all differences.
+    Without this, the estimator learns nothing from the cost volume: the common mean outweighs all differences.
     """
     centred = feature - feature.mean((2, 3), keepdim=True)
     return centred / (centred.square().mean(1, keepdim=True) + 1e-4).sqrt()

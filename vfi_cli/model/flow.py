@@ -1,7 +1,7 @@
 """Learned bi-directional flow: a recurrent pyramid with one set of weights for all levels (EBME, WACV 2023).
 
-Flow (B, 4, H, W) is flow_01 (dx, dy), flow_10 (dx, dy), in pixels of its level. flow_01 leads from a pixel of frame 0
-to its position in frame 1.
+Flow (B, 4, ...) is flow_01 (dx, dy), flow_10 (dx, dy). flow_01 leads from a pixel of frame 0 to its place in frame 1.
+A level of the pyramid has images of h x w pixels. Its flow is stored at (h / 4, w / 4), in pixels of the h x w image.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class FlowNet(nn.Module):
         return resize(self.flows(pyramid_0, pyramid_1)[-1], 4)
 
     def flows(self, pyramid_0: list[Tensor], pyramid_1: list[Tensor]) -> list[Tensor]:
-        """flow_01, flow_10 (B, 4, h / 4, w / 4) of every level of h x w pixels, coarse to fine, in its pixels."""
+        """flow_01, flow_10 of every level, coarse to fine: (B, 4, h / 4, w / 4), in pixels of the h x w image."""
         flow, carried = None, None
         flows = []
         for frame_0, frame_1 in zip(reversed(pyramid_0), reversed(pyramid_1), strict=True):
@@ -61,7 +61,17 @@ class FlowNet(nn.Module):
     def _level(
         self, frame_0: Tensor, frame_1: Tensor, flow: Tensor | None, carried: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Two frames (B, 3, H, W), flow and feature of the coarser level -> flow and feature at (H / 4, W / 4)."""
+        """Flow and carried feature of one level.
+
+        Args:
+            frame_0, frame_1: images of the level (B, 3, H, W).
+            flow: flow_01, flow_10 (B, 4, H / 8, W / 8) of the coarser level, in pixels of its images; None at the
+                coarsest level.
+            carried: feature (B, 64, H / 8, W / 8) of the coarser level, or None.
+
+        Returns:
+            flow_01, flow_10 (B, 4, H / 4, W / 4) in pixels of the H x W image; feature (B, 64, H / 4, W / 4).
+        """
         B, _, H, W = frame_0.shape
         if flow is None or carried is None:
             flow = frame_0.new_zeros(B, 4, H // 4, W // 4)

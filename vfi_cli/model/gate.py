@@ -1,7 +1,7 @@
 """The gate: how much to trust each hypothesis, from how well it agrees with the others.
 
 Where the flow finds no match, the mean of the unwarped frames is often the better guess: on ripples, flicker, motion
-blur and static text. Local statistics show this long before a synthesis network learns it.
+blur and static text. The gate decides this from local statistics. A synthesis network would need long training for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CELL = 8
 WIDTH = 24
 
 UNWARPED_PRIOR = -3.0
-"""Initial logit of the unwarped frames: together 5 % of the blend before training."""
+"""Initial logit of each unwarped frame. Before training, both together are 5 % of the blend."""
 
 
 class Gate(nn.Module):

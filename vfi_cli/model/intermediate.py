@@ -4,7 +4,7 @@
                                                at 1/4: sample features along it, cost volume --> correction
 
 The input comes from the learned flow or from DIS. The corrections follow RIFE (Huang et al., ECCV 2022). B batch, H W
-full size, h w quarter size. `flow_t` is flow_t0 (dx, dy), flow_t1 (dx, dy).
+full size, h w quarter size. `flow_t` is flow_t0 (dx, dy), flow_t1 (dx, dy), in pixels of the quarter size.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_CONSISTENCY_ERROR = 6
 """Upper limit of the forward-backward consistency error, in pixels of the quarter size."""
 
 TINY = 1e-6
-"""Smallest divisor of a weighted flow, far below the smallest confidence, exp(-6). It applies only in holes."""
+"""Smallest divisor of a weighted flow, far below the smallest confidence, exp(-6). It applies where no pixel lands."""
 
 FLOW_SCALE = 1 / 8
 """Scales flow, in pixels of its level, to about the range of the features."""
@@ -42,25 +42,25 @@ class InitialFlow(NamedTuple):
     """The estimated flow of a pair, warped to time t."""
 
     flow_t: Tensor  # (B, 4, h, w) float32, in pixels of the quarter size
-    weight: Tensor  # (B, 2, h, w) splat weights of flow_t0 and flow_t1, at most 1; 0 in holes
+    weight: Tensor  # (B, 2, h, w) splat weights of flow_t0 and flow_t1, from 0 to 1; below `HOLE` in holes
 
 
 class CorrectedFlow(NamedTuple):
     """The flow at t after the correction, and the other outputs of the correction."""
 
-    flow_t: Tensor  # (B, 4, h, w) float32
-    coarse: Tensor  # (B, 4, h, w), flow_t after the correction at 1/8 only
+    flow_t: Tensor  # (B, 4, h, w) float32, in pixels of the quarter size
+    coarse: Tensor  # (B, 4, h, w), flow_t after the correction at 1/8 only, in the same unit
     logits: Tensor  # (B, 4, h, w) of the hypotheses that are blended, see `Gate`
 
 
 def init_flow_at(quarter: Tensor, t: float | Tensor) -> InitialFlow:
-    """Flow at t from flow_01, flow_10 (B, 4, h, w): both flows, forward-warped along themselves.
+    """flow_t0, flow_t1 from flow_01, flow_10: each flow is forward-warped along itself to t, and scaled.
 
-    Where several pixels land, each counts by its forward-backward consistency. SoftSplat (Niklaus and Liu, CVPR 2020)
-    weights them too, by another measure. A hole of one flow gets the other flow, reversed.
+    Where several pixels land, they are weighted by their forward-backward consistency. SoftSplat (Niklaus and Liu, CVPR
+    2020) also weights them, by another measure. A hole of one flow is filled with the other flow, reversed.
 
     Args:
-        quarter: flow of quarter size, in pixels of that size.
+        quarter: flow_01, flow_10 (B, 4, h, w) of quarter size, in pixels of that size.
         t: one time, or one per image (B, 1, 1, 1).
     """
     flow_01, flow_10 = (part.contiguous(memory_format=torch.channels_last) for part in torch.split(quarter, 2, 1))
@@ -73,12 +73,17 @@ def init_flow_at(quarter: Tensor, t: float | Tensor) -> InitialFlow:
 
 
 def add_residual_motion(initial: InitialFlow, luma_0: Tensor, luma_1: Tensor, t: Tensor) -> InitialFlow:
-    """`initial`, plus the motion that it leaves between the frames; see `ops.lucas_kanade.residual_motion`."""
+    """Add the motion that remains between the frames warped along `initial`; see `ops.lucas_kanade.residual_motion`.
+
+    Args:
+        luma_0, luma_1: luma of both frames (B, 1, H / 2, W / 2) in [0, 1].
+        t: one time (), or one per image (B, 1, 1, 1).
+    """
     return initial._replace(flow_t=initial.flow_t + residual_motion(luma_0, luma_1, initial.flow_t, t))
 
 
 def pick_better_flow(one: InitialFlow, other: InitialFlow, luma_0: Tensor, luma_1: Tensor) -> InitialFlow:
-    """Per pixel, `other` where the frames agree clearly better along it, otherwise `one`.
+    """Per pixel, `other` where the frames warped along it agree clearly better, otherwise `one`.
 
     luma_0, luma_1: luma of both frames (B, 1, H / 2, W / 2) in [0, 1].
     """
@@ -89,7 +94,10 @@ def pick_better_flow(one: InitialFlow, other: InitialFlow, luma_0: Tensor, luma_
 
 @torch.no_grad()
 def _photometric_error(flow_t: Tensor, luma_0: Tensor, luma_1: Tensor) -> Tensor:
-    """Absolute difference of both lumas sampled along flow_t, averaged around every pixel: (B, 1, h, w)."""
+    """Absolute difference of both lumas sampled along flow_t, averaged around every pixel: (B, 1, h, w) in [0, 1].
+
+    flow_t: flow_t0, flow_t1 (B, 4, h, w) in pixels of that size. luma_0, luma_1: (B, 1, 2 h, 2 w) in [0, 1].
+    """
     stride = luma_0.shape[-1] // flow_t.shape[-1]
     flow = stride * resize(flow_t, stride)
     difference = (sample(luma_0, flow[:, :2]) - sample(luma_1, flow[:, 2:])).abs()
@@ -97,9 +105,13 @@ def _photometric_error(flow_t: Tensor, luma_0: Tensor, luma_1: Tensor) -> Tensor
 
 
 def _warp_along_itself(flow: Tensor, reverse: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
-    """Flow (B, 2, h, w) forward-warped along `share` of itself, and its splat weight; both are 0 in holes.
+    """Flow (B, 2, h, w) forward-warped along `share` of itself, and its splat weight (B, 1, h, w).
 
-    reverse: the flow of the opposite direction, for the forward-backward consistency.
+    Both are 0 where no pixel lands.
+
+    Args:
+        flow, reverse: flow of one direction and of the opposite one (B, 2, h, w), in pixels of that size. `reverse` is
+            only used for the forward-backward consistency.
     """
     with torch.no_grad():  # sqrt has no finite gradient at 0, where most pixels are
         consistency_error = (flow + sample(reverse, flow)).square().sum(1, keepdim=True).sqrt()
@@ -165,6 +177,8 @@ class Estimator(nn.Module):
         self, feature_0: Tensor, feature_1: Tensor, flow_t: Tensor, weight: Tensor, t: Tensor, carried: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The correction (B, outputs, h, w), and a feature (B, widths[-1], h, w) for the next level; both float32.
+
+        Channels 0 to 3 are added to flow_t, in its unit. Channels 4 to 7 of the fine estimator are logits.
 
         Args:
             feature_0, feature_1: (B, feature, h, w).

@@ -51,7 +51,10 @@ class RefineBlock(nn.Module):
         self.out = nn.Conv2d(feature, feature, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Context 0, context 1 and feature, concatenated (N, inputs, h, w) -> feature (N, feature, h, w)."""
+        """Context 0, context 1 and feature, concatenated (N, inputs, h, w) -> feature (N, feature, h, w).
+
+        N is the number of images or of patches; h and w are multiples of 4.
+        """
         half = F.leaky_relu_(self.encode(F.leaky_relu_(self.down1(x), 0.1)), 0.1)
         quarter = F.leaky_relu_(self.down2(half), 0.1)
         for conv in self.bottom:
@@ -97,8 +100,8 @@ class SynthesisNet(nn.Module):
 
         Args:
             contexts: per block, the context of both frames (B, context, h, w).
-            route: (B, P, d), 1 where a patch runs a dynamic block. Patches are padded with zeros, as in training stages
-                2 and 3. None runs all blocks on whole images (stage 1).
+            route: (B, P, d), 1 where a patch runs a dynamic block, otherwise 0. Convolutions see zeros beyond the
+                border of a patch, as in training stages 2 and 3. None runs all blocks on whole images (stage 1).
 
         Returns:
             The prediction (B, outputs * stride^2, h, w) that `ops.compose.blend` takes.
@@ -106,7 +109,7 @@ class SynthesisNet(nn.Module):
         return self.fuse(self.features(contexts, route), *contexts[0][0].shape[-2:])
 
     def features(self, contexts: Sequence[tuple[Tensor, Tensor]], route: Tensor | None) -> list[Tensor]:
-        """The feature after each block: (B, feature, h, w), or with a route patches (B * P, feature, side, side)."""
+        """The feature after each block: (B, feature, h, w). With a route: patches (B * P, feature, side, side)."""
         feature = self.static(torch.cat(contexts[0], 1))
         if route is not None:
             feature = to_patches(feature, self.patch)

@@ -46,7 +46,7 @@ def score(logits: Tensor) -> Tensor:
 def sample_route(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Sample a route of 0 and 1 with gradients: straight-through Gumbel-softmax (paper, section 3.2).
 
-    logits: (..., d, 2). Returns (..., d).
+    logits: (..., d, 2), skip and pass. Returns (..., d), 1 for pass.
     """
     return F.gumbel_softmax(logits, tau=temperature, hard=True, dim=-1)[..., 1]
 

@@ -98,14 +98,14 @@ def rgb_to_yuv(
 
 
 def gray_to_rgb(y: Tensor, full_range: bool, depth: int = 8) -> Tensor:
-    """Convert a plane of luma codes (H, W) to grey RGB, as `yuv_to_rgb` does."""
+    """Convert a plane of luma codes (H, W) to grey RGB (3, H, W), as `yuv_to_rgb` does."""
     black, span, _ = _spans(full_range, depth)
     luma = (y.float() - black) / span
     return luma[..., None].repeat(1, 1, 3).permute(2, 0, 1)
 
 
 def rgb_to_gray(rgb: Tensor, matrix: str, full_range: bool, depth: int = 8) -> Tensor:
-    """Convert RGB to its luma codes (H, W), as `rgb_to_yuv` does."""
+    """Convert RGB (3, H, W) to its luma codes (H, W), as `rgb_to_yuv` does."""
     kr, kb = _LUMA_WEIGHTS[matrix]
     black, span, _ = _spans(full_range, depth)
     return _weighted(rgb.float(), (kr * span, (1 - kr - kb) * span, kb * span), black, depth)
@@ -118,7 +118,7 @@ def from_codes(planes: Sequence[Tensor], depth: int = 8) -> Tensor:
 
 
 def to_codes(values: Tensor, depth: int = 8) -> tuple[Tensor, ...]:
-    """Inverse of `from_codes`: planes of codes, rounded to nearest, clamped, and contiguous."""
+    """Inverse of `from_codes`: (C, H, W) -> C planes of codes (H, W), rounded to nearest, clamped, and contiguous."""
     return tuple(_codes(plane.float() * ((1 << depth) - 1), depth) for plane in values.unbind(0))
 
 
@@ -130,6 +130,6 @@ def _weighted(rgb: Tensor, weights: tuple[float, float, float], offset: float, d
 
 
 def _codes(values: Tensor, depth: int) -> Tensor:
-    """Round and clamp `values` in place, and return them as uint8 or uint16."""
+    """Round and clamp codes in place, and return them as uint8 or uint16."""
     kind = torch.uint8 if depth == 8 else torch.uint16
     return values.round_().clamp_(0, (1 << depth) - 1).to(kind, memory_format=torch.contiguous_format)

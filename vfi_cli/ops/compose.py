@@ -1,7 +1,7 @@
 """Steps at full resolution between the networks: fill holes, compute network inputs, blend.
 
-The functions here are the torch references. On the CPU, kernels of `compose_cpu` do the same in one pass over the rows,
-because these steps would otherwise cost more than the convolutions.
+The functions in this file are the torch references. On the CPU, kernels of `compose_cpu` do the same in one pass over
+the rows, because these steps would otherwise cost more than the convolutions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from vfi_cli.ops.bands_cpu import runs_here
 
 HOLE = 0.1
-"""A pixel with a splat weight below this is a hole: too little of the frame landed there to trust it."""
+"""A pixel with a splat weight below this is a hole: so little landed there that the mean is not trusted."""
 
 DIFFERENCE_GAIN = 4.0
 """Factor on the image differences of `context_input`."""
@@ -27,12 +27,12 @@ def fill_holes(
     """Fill holes of one warped frame from the other, and holes of both with the mean of the unwarped frames.
 
     Args:
-        warped, frames: two (B, 3, H, W). The memory of `warped` may be overwritten.
-        weights: two splat weights (B, 1, H, W).
+        warped, frames: two (B, 3, H, W), of the left and of the right frame. The memory of `warped` may be overwritten.
+        weights: two splat weights (B, 1, H, W), 0 or more.
         t: weight of the right frame in the mean, one number or one per image (B, 1, 1, 1).
 
     Returns:
-        Both warped frames without holes.
+        Both warped frames (B, 3, H, W), without holes.
     """
     if isinstance(t, float) and runs_here(*warped, *weights, *frames):
         from vfi_cli.ops.compose_cpu import fill_holes_numba
@@ -59,7 +59,7 @@ def context_input(
     The synthesis works on the differences, which are small, so they are amplified.
 
     Args:
-        warped, frames: two (B, 3, H, W) in [0, 1].
+        warped, frames: two (B, 3, H, W) in [0, 1]; the warped frames may overshoot a little.
         weights: two splat weights (B, 1, H, W).
 
     Returns:
@@ -85,7 +85,8 @@ def cell_statistics(
         0    absolute difference of both warped frames
         1    absolute difference of both unwarped frames
         2-3  absolute difference of the unwarped and the warped frame, left and right
-        4    texture: absolute steps to the pixels on the right and below, in the mean of the warped frames
+        4    texture: sum of the absolute differences to the next pixel on the right and below, in the mean of the
+             warped frames
         5-6  splat weights, at most 1
 
     Args:
@@ -115,8 +116,8 @@ def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float
     Channels: absolute difference of the warped frames (3), scaled flow (4), left and right warped frame (6).
 
     Args:
-        warped: two (B, 3, H, W).
-        flow: (B, 4, H, W) in pixels.
+        warped: two (B, 3, H, W) in [0, 1]; they may overshoot a little.
+        flow: (B, 4, H, W) in pixels, see `Aligned.flow`.
         flow_scale: factor on the flow.
 
     Returns:
@@ -131,9 +132,9 @@ def routing_input(warped: tuple[Tensor, Tensor], flow: Tensor, flow_scale: float
 
 
 def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor, logits: Tensor | None = None) -> Tensor:
-    """The frame at t: `I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2).
+    """The frame at t: `I_t = M * w0 + (1 - M) * w1 + dI` (paper, eq. 2); w0, w1 are the warped frames, dI the residual.
 
-    Zero logits give M = 1 - t. With four hypotheses, M is replaced by a time-weighted softmax over all of them.
+    Zero logits give M = 1 - t. With four hypotheses, a softmax over all of them, weighted by time, replaces M.
 
     Args:
         packed: prediction of the head (B, (logits + 3) * s * s, H / s, W / s), with s x s pixels folded into channels.
@@ -144,7 +145,7 @@ def blend(packed: Tensor, candidates: Sequence[Tensor], t: float | Tensor, logit
             and added.
 
     Returns:
-        (B, 3, H, W) float32.
+        (B, 3, H, W) float32, not clamped.
     """
     if logits is not None:
         logits = F.interpolate(logits.float(), size=packed.shape[-2:], mode="bilinear", align_corners=False)

@@ -14,6 +14,7 @@ def cost_volume(f0: Tensor, f1: Tensor, radius: int = 4) -> Tensor:
 
     Args:
         f0, f1: (B, C, H, W).
+        radius: largest dx and dy, in pixels of the feature maps.
 
     Returns:
         (B, (2 radius + 1)^2, H, W), channels-last, in the data type of the features, summed in float32. Channel

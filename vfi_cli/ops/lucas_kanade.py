@@ -1,6 +1,9 @@
 """Residual motion between two aligned images (Lucas and Kanade, 1981). It is precise for motion below one pixel.
 
-r = w0 - w1,   g = t grad w0 + (1 - t) grad w1,   v = (sum g g' + noise)^-1 sum g r      sums around every pixel
+    r = w0 - w1      g = t grad w0 + (1 - t) grad w1      v = (sum g g' + noise)^-1 sum g r
+
+w0 and w1 are the images warped to t. v is the motion from frame 0 to frame 1 that the flow has left. The sums are over
+the surroundings of every pixel.
 """
 
 from __future__ import annotations
@@ -12,10 +15,10 @@ from torch.nn import functional as F
 from vfi_cli.ops.sample import sample
 
 NOISE = 1e-4
-"""Regulariser: a squared gradient of images in [0, 1]. Where the gradients are smaller, the motion goes to zero."""
+"""Regulariser, a squared gradient of images in [0, 1]. Where squared gradients are smaller, the motion goes to zero."""
 
 MAX_MOTION = 1.0
-"""Upper limit of the motion, in pixels of the images. For larger motion, the images are not linear in the motion."""
+"""Upper limit of the motion v, in pixels of the images. Beyond it, the images are not linear in the motion."""
 
 BLUR = 2
 """Number of 3x3 means over the sums."""
@@ -31,7 +34,8 @@ def residual_motion(image_0: Tensor, image_1: Tensor, flow_t: Tensor, t: Tensor)
         t: one time (), or one per image (B, 1, 1, 1).
 
     Returns:
-        (B, 4, h, w) in pixels of that size: -t v and (1 - t) v, for a motion v of up to `MAX_MOTION` image pixels.
+        (B, 4, h, w) in pixels of that size: -t v, to add to flow_t0, and (1 - t) v, to add to flow_t1. v is at most
+        `MAX_MOTION` pixels of the images.
     """
     stride = image_0.shape[-1] // flow_t.shape[-1]
     flow = stride * F.interpolate(flow_t, scale_factor=stride, mode="bilinear", align_corners=False)

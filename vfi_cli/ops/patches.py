@@ -1,6 +1,6 @@
 """Splits images into patches and joins them again, exactly.
 
-P = B * n_h * n_w patches, image by image and row by row:
+P = B * n_h * n_w patches, image by image and row by row (elsewhere, P is the number of patches of one image):
 
     +---+---+---+
     | 0 | 1 | 2 |   n_h = 2, n_w = 3
@@ -40,7 +40,7 @@ def gather_patches(images: Sequence[Tensor], patches: Tensor, index: Tensor) -> 
     Args:
         images: (1, c, H, W) each.
         patches: (P or more, C, patch, patch).
-        index: (K,). For an index of P or more, the images give their last patch.
+        index: (K,) integers. For an index of P or more, the last patch of the images is taken.
 
     Returns:
         (K, sum of c + C, patch, patch), channels-last.

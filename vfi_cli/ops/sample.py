@@ -1,4 +1,4 @@
-"""Backward warp: sample an image where a flow points. torch references; on the CPU numba kernels do the same."""
+"""Backward warp: sample an image where a flow points. These are torch references; numba kernels do it on the CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample(x: Tensor, flow: Tensor) -> Tensor:
 
     Args:
         x: (B, C, H, W) float32.
-        flow: (B, 2, H, W), (dx, dy) in pixels.
+        flow: (B, 2, H, W), (dx, dy) in pixels, from a pixel of the result to its position in x.
 
     Returns:
         (B, C, H, W) float32.
@@ -46,9 +46,9 @@ def _grid(flow: Tensor) -> Tensor:
     """The sampling positions (B, H, W, 2) in the units of grid_sample, where the image spans -1 to 1."""
     _, _, H, W = flow.shape
     columns = torch.arange(0.5, W, device=flow.device) + flow[:, 0]
-    lines = torch.arange(0.5, H, device=flow.device)[:, None] + flow[:, 1]
+    rows = torch.arange(0.5, H, device=flow.device)[:, None] + flow[:, 1]
     # Python numbers, because a tensor of them would be copied from the host, which waits for the device.
-    return torch.stack((columns * (2 / W) - 1, lines * (2 / H) - 1), 3)
+    return torch.stack((columns * (2 / W) - 1, rows * (2 / H) - 1), 3)
 
 
 def _read(x: Tensor, grid: Tensor, mode: str) -> Tensor:

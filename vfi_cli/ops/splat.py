@@ -25,11 +25,13 @@ def average_splat(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor, Tens
 
     Args:
         x: (B, C, H, W), fp32, fp16, bf16 or fp64; channels-last is read without a copy.
-        flow: (B, 2, H, W), (dx, dy) in pixels. A pixel whose flow is not finite is dropped.
+        flow: (B, 2, H, W), (dx, dy) in pixels, from the pixels of `x` to their targets at t = 1. A pixel whose flow is
+            not finite is dropped.
+        t: factor on the flow.
 
     Returns:
         The weighted mean (B, C, H, W), channels-last, in the data type of `x`, and the sum of weights (B, 1, H, W) in
-        fp32 (fp64 for fp64). Both are exactly 0 in holes.
+        fp32 (fp64 for fp64). Both are exactly 0 where no pixel lands.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -55,7 +57,7 @@ def average_splat_torch(x: Tensor, flow: Tensor, t: float = 1.0) -> tuple[Tensor
     right_share, bottom_share = target_x - left, target_y - top
 
     first_row = torch.arange(B, device=x.device).view(B, 1, 1) * (H * W)
-    nowhere = B * H * W  # index of a spare row that takes what lands outside
+    nowhere = B * H * W  # index of a spare row, for shares that land outside
     values = x.to(dtype).permute(0, 2, 3, 1)  # (B, H, W, C)
     values = torch.cat([values, values.new_ones(B, H, W, 1)], 3)
     sums = values.new_zeros(nowhere + 1, C + 1)
@@ -131,7 +133,7 @@ def _backward(ctx: Any, grad_out: Tensor, grad_weight: Tensor) -> tuple[Tensor |
     """The adjoint of splatting is bilinear sampling: every pixel samples the gradient at its target."""
     x, flow, out, weight = ctx.saved_tensors
     _, C, H, W = x.shape
-    # fp64, because gradients grow as 1 / weight: shares must be precise to far less than the smallest weight.
+    # fp64, because gradients grow as 1 / weight: the error of a share must be far below the smallest weight.
     grad_sum = grad_out.double() / weight.where(weight > 0, 1)
     grad = torch.cat([grad_sum, grad_weight - (grad_sum * out).sum(1, keepdim=True)], 1)
 

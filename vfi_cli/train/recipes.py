@@ -9,25 +9,27 @@ from typing import Literal
 from vfi_cli.model.config import BASE, LITE, PAPER_KEEP_RATIOS, AprConfig
 
 Gaps = tuple[tuple[int, float], ...]
-"""(frames from the left to the right frame of a pair, share of the pairs), sorted from small to large gaps."""
+"""(frames from the left to the right frame of a pair, share of the pairs with it), sorted from small to large gaps."""
 
 LITE_GAPS: Gaps = ((2, 0.4), (3, 0.05), (4, 0.3), (6, 0.15), (8, 0.1))
 
 Part = Literal["flow", "intermediate", "context", "synthesis", "gate", "router"]
+"""Attribute of `Apr` that holds a part of the network."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The configuration of one training run.
 
-    The run lasts `minutes` on any machine: the schedule follows the clock, not the number of steps.
+    The run lasts `minutes` on any machine: the schedule follows the clock, not the number of steps. The preparation of
+    the data is not counted.
 
     Args:
         trains: parts of the network that are trained; the others are frozen.
         final_rate: learning rate at the end of the run.
         crop: side of the square crops, in pixels.
         batch: crops per step.
-        gaps: frames from one end of a pair to the other, and how often each is drawn; a larger gap is larger motion.
+        gaps: see `Gaps`; a larger gap gives larger motion.
         whole_share: share of the batches that run whole crops (stage 1 of the paper).
         routed_share: share of the batches that run routed patches and train the router (stage 3). Batches of patches
             that are not routed run all blocks (stage 2).
@@ -38,12 +40,12 @@ class Recipe:
         route_weight: weight of the L1 distance to the reference route (paper, eq. 4).
         curriculum: share of the run during which the motion grows from the smallest to the full range.
         colour: also change the colours of the samples.
-        searched_share: share of the batches that hold the flow of DIS besides the learned flow.
+        searched_share: share of the batches that also hold the flow of DIS; the others use only the learned flow.
         synthetic_share: share of the batches that are synthetic; the others are from footage.
-        target_weight: weight of the error of the flow against its targets; it is added to the image loss.
-        prefix_weight: weight of the loss of an image made by the first few blocks only, a random number of them. With
-            it, each block learns to improve on the block before it.
-        pairs: pairs of frames that are precomputed before the clock starts; only for networks with `search`.
+        target_weight: weight of the error of the flow against its targets, which is added to the image loss.
+        prefix_weight: weight of the loss of a second image, made by a random number of the first blocks. With this
+            loss, each block learns to improve on the block before it.
+        pairs: pairs of frames that are precomputed before the run starts; only for networks with `search`.
         crops_per_pair: crops of each of these pairs.
         average_decay: decay of the running mean of the weights, per step.
     """
@@ -129,7 +131,7 @@ def lite(minutes: float, seed: int = 0) -> Recipe:
     """Step 3 of `lite`, stage 3 of the paper: trains all parts.
 
     One set of weights must serve every keep ratio, and also work without synthesis. The image loss trains the router
-    too, as in the paper. With the plain blocks of an earlier network, that made the router pass every patch.
+    too, as in the paper. (In an earlier network without residual blocks, this loss made the router pass every patch.)
     """
     return replace(
         lite_patches(minutes, seed),
@@ -201,4 +203,4 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "base-patches": base_patches,
     "base-joint": base_joint,
 }
-"""Recipes by their name on the command line; each takes minutes and a seed."""
+"""Name on the command line -> recipe, a function of the minutes and a seed."""

@@ -27,7 +27,7 @@ Size = tuple[int, int]
 
 SIZES: tuple[Size, ...] = ((640, 360), (1280, 720), (1920, 1080))
 FRAMES = 5
-"""Frames that bench uses, played forwards and backwards: pairs differ, and each is a pair of adjacent frames."""
+"""Number of input frames. They are played forwards and backwards, so every pair is a pair of adjacent frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class BenchJob:
     Args:
         devices: as for `engine.device.resolve`, timed one after the other.
         sizes: frame sizes to time; empty takes the size of the clip, or `SIZES` without a clip.
-        routing: share of the patches that run each dynamic block in routed mode.
+        routing: keep ratios of the routed mode.
         clip: a video or a folder of images; None generates a moving texture.
         warmup: generated frames that are not timed, per size, device and mode.
         runs: generated frames that are timed, per size, device and mode.
@@ -97,7 +97,7 @@ def run(job: BenchJob, report: Callable[[Row], None]) -> list[Row]:
 
     Raises:
         InputError: the clip cannot be read or has fewer than 2 frames.
-        ModelError: the model or a device is not available.
+        ModelError: the model is not available, or a device (DeviceError).
     """
     rows: list[Row] = []
     for device in job.devices:
@@ -118,7 +118,7 @@ def seconds_per_frame(interpolator: Interpolator, size: Size, warmup: int = 2, r
 
 
 def moving_texture(size: Size, count: int) -> list[Frame]:
-    """Frames of a textured background that pans and a textured disc that crosses it; the same on every call."""
+    """`count` frames: a textured background that pans, and a textured disc that crosses it. All calls give the same."""
     width, height = size
     random = np.random.default_rng(0)
     background, disc_texture = _texture(random, width, height), _texture(random, width, height)
@@ -159,7 +159,7 @@ def _inputs(job: BenchJob) -> Iterator[list[Frame]]:
 
 
 def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job: BenchJob) -> list[Measured]:
-    """Measure each interpolator. Static and routed frames alternate, so that other load on the machine affects both."""
+    """Measure each interpolator. They generate frames in turn, so that other load on the machine affects all."""
     steps = [partial(next, _generate(interpolator, frames)) for interpolator in interpolators]
     for _ in range(job.warmup):
         for step in steps:
@@ -179,7 +179,7 @@ def _measure(interpolators: Sequence[Interpolator], frames: Sequence[Frame], job
 
 
 def _generate(interpolator: Interpolator, frames: Sequence[Frame]) -> Iterator[None]:
-    """Each `next` prepares one frame and generates one, which is the work per pair when the frame rate is doubled."""
+    """Each `next` prepares one frame and generates one. This is the work per source frame at twice the frame rate."""
     back_and_forth = cycle([*frames[1:], *frames[-2::-1]])
     left = interpolator.prepare(to_tensor(frames[0]))
     for frame in back_and_forth:

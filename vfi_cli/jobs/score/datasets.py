@@ -1,7 +1,8 @@
-"""Readers of the standard test sets, each from its folder as it is distributed, with the protocol of published scores.
+"""Readers of the standard test sets. Each reads a folder as it is distributed, by the protocol of published scores.
 
 `evaluate` scores the frames. PSNR can be compared with published scores, except those computed before rounding to 8
-bits. SSIM cannot: it is computed per channel (see `measure.ssim`), while most papers use a window over all channels.
+bits. SSIM cannot be compared: it is computed per channel here (see `measure.ssim`), but most papers use a window over
+all channels.
 """
 
 from __future__ import annotations

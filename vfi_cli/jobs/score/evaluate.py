@@ -28,7 +28,8 @@ class EvalJob:
     """What to score.
 
     Args:
-        paths: for hold-out, videos, folders of images, or folders of such; with a protocol, the folder of its set.
+        paths: for hold-out: videos, folders of images, or folders of such clips. With a protocol: the folder of the
+            test set.
         routing: which patches run a dynamic block.
         max_frames: frames to read from each clip; None reads all.
         blend: also score the blend of the two frames.
@@ -57,7 +58,15 @@ class EvalJob:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The metrics of a frame, or their means over frames. `flip` is None if its package is not installed."""
+    """The metrics of a frame, or their means over frames.
+
+    Attributes:
+        psnr: in dB, at most `measure.psnr.CEILING_DB`; more is better.
+        ssim: from -1 to 1; 1 is equal.
+        sharpness: detail of the frame / detail of the true frame; less than 1 is blurred.
+        flicker: relative difference of the detail to that of the neighbours; 0 is best.
+        flip: from 0 (equal) to 1; None if its package is not installed.
+    """
 
     psnr: float
     ssim: float
@@ -112,7 +121,7 @@ class EvalReport:
 
     @property
     def mean(self) -> Score | None:
-        """The mean over clips; each has the same weight, whatever its length. None if no clip was scored."""
+        """The mean over clips. Every clip has the same weight, also a short one. None if no clip was scored."""
         return mean_score([clip.score for clip in self.clips])
 
     @property
@@ -184,7 +193,7 @@ def _check_sizes(sample: Sample, path: Path) -> None:
 
 
 def blend_of(left: Frame, right: Frame, time: float = 0.5) -> Frame:
-    """The baseline without motion: both frames, blended by time and rounded."""
+    """The baseline without motion: the mean of both frames, weighted by time (0 is `left`) and rounded."""
     mixed = left + np.float32(time) * (right.astype(np.float32) - left)
     return np.floor(mixed + np.float32(0.5)).astype(np.uint8)
 

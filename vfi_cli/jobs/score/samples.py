@@ -27,9 +27,10 @@ class Sample:
 
 
 class EvalClip(Protocol):
-    """Samples with one common score.
+    """A clip of samples, which get one common score.
 
-    If the right frame of a sample is the left frame of the next, both are the same object. Callers compare with `is`.
+    If the right frame of a sample is the left frame of the next sample, both are the same object. Callers compare them
+    with `is`.
     """
 
     @property
@@ -41,14 +42,14 @@ class EvalClip(Protocol):
         """The path for error messages."""
 
     def samples(self) -> Iterator[Sample]:
-        """Yield the samples. Raises InputError if a frame cannot be read; guessed frames would give no valid score."""
+        """Yield the samples. Raises InputError if a frame cannot be read: without the true frame, no score is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
     """Hold-out on a clip: frames 0, 2, 4, ... are the inputs, frames 1, 3, 5, ... are the truth.
 
-    A true frame at the end, without a right neighbour, is left out.
+    If the last frame is a true frame, it is left out, because it has no right neighbour.
 
     Args:
         limit: frames to read; None reads all.
@@ -75,7 +76,7 @@ class HoldOut:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The image files of a sample: `left`, `right`, and the evenly spaced ones `between` them."""
+    """The image files of a sample: `left`, `right`, and `between` them the true frames at evenly spaced times."""
 
     left: Path
     between: tuple[Path, ...]
@@ -84,7 +85,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """A clip of image files, given as spans. `fit` is applied to each image."""
+    """A clip of image files, one span per sample. `fit` is applied to each image."""
 
     name: str
     path: Path

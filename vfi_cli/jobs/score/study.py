@@ -1,4 +1,4 @@
-"""Studies what routing gains: PSNR by hold-out against operations, for one set of weights and many routes."""
+"""Studies the gain of routing: PSNR by hold-out against operations, for one set of weights and many routes."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Point:
             block; or "router alone", the router without a budget.
         ratios: the keep ratios; None if the router decides.
         psnr: PSNR in dB.
-        flops: operations per generated frame, from the preparation of a source frame on. They include the router if
-            the rule uses it.
+        flops: operations per generated frame (a multiply-add counts as two), including the preparation of one source
+            frame. They include the router only if the rule uses it.
         shares: share of the patches that ran each dynamic block.
     """
 
@@ -88,7 +88,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class RouteMap:
-    """A frame under the route map that a rule gives for it."""
+    """A true frame, with the route of a rule drawn over it."""
 
     name: str
     frame: Frame
@@ -117,7 +117,7 @@ class StudyReport:
 
     @property
     def mean(self) -> tuple[Point, ...]:
-        """The mean over clips; each has the same weight, whatever its length or size. Empty if no clip was studied."""
+        """The mean over clips. Every clip has the same weight, also a short or small one. Empty if there is no clip."""
         return _mean([clip.points for clip in self.clips])
 
 
@@ -134,7 +134,7 @@ def run(
         ModelError: the model or the device is not available.
     """
     clips = [HoldOut(clip, job.max_frames) for clip in find_clips(job.paths)]
-    # Not compiled, because every budget has other tensor shapes.
+    # Not compiled, because every budget gives other tensor shapes.
     interpolator = Interpolator(weights.load(job.model), resolve(job.device, job.precision))
     studies: list[ClipStudy] = []
     bad: list[BadClip] = []

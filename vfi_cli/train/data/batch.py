@@ -12,18 +12,21 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Crops (B, 3, S, S) in [0, 1], and the times t (B, 1, 1, 1) of the true frames."""
+    """Crops (B, 3, S, S) in [0, 1], and the times t (B, 1, 1, 1) of the true frames; 0 is `frame_0`, 1 is `frame_1`."""
 
     frame_0: Tensor
     frame_1: Tensor
     truth: Tensor
     t: Tensor
     target: Tensor | None = None
-    """The flow to learn, if known: flow_t0, flow_t1 (B, 4, S / 4, S / 4), in pixels of that size."""
+    """The flow to learn, if known, from the true frame to both frames.
+
+    flow_t0, flow_t1 (B, 4, S / 4, S / 4), in pixels of that size.
+    """
     error: Tensor | None = None
     """Photometric error of `target` (B, 2, S / 4, S / 4), from 0 to 1.
 
-    It is the absolute difference of the true frame and of each frame warped along `target`.
+    It is the mean absolute difference of the true frame and of each frame warped along `target`.
     """
     searched: Tensor | None = None
     """flow_01, flow_10 that DIS found on whole frames, (B, 4, S / 4, S / 4), in pixels of that size."""
@@ -77,7 +80,7 @@ def apply_symmetry(batch: Batch, flip_x: bool, flip_y: bool, transpose: bool, re
 
 
 def _map_flows(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """Apply `function` to every pair of flows (B, 4, ...)."""
+    """Apply `function` to every tensor of flows (B, 4, ...)."""
     target, searched, flow = (None if x is None else function(x) for x in (batch.target, batch.searched, batch.flow))
     return batch._replace(target=target, searched=searched, flow=flow)
 
@@ -85,7 +88,7 @@ def _map_flows(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
 def recolour(batch: Batch, rng: np.random.Generator) -> Batch:
     """Permute the channels, reduce the contrast and shift the level of each sample at random.
 
-    The change is linear in every channel, so it commutes with the warp. It stays in [0, 1], so nothing is clipped.
+    The change is linear in every channel, so it commutes with the warp. The results are in [0, 1] without clipping.
     """
     B, device = len(batch.t), batch.t.device
     gain = rng.uniform(0.6, 1, (B, 3, 1, 1))

@@ -34,8 +34,9 @@ def frame_cache_bytes(device: torch.device) -> int:
 class FrameCrops:
     """Random crops of random pairs.
 
-    If all windows fit into `max_bytes`, they all stay on the device. If not, the cache holds as many as fit. For every
-    sample drawn, threads then read one more window in the background, which replaces the oldest one.
+    If all windows fit into `max_bytes`, they all stay on the device. If not, the cache holds as many as fit. Then
+    threads read the next windows in the background, at most as many at a time as a batch has samples. Each new window
+    replaces the oldest one.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class FrameCrops:
         log.info("%d of %d windows are kept on the device", count, len(windows))
 
     def draw(self, count: int, rng: np.random.Generator, motion_share: float) -> Batch:
-        """A batch of `count` crops. Their gaps are from the `motion_share` of all gaps that are smallest."""
+        """A batch of `count` crops, without flow. Gaps are drawn from the share `motion_share` of the smallest gaps."""
         crops: list[list[Tensor]] = [[], [], []]
         times = []
         for _ in range(count):

@@ -1,6 +1,7 @@
-"""Precomputed training crops for `lite`: with the DIS flow of the pair, and the flow from the true frame to both ends.
+"""Precomputed training crops for `lite`, with the DIS flow of the pair and the flow from the true frame to both ends.
 
-Both flows are computed before training and on whole frames. So they are right near the border of a crop, too.
+The ends are the left and the right frame of the pair. Both flows are computed on whole frames, before training.
+Therefore they are also right near the border of a crop.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class PrecomputedCrops:
         size: side of the crops in pixels.
         pairs: number of pairs of frames.
         crops: crops per pair.
-        teacher: a flow network; it computes a second target, from the true frame to both ends.
+        gaps: see `recipes.Gaps`.
+        teacher: a flow network that computes a second target; `precompute` chooses between both.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class PrecomputedCrops:
         self._order = motion.argsort().to(device)
 
     def draw(self, count: int, rng: np.random.Generator, motion_share: float) -> Batch:
-        """A batch of `count` crops from the `motion_share` of all crops that move least."""
+        """A batch of `count` crops. They are drawn from the share `motion_share` of all crops with the least motion."""
         limit = max(1, round(motion_share * len(self._order)))
         index = self._order[torch.from_numpy(rng.integers(limit, size=count)).to(self._order.device)]
         return _expand(map_batch(self._kept, lambda x: x[index]))
@@ -97,8 +99,8 @@ class PrecomputedCrops:
 def precompute(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | None = None) -> Batch:
     """The sample of three frames of a window, uncropped: images, target, its error, and the DIS flow of the pair.
 
-    `target` is the flow from the true frame to both ends, by DIS or by the teacher. At every pixel it is the one with
-    the smaller photometric error, and `error` is that error.
+    `target` is the flow from the true frame to both ends. DIS and the teacher compute it. At every pixel, and for each
+    end, the flow with the smaller photometric error is taken, and `error` is that error.
 
     Args:
         frames: the window (N, H, W, 3). Both sides are cut to multiples of `STRIDE`; with a teacher, to multiples of
@@ -109,10 +111,10 @@ def precompute(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | No
     height, width = (side // multiple * multiple for side in frames.shape[1:3])
     left, between, right = (np.ascontiguousarray(frames[k, :height, :width]) for k in pair)
     frame_0, truth, frame_1 = map(to_image, (left, between, right))
-    hypotheses = [torch.cat((_dis_flow(between, left), _dis_flow(between, right)), 1)]
+    flows = [torch.cat((_dis_flow(between, left), _dis_flow(between, right)), 1)]
     if teacher is not None:
-        hypotheses.append(_teacher_flow(teacher, truth, frame_0, frame_1))
-    quarter = [F.avg_pool2d(flow, STRIDE) / STRIDE for flow in hypotheses]
+        flows.append(_teacher_flow(teacher, truth, frame_0, frame_1))
+    quarter = [F.avg_pool2d(flow, STRIDE) / STRIDE for flow in flows]
     errors = torch.stack([_photometric_error(flow, truth, frame_0, frame_1) for flow in quarter])
     best = errors.argmin(0, keepdim=True)
     target = torch.stack(quarter).gather(0, best.repeat_interleave(2, 2))[0]
@@ -129,7 +131,10 @@ def precompute(frames: Frames, pair: tuple[int, int, int], teacher: FlowNet | No
 
 
 def searched_flow(frame_0: Tensor, frame_1: Tensor) -> Tensor:
-    """The DIS flow of a pair (1, 4, h, w), in pixels of the quarter size; a remainder of the sides is cut off."""
+    """The DIS flow of two frames (1, 3, H, W) in [0, 1].
+
+    Returns flow_01, flow_10 (1, 4, H // 4, W // 4), in pixels of that size.
+    """
     dis = DisFlow()
     return F.avg_pool2d(dis(dis.extract_features(frame_0), dis.extract_features(frame_1)), STRIDE) / STRIDE
 
@@ -146,7 +151,7 @@ def _dis_flow(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> Tensor:
 
 
 def _teacher_flow(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
-    """The teacher's flow from the true frame to both ends (1, 4, H, W)."""
+    """The teacher's flow from the true frame to both ends: flow_t0, flow_t1 (1, 4, H, W) in pixels."""
     pyramid = teacher.extract_features(truth)
     with torch.autocast("cpu", torch.bfloat16):
         flows = [teacher(pyramid, teacher.extract_features(frame)) for frame in (frame_0, frame_1)]
@@ -154,9 +159,16 @@ def _teacher_flow(teacher: FlowNet, truth: Tensor, frame_0: Tensor, frame_1: Ten
 
 
 def _photometric_error(target: Tensor, truth: Tensor, frame_0: Tensor, frame_1: Tensor) -> Tensor:
-    """Photometric error (1, 2, h, w) of a target (1, 4, h, w): both frames, warped along it, against the true frame.
+    """Photometric error of a target: both frames, warped along it, against the true frame.
 
     It is the mean over 3x3 pixels of the quarter size.
+
+    Args:
+        target: flow_t0, flow_t1 (1, 4, H / 4, W / 4), in pixels of that size.
+        truth, frame_0, frame_1: (1, 3, H, W) in [0, 1].
+
+    Returns:
+        (1, 2, H / 4, W / 4) in [0, 1], of frame 0 and of frame 1.
     """
     flow = STRIDE * resize(target, STRIDE)
     warped = [sample(frame_0, flow[:, :2].contiguous()), sample(frame_1, flow[:, 2:].contiguous())]
@@ -165,7 +177,7 @@ def _photometric_error(target: Tensor, truth: Tensor, frame_0: Tensor, frame_1: 
 
 
 def crop_to(batch: Batch, top: int, left: int, height: int, width: int) -> Batch:
-    """The same crop of all images and flows; its corner and its sides must be multiples of `STRIDE`."""
+    """The same crop of all images and flows. Its corner and its sides are in pixels, and multiples of `STRIDE`."""
 
     def cut(x: Tensor, stride: int) -> Tensor:
         rows, columns = (
@@ -199,7 +211,7 @@ def _allocate(crops: int, size: int) -> Batch:
 
 
 def _compact(batch: Batch) -> Batch:
-    """Convert images and errors to 8 bits, flow to half precision."""
+    """Convert images and errors to 8 bits, flow to half precision; see `ERROR_SCALE`."""
     assert batch.target is not None and batch.error is not None and batch.searched is not None
     frame_0, frame_1, truth = ((image * 255).round().to(torch.uint8) for image in batch[:3])
     error = (batch.error * ERROR_SCALE).round().clamp(max=255).to(torch.uint8)

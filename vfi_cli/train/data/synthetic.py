@@ -39,16 +39,19 @@ LARGEST_SHIFT = 0.4
 
 
 class Layers(NamedTuple):
-    """Samples with L layers, the nearest first. Affine maps take texture to frame coordinates, both from -1 to 1."""
+    """B samples with L layers each, the nearest layer first. S is the side of the image in pixels.
+
+    Affine maps lead from (x, y, 1) of the texture to (x, y) of the frame; coordinates in the image are from -1 to 1.
+    """
 
     texture: Tensor  # (B, L, 3, S, S) in [0, 1]
-    shape: Tensor  # (B, L, 1, S, S) in [0, 1]
+    shape: Tensor  # (B, L, 1, S, S) opacity in [0, 1]
     start: Tensor  # (B, L, 2, 3) affine map in frame 0
     end: Tensor  # (B, L, 2, 3) affine map in frame 1
 
 
 class Synthetic:
-    """Renders batches of `size` x `size` pixels. Textures are cut from frames; some get a repeating pattern."""
+    """Renders batches of `size` x `size` pixels. Textures are cut from source frames; some get a repeating pattern."""
 
     def __init__(self, windows: Sequence[Window], *, size: int, seed: int, device: torch.device) -> None:
         rng = np.random.default_rng(seed)
@@ -60,7 +63,7 @@ class Synthetic:
         self._size, self._device = size, device
 
     def draw(self, count: int, rng: np.random.Generator, motion_share: float) -> Batch:
-        """`count` samples whose motion is at most `motion_share` of the largest motion."""
+        """`count` samples with the true flow. Their motion is at most `motion_share` of the largest motion."""
         layers = self._layers(count, rng, motion_share)
         t = torch.from_numpy(rng.uniform(0.1, 0.9, count)).float().to(self._device).view(-1, 1, 1, 1)
         frame_0, flow_01 = render(layers, torch.zeros_like(t))
@@ -106,10 +109,10 @@ class Synthetic:
 
 
 def render(layers: Layers, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Images (B, 3, S, S) at the times t (B, 1, 1, 1), and the flow (B, 2, S, S) of their visible points.
+    """Images (B, 3, S, S) in [0, 1] at the times t (B, 1, 1, 1), and the flow (B, 2, S, S) of their visible points.
 
-    At t = 0 the flow is flow_01, at t = 1 it is flow_10. At other times it is the motion of each point from frame 0 to
-    frame 1, at the pixel where the point is at t.
+    The flow is (dx, dy) in pixels. At t = 0 it is flow_01, at t = 1 it is flow_10. At other times it is the motion of
+    each point from frame 0 to frame 1, stored at the pixel where the point is at t.
     """
     B, L, _, S, _ = layers.texture.shape
     affine = torch.lerp(layers.start, layers.end, t)
@@ -141,7 +144,7 @@ def _inverse(affine: Tensor) -> Tensor:
 def _motion(
     B: int, L: int, rng: np.random.Generator, motion_share: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The affine maps of every layer in frame 0 and in frame 1, (B, L, 2, 3) each: texture to frame."""
+    """The affine maps from texture to frame of every layer, in frame 0 and in frame 1, (B, L, 2, 3) each."""
     scale = np.exp(rng.uniform(math.log(0.5), math.log(1.2), (B, L)))
     angle = rng.uniform(-math.pi, math.pi, (B, L))
     centre = rng.uniform(-0.8, 0.8, (B, L, 2))
@@ -179,7 +182,7 @@ def _square(frame: NDArray[np.uint8], side: int) -> Frames:
 
 
 def _object(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A random shape (size, size), empty at the border: a smooth blob, or in one case of three a few thin bars."""
+    """A random shape (size, size) uint8, 0 at the border: a smooth blob, or in a third of the cases a few thin bars."""
     if rng.random() < 1 / 3:
         image = np.zeros((size, size), np.uint8)
         for _ in range(int(rng.integers(1, 5))):
@@ -188,12 +191,12 @@ def _object(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         return image
     coarse = cv2.resize(rng.random((5, 5)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     radius = np.hypot(*np.meshgrid(*2 * [np.linspace(-1, 1, size)]))
-    # The edge is about one pixel wide.
+    # The edge of the blob is about one pixel wide.
     return np.asarray(((coarse + 0.9 - 1.4 * radius - 0.5) * size / 2 + 0.5).clip(0, 1) * 255, np.uint8)
 
 
 def _overlay(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Random text (size, size), like a caption or a score."""
+    """Random text (size, size) uint8, like a caption or a score; 255 is text."""
     image = np.zeros((size, size), np.uint8)
     for _ in range(int(rng.integers(1, 4))):
         text = "".join(chr(code) for code in rng.integers(ord("!"), ord("~"), int(rng.integers(3, 12))))

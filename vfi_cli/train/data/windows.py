@@ -20,7 +20,7 @@ Frames = NDArray[np.uint8]
 """(N, H, W, 3), RGB."""
 
 MIN_FRAMES = 3
-"""Frames of the shortest window: a pair and the true frame between."""
+"""Number of frames of the shortest window: a pair and the true frame between."""
 
 HELD_OUT_SHARE = 0.05
 """Share of the source clips that are only used for validation."""
@@ -33,8 +33,9 @@ class Window:
     """Consecutive frames of one shot.
 
     Args:
-        source: the footage that the frames are from; either all of its windows are trained on, or all are held out.
-        decode: reads the frames (N, H, W, 3).
+        source: the name of the source clip. Either all windows of a clip are trained on, or all are held out.
+        frames, height, width: number of frames, and their size in pixels.
+        decode: reads the frames (N, H, W, 3) uint8 RGB.
     """
 
     source: str
@@ -54,7 +55,7 @@ class Window:
 
 
 def read_span(path: Path, first: int, count: int) -> Frames:
-    """`count` frames of a video from frame `first` on. Raises InputError if the video ends earlier."""
+    """`count` frames of a video from frame `first` on. Raises InputError if one of them cannot be read."""
     capture = cv2.VideoCapture(str(path))
     frames = []
     try:
@@ -95,9 +96,9 @@ def large_enough(windows: Sequence[Window], size: int) -> list[Window]:
 def hold_out(windows: Sequence[Window]) -> tuple[list[Window], list[Window]]:
     """Split windows into those to train on and those to validate on.
 
-    Whole source clips are held out, chosen by the hash of their name alone. So a clip that is held out in one run is
-    held out in every run, with any data set or seed. There is one exception: at least one clip is held out and at least
-    one is kept, so if the hashes choose none or all, the clip with the smallest hash is held out.
+    Whole source clips are held out. The hash of the name of a clip decides, so a clip that is held out in one run is
+    held out in every run, with any data set or seed. There is one exception: if the hashes choose none or all of the
+    clips, only the clip with the smallest hash is held out.
 
     Raises InputError if there is only one source clip.
     """

@@ -34,7 +34,7 @@ class Ranks:
         return DistributedDataParallel(step, device_ids=ids, find_unused_parameters=True)
 
     def synchronize(self, progress: float, stop: bool, device: torch.device) -> tuple[float, bool]:
-        """The progress of rank 0, and whether any rank wants to stop."""
+        """The progress of rank 0 (0 to 1), and whether any rank wants to stop; the same result on all ranks."""
         if self.size == 1:
             return progress, stop
         values = torch.tensor([progress if self.is_main else 0.0, float(stop)], dtype=torch.float64, device=device)
@@ -50,7 +50,7 @@ def device_of_rank(device: str) -> str:
 
 @contextlib.contextmanager
 def join_ranks(device: torch.device) -> Iterator[Ranks]:
-    """Join the process group that `torchrun` started this process for; without `torchrun`, a single rank."""
+    """Join the process group of `torchrun`. Yields the rank of this process; without `torchrun`, a single rank."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()

@@ -1,4 +1,7 @@
-"""The training steps as modules: each takes a batch and returns its loss and metrics."""
+"""The training steps as modules: each takes a batch and returns its loss and metrics.
+
+S is the side of a crop in pixels, B the number of crops, P the number of patches of a crop, d = 4 dynamic blocks.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,16 @@ Mode = Literal["whole", "patches", "routed", "unrefined"]
 """How the synthesis runs: on whole crops, on patches with all blocks, on routed patches, or not at all."""
 
 Metrics = dict[str, Tensor]
+"""Name -> scalar without gradient. Gains are in dB."""
 
 CONFIDENCE_SCALE = 0.04
-"""Photometric error of a target, as a share of the range of the images, at which its weight in the loss is 1 / e."""
+"""A target with this photometric error has the weight 1 / e in the loss. Images are in [0, 1]."""
 
 AVERAGE_WEIGHT = 0.3
-"""Weight of the plain average in the loss of an unrefined batch. A good average needs both warped frames to fit, while
-a blend only needs one of them."""
+"""Weight of the average of the warped frames in the loss of an unrefined batch.
+
+The average is good only if both warped frames fit. A blend is good if one of them fits.
+"""
 
 
 class SynthesisStep(nn.Module):
@@ -52,6 +58,7 @@ class SynthesisStep(nn.Module):
         self.motion = MotionStep(model, recipe) if model.intermediate is not None else None
 
     def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Metrics]:
+        """The loss, and the metrics `static` or `routed` (loss of the image), its `..._gain` and `route`."""
         if mode == "unrefined":
             assert self.motion is not None
             measured_loss: tuple[Tensor, Metrics] = self.motion(batch)
@@ -85,24 +92,28 @@ class SynthesisStep(nn.Module):
         return loss, measured
 
     def _route_error(self, route: Tensor, aligned: Aligned) -> Tensor:
-        """Mean L1 distance of the route to the reference route (eq. 4)."""
+        """Mean L1 distance of the route (B, P, d) to the reference route (eq. 4)."""
         difference = patch_difference(aligned, self.model.config.patch)
         return (route - reference_route(difference, self.recipe.keep_ratios)).abs().mean()
 
 
 def reconstruction(recipe: Recipe, output: Tensor, truth: Tensor) -> Tensor:
-    """The image loss of the recipe for images (B, 3, H, W)."""
+    """The image loss of the recipe for images (B, 3, S, S) in [0, 1]; `output` is not clamped."""
     loss = (relative_error if recipe.reconstruction == "relative" else charbonnier)(output, truth)
     return loss + recipe.census_weight * census(output, truth) if recipe.census_weight else loss
 
 
 def prefix(features: list[Tensor]) -> list[Tensor]:
-    """The block features as if a random number of the last blocks were skipped; a skipped block returns its input."""
+    """The features of `SynthesisNet.features`, weighted as if a random number of the last blocks were skipped.
+
+    A skipped block returns its input. `SynthesisNet.fuse` sums the features. Therefore, the feature of the last block
+    that runs gets one more weight for each skipped block, and the features of skipped blocks get 0.
+    """
     count = len(features)
     blocks_run = torch.randint(1, count, (), device=features[0].device)
     block = torch.arange(count, device=features[0].device)
-    shares = (block < blocks_run) + (count - blocks_run) * (block == blocks_run - 1)  # `SynthesisNet.fuse` sums them
-    return [share * feature for share, feature in zip(shares.to(features[0].dtype), features, strict=True)]
+    weights = (block < blocks_run) + (count - blocks_run) * (block == blocks_run - 1)
+    return [weight * feature for weight, feature in zip(weights.to(features[0].dtype), features, strict=True)]
 
 
 class FlowStep(nn.Module):
@@ -115,6 +126,7 @@ class FlowStep(nn.Module):
         self.teacher = teacher
 
     def forward(self, batch: Batch, mode: Mode) -> tuple[Tensor, Metrics]:
+        """The sum of the endpoint errors of all levels, and the error of the finest level in pixels; ignores `mode`."""
         pyramid_0, pyramid_1 = self.flow.extract_features(batch.frame_0), self.flow.extract_features(batch.frame_1)
         flows = self.flow.flows(pyramid_0, pyramid_1)
         if batch.flow is not None:
@@ -132,8 +144,9 @@ class MotionStep(nn.Module):
     """Trains flow and gate on targets, and on the image that they give without synthesis.
 
     A target is flow_t0, flow_t1 at the pixels of the frame at t. It also gives the flow of the pair: flow_01 must equal
-    flow_t1 - flow_t0 at the pixel that flow_t0 points to. The flow of the pair gets only this direct gradient. The
-    gradient through the splat is cut off, because it would be far larger.
+    flow_t1 - flow_t0 at the pixel that flow_t0 points to, and flow_10 must equal flow_t0 - flow_t1 at the pixel that
+    flow_t1 points to. The flow of the pair gets only this direct gradient. The gradient through the splat is cut off,
+    because it would be far larger.
     """
 
     def __init__(self, model: Apr, recipe: Recipe) -> None:
@@ -142,6 +155,14 @@ class MotionStep(nn.Module):
         self.model, self.recipe = model, recipe
 
     def forward(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The loss, and metrics. Those that end in `_error` are endpoint errors in pixels of their flow:
+
+        target_error   flow at t after both corrections, in pixels of the quarter size
+        start_error    flow at t before the correction, in the same unit
+        pair_error     finest flow of the pair, in pixels of 1/8 size
+        average        loss of the average of the warped frames
+        unrefined_gain gain of the blend over that average, in dB
+        """
         assert batch.target is not None and batch.error is not None
         model = self.model
         features_0, features_1 = (
@@ -164,7 +185,10 @@ class MotionStep(nn.Module):
         return loss, {name: value.detach() for name, value in measured.items()}
 
     def _image_loss(self, aligned: Aligned, batch: Batch) -> tuple[Tensor, Metrics]:
-        """The loss of the image made by flow and gate, plus the weighted loss of the average of the warped frames."""
+        """The loss of the image made by flow and gate, plus the weighted loss of the average of the warped frames.
+
+        The metrics are `average` and `unrefined_gain`.
+        """
         model, recipe = self.model, self.recipe
         height, width = (side // model.config.stride for side in batch.truth.shape[-2:])
         no_refinement = batch.truth.new_zeros(len(batch.t), model.synthesis.head.out_channels, height, width)
@@ -179,9 +203,14 @@ class MotionStep(nn.Module):
         return loss, {"average": average_loss, "unrefined_gain": gain}
 
     def _pair_error(self, flow: Tensor, target: Tensor, confidence: Tensor) -> Tensor:
-        """Endpoint error of flow_01, flow_10 (B, 4, h, w) of a pyramid level, sampled at the pixels of the frame at t.
+        """Endpoint error of the flow of the pair at a pyramid level, in pixels of that level.
 
-        Flow and error are in pixels of the level.
+        The flow is sampled where the pixels of the frame at t come from.
+
+        Args:
+            flow: flow_01, flow_10 (B, 4, h, w) in pixels of that size.
+            target: flow_t0, flow_t1 (B, 4, S / 4, S / 4) in pixels of that size.
+            confidence: weight of the target (B, 2, S / 4, S / 4), from 0 to 1.
         """
         stride = target.shape[-1] // flow.shape[-1]
         flow_t = F.avg_pool2d(target, stride) / stride
@@ -206,7 +235,10 @@ def make_step(model: Apr, recipe: Recipe, teacher: FlowNet | None) -> SynthesisS
 
 
 def flow_pyramid(flow: Tensor, count: int) -> list[Tensor]:
-    """A flow (B, 4, H, W) at the levels of `FlowNet.flows`, coarse to fine. It is not averaged, so edges stay sharp."""
+    """A flow (B, 4, S, S) in pixels -> the same flow at `count` levels, as `FlowNet.flows` returns it, coarse to fine.
+
+    Pixels are picked, not averaged, so edges stay sharp.
+    """
     strides = [4 * 2**level for level in reversed(range(count))]
     return [flow[:, :, stride // 2 :: stride, stride // 2 :: stride] * 4 / stride for stride in strides]
 
@@ -227,32 +259,35 @@ def features_and_flow(model: Apr, batch: Batch) -> tuple[FrameFeatures, FrameFea
 
 
 def append_searched_flow(flow: Tensor, batch: Batch) -> Tensor:
-    """The learned flow (B, 4, h, w), followed by the DIS flow of the batch if it has one (B, 8, h, w)."""
+    """The learned flow (B, 4, S / 4, S / 4), in pixels of that size, then the DIS flow of the batch if it has one.
+
+    With the DIS flow, the result has 8 channels.
+    """
     return flow if batch.searched is None else torch.cat((flow, batch.searched), 1)
 
 
 def average_of_warped(aligned: Aligned, batch: Batch) -> Tensor:
-    """The plain average of the warped frames, weighted by time."""
+    """The mean of the warped frames (B, 3, S, S), weighted by time."""
     return torch.lerp(aligned.image_0, aligned.image_1, batch.t)
 
 
 def replace_outside_by_truth(output: Tensor, aligned: Aligned, batch: Batch, model: Apr) -> Tensor:
-    """`output`, with the truth at pixels that were sampled from outside the crop, so that they add no error."""
+    """`output` (B, 3, S, S), with the truth at pixels that were sampled from outside the crop: they add no error."""
     if model.intermediate is None:
         return output
     return torch.where(points_inside(aligned.flow).all(1, keepdim=True), output, batch.truth)
 
 
 def points_inside(flow_t: Tensor) -> Tensor:
-    """Whether flow_t0 and flow_t1 (B, 4, h, w), in pixels of their grid, point inside the image: (B, 2, h, w)."""
+    """Whether flow_t0 and flow_t1 (B, 4, h, w), in pixels of that size, point inside the image: bool (B, 2, h, w)."""
     height, width = flow_t.shape[-2:]
     columns = torch.arange(width, device=flow_t.device) + flow_t[:, 0::2]
-    lines = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
-    return (columns >= 0) & (columns <= width - 1) & (lines >= 0) & (lines <= height - 1)
+    rows = torch.arange(height, device=flow_t.device)[:, None] + flow_t[:, 1::2]
+    return (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
 
 
 def dense_route(model: Apr, batch: Batch) -> Tensor:
-    """The route (B, P, d) on which all patches run all blocks."""
+    """The route (B, P, d) of ones: all patches run all blocks."""
     height, width = batch.truth.shape[-2:]
     patches = (height // model.config.patch) * (width // model.config.patch)
     return batch.t.new_ones(len(batch.t), patches, len(model.synthesis.dynamic))

@@ -24,7 +24,7 @@ def load_teacher(path: Path) -> FlowNet:
 
 
 def published_name(name: str) -> str:
-    """The name in the published network of a tensor of `FlowNet`."""
+    """The name that a tensor of `FlowNet` has in the published network."""
     part, *rest, kind = name.split(".")
     if part == "encoder":
         return f"feat_pyramid.conv_stage{int(rest[0]) + 1}.{rest[1]}.{kind}"

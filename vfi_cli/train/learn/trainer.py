@@ -26,7 +26,7 @@ FAST_PARTS = ("gate.", "synthesis.head.")
 FAST_RATE_FACTOR = 8.0
 """Learning rate of `FAST_PARTS`, as a multiple of the rate of the other parts.
 
-The gate is small and its inputs are statistics, which need no learning. The head has inputs of small values, and its
+The gate is small, and its inputs are statistics that are not learned. The inputs of the head have small values, and its
 outputs are logits.
 """
 
@@ -35,14 +35,14 @@ COMPILE_MINUTES = 6
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """The rate: a linear warm-up over steps, then a cosine over `progress` in [0, 1] (paper, section 4)."""
+    """The learning rate: a linear warm-up over steps, times a cosine over `progress` in [0, 1] (paper, section 4)."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
     rate = recipe.final_rate + (recipe.learning_rate - recipe.final_rate) * cosine
     return rate * min(1, (step + 1) / recipe.warm_up_steps)
 
 
 class Trainer:
-    """Takes the steps of a recipe. `average`, a network with the running mean of the weights, is the result."""
+    """Takes the steps of a recipe. The result is `average`, a network with the running mean of the weights."""
 
     def __init__(
         self, recipe: Recipe, model: Apr, runtime: Runtime, ranks: Ranks, teacher: FlowNet | None = None
@@ -66,7 +66,10 @@ class Trainer:
         self._step = ranks.distribute(self._compiled, self.device)
 
     def step(self, batch: Batch, mode: Mode, progress: float) -> Metrics:
-        """Update all weights once, and return the metrics of the step, still on the device."""
+        """Update all trained weights once, and return the metrics of the step, still on the device.
+
+        progress: share of the run that is over, 0 to 1.
+        """
         for group in self._optimiser.param_groups:
             group["lr"] = group["rate_factor"] * learning_rate(self.recipe, self.step_number, progress)
         batch = map_batch(batch, lambda x: x.to(self.device, memory_format=torch.channels_last, non_blocking=True))

@@ -37,7 +37,7 @@ class Source(Protocol):
     """A source of batches."""
 
     def draw(self, count: int, rng: np.random.Generator, motion_share: float) -> Batch:
-        """A batch of `count` samples from the `motion_share` of all samples that move least."""
+        """A batch of `count` samples, drawn from the share `motion_share` of all samples with the least motion."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def run(job: TrainJob) -> Outcome:
     teacher = load_teacher(job.teacher) if job.teacher else None
     windows = large_enough([window for path in job.data for window in read_windows(path)], job.recipe.crop)
     with join_ranks(runtime.device) as ranks:
-        # A separate function: the wrapped step must be freed before the process group ends.
+        # A separate function, because the wrapped step must be freed before the process group ends.
         return _train(
             job, Trainer(job.recipe, model, runtime, ranks, teacher), ranks, hold_out(windows), saved, teacher
         )

@@ -1,4 +1,4 @@
-"""`Report` writes the files of a run and the log while the run goes on."""
+"""`Report` writes the files and the log of a run during the run."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Report:
         self._evaluated_at = time.monotonic()
 
     def save(self, seconds: float) -> None:
-        """Write the state and the weights. Raises ModelError and writes nothing if a weight is not finite."""
+        """Write the state and the weights. If a weight is not finite, write nothing and raise ModelError."""
         trainer, recipe = self._trainer, asdict(self._trainer.recipe)
         if not all(bool(value.isfinite().all()) for value in trainer.average.state_dict().values()):
             raise self._diverged("a weight")

@@ -22,15 +22,15 @@ from vfi_cli.train.learn.step import dense_route, warp_batch
 from vfi_cli.train.recipes import Recipe
 
 PAIRS = 32
-"""Largest number of pairs."""
+"""Largest number of pairs that are scored."""
 MAX_SIDE = 512
-"""Largest side, in pixels, of the crop from the middle of the frame that is scored."""
+"""Largest side of the scored crop, in pixels. The crop is from the middle of the frame."""
 GAPS = (2, 4)
-"""Frames from one end of a pair to the other, used in turn: adjacent triplets, and twice their motion."""
+"""Frames from the left to the right frame of a pair, used in turn: three adjacent frames, and twice their motion."""
 
 
 class Example(NamedTuple):
-    """A scored pair for the image sheet: images (1, 3, H, W), route (n_h, n_w, d)."""
+    """A scored pair for the image sheet: output (1, 3, H, W), not clamped; route (n_h, n_w, d), bool."""
 
     batch: Batch
     output: Tensor
@@ -77,8 +77,8 @@ def validate(
 
     Scores in dB:
 
-        average_psnr    PSNR of the plain average of the warped frames; it shows how good the flow is
-        static_gain     gain of the network over that average, with all blocks on all patches
+        average_psnr    PSNR of the average of the warped frames, weighted by time; it shows how good the flow is
+        static_gain     PSNR of the network minus `average_psnr`, with all blocks on all patches
         routed_gain     the same with the keep ratios of the recipe; the router ranks the patches
     """
     sums: dict[str, float] = defaultdict(float)
@@ -87,9 +87,9 @@ def validate(
         with torch.autocast(batch.truth.device.type, torch.bfloat16, enabled=half):
             aligned, contexts = warp_batch(model, batch)
             logits = model.route_logits(aligned)
-            ratios = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
+            routed = as_map(route_from_ratios(score(logits), recipe.keep_ratios), logits.shape[1], logits.device)
             all_patches = dense_route(model, batch)
-            routes = {"static": None if recipe.whole_share else all_patches, "routed": ratios.to(all_patches.dtype)}
+            routes = {"static": None if recipe.whole_share else all_patches, "routed": routed.to(all_patches.dtype)}
             outputs = {"average": torch.lerp(aligned.image_0, aligned.image_1, batch.t)}
             for name, route in routes.items() if "synthesis" in recipe.trains else ():
                 packed = model.synthesis(contexts, route)
@@ -100,10 +100,10 @@ def validate(
             sums[f"{name}_gain"] += scores[name] - scores["average"]
         shown = "routed" if recipe.routed_share else "static" if "static" in outputs else "average"
         grid = [side // model.config.patch for side in batch.truth.shape[-2:]]
-        examples.append(Example(batch, outputs[shown], ratios[0].view(*grid, -1)))
+        examples.append(Example(batch, outputs[shown], routed[0].view(*grid, -1)))
     return {name: value / len(batches) for name, value in sorted(sums.items())}, examples
 
 
 def _quantized(image: Tensor) -> Tensor:
-    """The image rounded to 8 bits, as it would be written to a file."""
+    """The image (B, 3, H, W), clamped to [0, 1] and rounded to 8 bits, as it would be written to a file."""
     return (image.clamp(0, 1) * 255).round() / 255
