@@ -57,7 +57,7 @@ def make_clip(
     options: dict[str, str] | None = None,
     audio: str | None = None,
     audio_tracks: int = 1,
-    sound: Fraction | None = None,
+    audio_seconds: Fraction | None = None,
     interlaced: bool = False,
     sar: Fraction | None = None,
     rotation: int = 0,
@@ -79,7 +79,7 @@ def make_clip(
         matrix, primaries, transfer: code points of ITU-T H.273; 2 leaves the clip untagged.
         audio: encoder of the audio tracks, which hold a rising tone; None: no audio.
         audio_tracks: number of audio tracks.
-        sound: duration of the audio in seconds; None: as long as the video.
+        audio_seconds: duration of the audio in seconds; None: as long as the video.
         chapters: (start, end, title), in seconds.
         subtitle: add a SubRip track with one line.
         faststart: write the index of an MP4 before its data; replaces `muxing`.
@@ -126,7 +126,7 @@ def make_clip(
             packets += video.encode(frame)
         packets += video.encode(None)
         for number, track in enumerate(tracks):
-            packets += _tone(track, 330 * (number + 1), times[0], sound or ends[-1] - times[0])
+            packets += _tone(track, 330 * (number + 1), times[0], audio_seconds or ends[-1] - times[0])
         if text is not None:
             line = av.Packet(b"hello")
             line.stream, line.pts, line.dts, line.duration = text, 0, 0, 500

@@ -52,7 +52,7 @@ def make(folder, name, count=3, audio_seconds=None, reordered=2):
             shown=range(n * FRAMES, (n + 1) * FRAMES),
             codec=kind.video,
             audio=kind.audio,
-            sound=audio_seconds,
+            audio_seconds=audio_seconds,
             options={"g": "5", "bf": str(reordered if kind.video in REORDERING else 0)},
             format=kind.format,
             muxing=kind.muxing,

@@ -26,7 +26,7 @@ from vfi_cli.video.write.encode_plan import plan_encode
 def convert(source: Path, target: Path, name: str, bit_rate: int | None = None, **trim) -> StreamCopy:
     info = probe(source)
     plan = plan_encode(info, target, fps=info.average_rate, **trim)
-    kept = plan_streams(info, plan.output, wanted=("audio",), sound=AudioCodec(name, bit_rate))
+    kept = plan_streams(info, plan.output, wanted=("audio",), audio_codec=AudioCodec(name, bit_rate))
     assert kept.kept, kept.left_out
     streams = StreamCopy(info, kept, origin=plan.origin, **trim)
     with Encoder(target, plan, streams) as encoder, decode(info, **trim) as decoder:
@@ -146,18 +146,18 @@ def test_damaged_packets_are_counted_and_the_others_keep_their_times(tmp_path):
 
 def test_an_audio_codec_that_the_container_or_encoder_refuses_is_an_error_before_the_work(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
-    plan = plan_streams(clip, WEBM, wanted=("audio",), sound=AudioCodec("aac"))
+    plan = plan_streams(clip, WEBM, wanted=("audio",), audio_codec=AudioCodec("aac"))
     with pytest.raises(OutputError, match="webm does not hold aac") as caught:
         require_audio(plan, clip, tmp_path / "o.webm", AudioCodec("aac"))
     assert "-c:a libopus" in caught.value.remedy and ".mkv" in caught.value.remedy
-    plan = plan_streams(clip, MP4, wanted=("audio",), sound=AudioCodec("libopus", 1))
+    plan = plan_streams(clip, MP4, wanted=("audio",), audio_codec=AudioCodec("libopus", 1))
     with pytest.raises(OutputError, match="libopus refuses audio of 48000 Hz and 1 channels at 1 bits"):
         require_audio(plan, clip, tmp_path / "o.mp4", AudioCodec("libopus", 1))
 
 
 def test_slow_motion_has_no_converted_audio(tmp_path):
     clip = probe(make_beeps(tmp_path / "a.mkv", "pcm_s16le"))
-    plan = plan_streams(clip, MP4, wanted=("audio",), stretch=2, sound=AudioCodec("aac"))
+    plan = plan_streams(clip, MP4, wanted=("audio",), stretch=2, audio_codec=AudioCodec("aac"))
     assert [out.reason for out in plan.left_out] == ["slow motion has no audio"]
 
 

@@ -23,7 +23,7 @@ KINDS = ("audio", "subtitle", "data", "attachment")
 
 def copy(source, target, stretch=1, **trim):
     info = probe(source)
-    plan = plan_encode(info, target, fps=info.average_rate, stretch=stretch, sound=stretch == 1, **trim)
+    plan = plan_encode(info, target, fps=info.average_rate, stretch=stretch, keep_audio=stretch == 1, **trim)
     kept = plan_streams(info, plan.output, wanted=KINDS, stretch=stretch)
     streams = StreamCopy(info, kept, origin=plan.origin, stretch=stretch, **trim)
     with Encoder(target, plan, streams) as encoder, decode(info, **trim) as decoder:
@@ -266,7 +266,7 @@ def test_mp4_to_matroska_and_back_keeps_everything(rich, tmp_path):
 
 def test_webm_gets_the_text_subtitles(rich, tmp_path):
     info = probe(rich)
-    plan = plan_encode(info, tmp_path / "o.webm", fps=Fraction(10), sound=False)
+    plan = plan_encode(info, tmp_path / "o.webm", fps=Fraction(10), keep_audio=False)
     kept = plan_streams(info, WEBM, wanted=("subtitle",))
     with (
         Encoder(tmp_path / "o.webm", plan, StreamCopy(info, kept, origin=plan.origin)) as encoder,

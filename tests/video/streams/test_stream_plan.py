@@ -174,5 +174,5 @@ def test_audio_of_unknown_sample_rate_counts_as_refused(tmp_path: Path):
                 written.time_base, written.pts, written.dts = packet.time_base, packet.pts, packet.dts
                 written.stream = copies[packet.stream_index]
                 sink.mux(written)
-    plan = plan_streams(probe(broken), MP4, wanted=("audio",), sound=AudioCodec("aac"))
+    plan = plan_streams(probe(broken), MP4, wanted=("audio",), audio_codec=AudioCodec("aac"))
     assert [(out.refused, out.reason) for out in plan.left_out] == [(True, "the file does not state its sample rate")]

@@ -399,7 +399,7 @@ def test_a_full_disk_at_any_time_is_an_error_and_leaves_no_file(clip, tmp_path, 
 
 def test_audio_before_the_video_shifts_the_origin_only_if_it_is_kept(clip, tmp_path):
     info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
-    origins = [plan_encode(info, tmp_path / "o.mp4", sound=sound).origin for sound in (True, False)]
+    origins = [plan_encode(info, tmp_path / "o.mp4", keep_audio=kept).origin for kept in (True, False)]
     assert origins == [info.origin, info.start]
 
 

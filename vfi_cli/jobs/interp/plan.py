@@ -240,7 +240,7 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         stretch=stretch,
         start=job.start or None,
         stop=job.stop,
-        sound=job.audio and stretch == 1,
+        keep_audio=job.audio and stretch == 1,
         codec=job.codec,
         crf=job.crf,
         preset=job.preset,
@@ -259,7 +259,7 @@ def plan_for_clip(job: InterpJob, source: Source, clip: ClipInfo, multiple: int 
         wanted=[kind for kind, copied in wanted.items() if copied],
         stretch=stretch,
         tags=job.metadata,
-        sound=job.audio_codec,
+        audio_codec=job.audio_codec,
     )
     mask = read_mask(job.mask, turned) if job.mask is not None else None
     return Plan(job, source, clip, target, multiple, stretch, encode, streams, turn, mask)

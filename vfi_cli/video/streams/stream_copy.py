@@ -132,9 +132,9 @@ class StreamCopy:
         if info.kind == "attachment":
             return add_copy(output, source)
         copy: Stream
-        if kept.sound is not None:
+        if kept.audio_codec is not None:
             end = self._stop - self._origin if self._stop is not None else None
-            self._converters[info.index] = ConvertedAudio(output, source, kept.sound, end)
+            self._converters[info.index] = ConvertedAudio(output, source, kept.audio_codec, end)
             copy = self._converters[info.index].stream
         elif kept.codec:
             self._texts[info.index] = TextSubtitles(output, source, kept.codec)

@@ -44,13 +44,13 @@ class KeptStream:
         info: the stream of the source.
         codec: the codec that text subtitles are converted to; empty: they are copied.
         lost_flags: flags of the stream that the container cannot hold.
-        sound: the codec that audio is converted to; None: it is copied.
+        audio_codec: the codec that audio is converted to; None: it is copied.
     """
 
     info: StreamInfo
     codec: str = ""
     lost_flags: tuple[str, ...] = ()
-    sound: AudioCodec | None = None
+    audio_codec: AudioCodec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def plan_streams(
     wanted: Collection[StreamKind],
     stretch: int = 1,
     tags: bool = True,
-    sound: AudioCodec | None = None,
+    audio_codec: AudioCodec | None = None,
 ) -> StreamPlan:
     """Decide which streams of the `wanted` kinds are kept, copied or converted.
 
@@ -121,7 +121,7 @@ def plan_streams(
         wanted: the kinds of streams that the user wants.
         stretch: times of the source are this many times longer in the output.
         tags: see `StreamPlan`.
-        sound: the codec that audio is converted to; None: it is copied.
+        audio_codec: the codec that audio is converted to; None: it is copied.
 
     Raises InputError if the clip cannot be read any more.
     """
@@ -129,7 +129,7 @@ def plan_streams(
     if not asked:
         return StreamPlan(tags=tags)
     with open_input(info.path, info.reach) as source:
-        probe = _MuxProbe(source, info, output, sound)
+        probe = _MuxProbe(source, info, output, audio_codec)
         decisions = [probe.decide(stream, stretch) for stream in asked]
     return StreamPlan(
         tuple(decision for decision in decisions if isinstance(decision, KeptStream)),
@@ -151,11 +151,13 @@ class _DamagedError(Exception):
 class _MuxProbe:
     """Tries which streams of a clip `output` takes. `source` is the open clip, of which nothing has been read yet."""
 
-    def __init__(self, source: InputContainer, info: ClipInfo, output: OutputFormat, sound: AudioCodec | None) -> None:
+    def __init__(
+        self, source: InputContainer, info: ClipInfo, output: OutputFormat, audio_codec: AudioCodec | None
+    ) -> None:
         if len(source.streams) <= max(stream.index for stream in info.others):
             raise InputError("the file has changed since it was probed", path=info.path)
         self._output = output
-        self._audio_codec = sound
+        self._audio_codec = audio_codec
         self._streams = list(source.streams)
         tried = [stream.index for stream in info.others if stream.kind in ("audio", "subtitle", "data")]
         self._packets: dict[int, list[Packet[Stream]]] = {index: [] for index in tried}
@@ -232,7 +234,9 @@ class _MuxProbe:
             return KeptStream(stream)
         return LeftOut(stream, f"{self._output.muxer} does not hold attached {'images' if stream.cover else 'files'}")
 
-    def _decide_audio(self, stream: StreamInfo, sound: AudioCodec, lost_flags: tuple[str, ...]) -> KeptStream | LeftOut:
+    def _decide_audio(
+        self, stream: StreamInfo, audio_codec: AudioCodec, lost_flags: tuple[str, ...]
+    ) -> KeptStream | LeftOut:
         """Keep the audio stream if it can be decoded and encoded, and the container takes the result.
 
         Raises _DamagedError if none of its first packets can be decoded.
@@ -242,7 +246,7 @@ class _MuxProbe:
         encoded: list[Packet[Stream]] = []
         try:
             with av.open(scratch, "w", format=self._output.muxer) as output:
-                converted = ConvertedAudio(output, template, sound)
+                converted = ConvertedAudio(output, template, audio_codec)
                 output.start_encoding()
                 start = packets[0].dts * packets[0].time_base if packets and packets[0].dts is not None else 0
                 for packet in packets:
@@ -253,12 +257,12 @@ class _MuxProbe:
             if packets and converted.damaged == len(packets):
                 raise _DamagedError
             if not packets or reads_back(scratch, converted.stream, [], data):
-                return KeptStream(stream, lost_flags=lost_flags, sound=sound)
+                return KeptStream(stream, lost_flags=lost_flags, audio_codec=audio_codec)
         except OutputError as error:
             return LeftOut(stream, str(error), refused=True)
         except (av.FFmpegError, ValueError):
             pass
-        return LeftOut(stream, f"{self._output.muxer} does not hold {sound.name}", refused=True)
+        return LeftOut(stream, f"{self._output.muxer} does not hold {audio_codec.name}", refused=True)
 
     def _can_copy(self, stream: StreamInfo) -> bool:
         """Whether the first packets of the stream can be copied and then read back unchanged.

@@ -82,7 +82,7 @@ def plan_encode(
     stretch: int = 1,
     start: Fraction | None = None,
     stop: Fraction | None = None,
-    sound: bool = True,
+    keep_audio: bool = True,
     codec: str | None = None,
     crf: float | None = None,
     preset: str | None = None,
@@ -98,7 +98,7 @@ def plan_encode(
             of each source frame, and `multiple` - 1 more between each two of them.
         stretch: times of the source are this many times longer in the output (slow motion).
         start, stop: the used part of the clip, in seconds after its first frame.
-        sound: the audio is kept. If it begins before the video, its start becomes 0. Otherwise the first frame
+        keep_audio: the audio is kept. If it begins before the video, its start becomes 0. Otherwise the first frame
             becomes 0.
         codec: FFmpeg's name of an encoder or of its format. None: H.264, or H.265 for HDR and for more than 10 bits;
             in .webm VP9, or AV1 for more than 8 bits.
@@ -116,7 +116,7 @@ def plan_encode(
     format, notes = choose_format(encoder, info.width, info.height, info.format, pix_fmt)
     mastering = info.hdr.options(encoder.name) if info.hdr is not None else {}
     properties = expected(info, format)
-    origin = (info.start + start if start else info.origin if sound and output.is_video else info.start) * stretch
+    origin = (info.start + start if start else info.origin if keep_audio and output.is_video else info.start) * stretch
     if not output.is_video:
         time_base = output.tick or 1 / rate
     elif fps is None:
