@@ -1,6 +1,6 @@
-"""The layers of the package. A file imports only from lower layers, and from other rooms only what they offer.
+"""The layers of the package. A file imports only from lower layers, and from other components only what they offer.
 
-A room is a folder of the package, or a single file. A room offers the modules in its `__all__`.
+A component is a folder of the package, or a single file. A component offers the modules in its `__all__`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vfi_cli"
-# Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a room
-# imports only from the rooms before it.
+# Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a component
+# imports only from the components before it.
 LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("errors", "cpus", "grid", "file_names", "timing"),),
     (("ops",),),
@@ -41,15 +41,15 @@ HEAVY = ("torch", "av", "cv2", "numba", "numpy")
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in FILES}
 RANKS = {
-    room: (number, group, place)
+    component: (number, group, place)
     for number, layer in enumerate(LAYERS)
-    for group, rooms in enumerate(layer)
-    for place, room in enumerate(rooms)
+    for group, components in enumerate(layer)
+    for place, component in enumerate(components)
 }
 
 
-def room_of(module: str) -> str | None:
-    """The room of a module such as "video.read.probe"; None for the package itself and for other packages."""
+def component_of(module: str) -> str | None:
+    """The component of a module such as "video.read.probe"; None for the package itself and for other packages."""
     parts = module.split(".")
     return next((name for end in (2, 1) if (name := ".".join(parts[:end])) in RANKS), None)
 
@@ -65,28 +65,28 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def arrows() -> Iterator[tuple[str, str]]:
-    """Pairs (module, module that it imports), both inside the package and in different rooms."""
+    """Pairs (module, module that it imports), both inside the package and in different components."""
     for module, path in MODULES.items():
         for name in imports(path):
             package, _, rest = name.partition(".")
             target = rest if rest in MODULES else rest.rpartition(".")[0]
-            if package == "vfi_cli" and target in MODULES and room_of(module) != room_of(target):
+            if package == "vfi_cli" and target in MODULES and component_of(module) != component_of(target):
                 yield module, target
 
 
-def offer(room: str) -> set[str] | None:
-    """The modules of a room that other rooms may import, or None if the room has no `__all__` and offers all."""
-    path = PACKAGE.joinpath(*room.split("."), "__init__.py")
+def offer(component: str) -> set[str] | None:
+    """The modules that other components may import; None if the component has no `__all__` and offers all."""
+    path = PACKAGE.joinpath(*component.split("."), "__init__.py")
     for node in ast.parse(path.read_text()).body if path.exists() else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return {f"{room}.{name}" for name in ast.literal_eval(node.value)}
+            return {f"{component}.{name}" for name in ast.literal_eval(node.value)}
     return None
 
 
-def test_imports_go_down_and_through_what_a_room_offers():
+def test_imports_go_down_and_through_what_a_component_offers():
     wrong = []
     for module, target in arrows():
-        own, other = room_of(module), room_of(target)
+        own, other = component_of(module), component_of(target)
         if own is None or other is None:  # vfi_cli/__init__.py and __main__.py may import everything
             continue
         (layer, group, place), (below, neighbour, before) = RANKS[own], RANKS[other]
@@ -98,21 +98,21 @@ def test_imports_go_down_and_through_what_a_room_offers():
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_module_has_a_room_and_every_offer_is_used():
-    roomless = [name for name in MODULES if room_of(name) is None and not name.split(".")[-1].startswith("__")]
+def test_every_module_has_a_component_and_every_offer_is_used():
+    unassigned = [name for name in MODULES if component_of(name) is None and not name.split(".")[-1].startswith("__")]
     used = {target for _, target in arrows()}
-    unused = [module for room in RANKS for module in sorted((offer(room) or set()) - used)]
-    assert (roomless, unused) == ([], [])
+    unused = [module for component in RANKS for module in sorted((offer(component) or set()) - used)]
+    assert (unassigned, unused) == ([], [])
 
 
 def test_the_lowest_layer_needs_only_python_and_only_the_command_line_prints():
     wrong = []
     for module, path in MODULES.items():
-        room = room_of(module)
-        if room in LAYERS[0][0]:
+        component = component_of(module)
+        if component in LAYERS[0][0]:
             outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"vfi_cli"}
             wrong += [f"{module} imports {name}" for name in outside]
-        if room != "cli":
+        if component != "cli":
             calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
             ends = [call for call in calls if ast.unparse(call.func) in ("print", "sys.exit", "exit", "quit")]
             wrong += [f"{module}, line {call.lineno}: {ast.unparse(call.func)}" for call in ends]

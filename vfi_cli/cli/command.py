@@ -1,4 +1,4 @@
-"""The class of all commands: help in groups, FFmpeg's spellings of options, and presets."""
+"""The class of all commands. It groups the help, and supports FFmpeg's names of options and presets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typer.core import TyperCommand
 from vfi_cli.cli.presets import preset_values
 
 _FFMPEG = {"-ss": "--ss", "-to": "--to", "-crf": "--crf", "-preset": "--preset", "-pix_fmt": "--pix-fmt"}
-"""FFmpeg's long options with one dash -> ours. Others, such as -an, are names of the options themselves."""
+"""FFmpeg's long options with one dash -> ours. Others of FFmpeg's names, such as -an, are among our own."""
 
 _GENERAL = "General"
 
 _EXCLUSIVE = ({"fps", "multi", "slowmo"}, {"stop", "duration"}, {"keep_ratio", "static"}, {"workers", "devices"})
-"""Parameters of which a user gives one: one on the command line replaces another one of a preset."""
+"""Sets of parameters that exclude each other. One of a set on the command line replaces the others in a preset."""
 
 
 class Command(TyperCommand):
@@ -53,6 +53,6 @@ class Command(TyperCommand):
             if record is not None:
                 heading = "Arguments" if parameter.param_type_name == "argument" else _GENERAL
                 groups.setdefault(getattr(parameter, "rich_help_panel", None) or heading, []).append(record)
-        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # the general ones last
+        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # general options last
             with formatter.section(heading):
                 formatter.write_dl(records)

@@ -1,4 +1,4 @@
-"""What a command says, and how it ends: log and progress on stderr, data on stdout, one line per error."""
+"""Output and end of a command: log, progress and one line per error go to stderr, data goes to stdout."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.interp.summary import Progress
 
 SECONDS_PER_LINE = 10.0
-"""Off a terminal, progress is one line in this time."""
+"""If stderr is no terminal, one line of progress is printed in this time."""
 
 JSON_SCHEMA = 1
 """Raised when a key of the JSON output is removed or changes its meaning."""
 
 SECONDS_TO_LEAVE = 1.0
-"""After a signal."""
+"""After a signal, the time to close and remove everything; then the process ends."""
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -50,7 +50,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except _SignalError as error:
         _complain("; ".join(["interrupted", *_notes(error)]))
         _flush()
-        os._exit(error.number + 128)  # everything is closed; to take down torch and Python can take seconds
+        os._exit(error.number + 128)  # everything is closed; an orderly exit of torch and Python can take seconds
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except Exception as error:
@@ -61,7 +61,7 @@ def run(command: Callable[[], object]) -> NoReturn:
 
 
 class _SignalError(SystemExit):
-    """The process was told to end."""
+    """A signal told the process to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -71,7 +71,8 @@ class _SignalError(SystemExit):
 def _leave(number: int, _: FrameType | None) -> NoReturn:
     """Unwind, so that everything is closed and removed; a second signal kills at once.
 
-    A codec or a disk may take its time over that. What a job has finished is safe without it.
+    Closing can take long in a codec or on a slow disk. After SECONDS_TO_LEAVE the process ends without it: finished
+    segments are already safe.
     """
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -94,7 +95,7 @@ def _fail(error: Exception, text: str, code: int) -> int:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """What a job says about what is left of it."""
+    """The notes that a job added to its error: what it finished, and how to continue."""
     return getattr(error, "__notes__", [])
 
 
@@ -103,22 +104,22 @@ def _complain(text: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """File names may hold anything, line breaks and escape sequences included."""
+    """`text` with its control characters escaped, because file names may contain line breaks and escape sequences."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _prepare() -> None:
-    """Make the process fit for any caller: signals unwind, streams exist and take any text."""
+    """Prepare the process: signals raise an exception; stdout and stderr exist and accept any text."""
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), _leave)
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # the calling process closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
         getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:
-    """Whoever read our output may be gone; what is left of it must not fail at exit."""
+    """Flush stdout and stderr. If their reader is gone, drop the rest of the output, so that the exit does not fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -143,7 +144,7 @@ class _Handler(logging.Handler):
 
 
 def say(text: str) -> None:
-    """Print a line to stderr; nobody listening is no reason to stop working."""
+    """Print a line to stderr. The work continues if nobody reads it."""
     text = one_line(text)
     try:
         if "tqdm" in sys.modules:
@@ -190,7 +191,7 @@ class ProgressBar:
             elif time.monotonic() - self._last >= SECONDS_PER_LINE:
                 self._last = time.monotonic()
                 say(f"vfi: {describe(progress)}")
-        except OSError:  # nobody is looking
+        except OSError:  # nobody reads stderr
             self._quiet = True
 
     def _draw(self, progress: Progress) -> None:
@@ -203,7 +204,7 @@ class ProgressBar:
 
 
 def describe(progress: Progress) -> str:
-    """One line: how far, how fast, how long still if that is known."""
+    """One line: frames, frames per second, and the time left if it is known."""
     rate = (progress.written - progress.kept) / progress.seconds if progress.seconds else 0.0
     if not progress.expected:
         return ", ".join(filter(None, (f"{progress.written} frames", f"{rate:.1f} fps", _refined(progress))))

@@ -8,7 +8,7 @@
     encoder-opt = ["tune=grain"]
     no-metadata = true
 
-`vfi interp in.mp4 --use web` takes them; options on the command line win.
+`vfi interp in.mp4 --use web` uses this preset. Options on the command line override it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def preset_values(name: str, file: Path | str | None, options: Mapping[str, tupl
 
     Args:
         file: TOML file; None: `default_file()`.
-        options: option of the command without dashes -> name of its parameter, and whether it is a flag.
+        options: long option of the command, without its dashes -> name of its parameter, and whether it is a flag.
 
-    Raises UsageError: the file or the preset is missing, or a line of the preset is wrong.
+    Raises UsageError if the file or the preset is missing, or if a line of the preset is wrong.
     """
     path = Path(file) if file is not None else default_file()
     presets = _read(path)
@@ -76,5 +76,5 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _as_text(value: Any) -> str | list[str]:
-    """As it would be on the command line."""
+    """The value as the command line would give it."""
     return [str(one) for one in value] if isinstance(value, list) else str(value)
