@@ -1,6 +1,6 @@
-"""Checks the imports of the package: only from lower layers, and only the modules that a component offers.
+"""The layers of the package. A file imports only from lower layers, and from other components only what they offer.
 
-A component is a folder of the package, or a single file. A folder offers the modules in its `__all__`.
+A component is a folder of the package, or a single file. A component offers the modules in its `__all__`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vfi_cli"
-# Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a
-# component imports only from the components before it.
+# Layers from the bottom to the top. A layer consists of groups, which do not import each other; in a group, a component
+# imports only from the components before it.
 LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("errors", "cpus", "disk", "grid", "file_names", "timing"),),
     (("ops",),),
@@ -75,7 +75,7 @@ def arrows() -> Iterator[tuple[str, str]]:
 
 
 def offer(component: str) -> set[str] | None:
-    """The modules of a component that other components may import, or None if it has no `__all__` and offers all."""
+    """The modules that other components may import; None if the component has no `__all__` and offers all."""
     path = PACKAGE.joinpath(*component.split("."), "__init__.py")
     for node in ast.parse(path.read_text()).body if path.exists() else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -83,7 +83,7 @@ def offer(component: str) -> set[str] | None:
     return None
 
 
-def test_modules_import_only_lower_layers_and_what_components_offer():
+def test_imports_go_down_and_through_what_a_component_offers():
     wrong = []
     for module, target in arrows():
         own, other = component_of(module), component_of(target)
@@ -99,10 +99,10 @@ def test_modules_import_only_lower_layers_and_what_components_offer():
 
 
 def test_every_module_has_a_component_and_every_offer_is_used():
-    outside = [name for name in MODULES if component_of(name) is None and not name.split(".")[-1].startswith("__")]
+    unassigned = [name for name in MODULES if component_of(name) is None and not name.split(".")[-1].startswith("__")]
     used = {target for _, target in arrows()}
     unused = [module for component in RANKS for module in sorted((offer(component) or set()) - used)]
-    assert (outside, unused) == ([], [])
+    assert (unassigned, unused) == ([], [])
 
 
 def test_the_lowest_layer_needs_only_python_and_only_the_command_line_prints():

@@ -1,4 +1,4 @@
-"""The program `vfi`: its list of commands and its entry point."""
+"""`vfi`: the list of commands, and the entry point of the program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
 }
-# command -> module of this package that holds the function <command>_command
+# command -> module of this package, which defines <command>_command
 _COMMANDS = {
     "interp": "interp",
     "batch": "batch",
@@ -32,7 +32,7 @@ _COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """Imports the module of a command only when the command is used, so that the program starts fast."""
+    """Imports the module of a command only when that command is used, so that vfi starts quickly."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(_COMMANDS)

@@ -1,4 +1,4 @@
-"""`vfi batch`: every video of a folder, in one go."""
+"""`vfi batch`: interpolates all videos of a folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def batch_command(
         typer.Option(
             "--match",
             metavar="PATTERN",
-            help="Only names that match: '*.mkv', 's1/*'; may be repeated.",
+            help="Only files whose name or path matches: '*.mkv', 's1/*'; may be repeated.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -60,7 +60,7 @@ def batch_command(
         typer.Option(
             "--list",
             metavar="FILE",
-            help="Only the files in this list: a path below IN_DIR on each line.",
+            help="Only the files in this list: one path on each line, relative to IN_DIR.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -69,14 +69,16 @@ def batch_command(
     ] = Container.MP4,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only estimate the time and the size of the outputs.", rich_help_panel=FILES),
+        typer.Option(
+            "--dry-run", help="Print the estimated time and size of the outputs, and stop.", rich_help_panel=FILES
+        ),
     ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
             metavar="COUNT",
-            help="Clips at the same time, on one device.",
+            help="Number of clips at the same time, on one device.",
             show_default="1",
             rich_help_panel=FILES,
         ),
@@ -98,12 +100,12 @@ def batch_command(
 ) -> int:
     """Interpolate all videos of a folder.
 
-    Each video below IN_DIR gets an output at the same place below OUT_DIR. An output that has the planned size and rate
-    and is newer than its source is skipped; -y makes it again. A file that fails is named, and the others go on.
-    The same command resumes an interrupted run.
+    Each video below IN_DIR gets an output at the same place below OUT_DIR. An output is skipped if it has the planned
+    size and frame rate and is newer than its source; -y makes it again. If a file fails, it is named, and the work
+    continues with the others. The same command resumes an interrupted run.
 
-    The exit code is that of the worst file, in this order: 1 (bug), 6 (model or device), 4 (output), 7 (limit),
-    3 (input), 2 (request), 5 (source damaged), 0.
+    The exit code is that of the worst file, from the worst to the best: 1 (bug), 6 (model or device), 4 (output),
+    7 (limit), 3 (input), 2 (options), 5 (source damaged), 0.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     places = worker_devices(workers, devices, options.device)
@@ -119,7 +121,7 @@ def batch_command(
         names=tuple(read_list(list_file)) if list_file is not None else None,
         suffix=f".{container.value}",
     )
-    surveyed = survey(job, _Looking())
+    surveyed = survey(job, _SurveyProgress())
     if surveyed.own:
         log.info("%d files are left aside as outputs of an earlier run, e.g. %s", len(surveyed.own), surveyed.own[0])
     for warning in little_room(surveyed):
@@ -128,7 +130,7 @@ def batch_command(
         for warning in losses(surveyed):
             log.warning("%s", warning)
         return show_plan(surveyed, places, as_json=as_json)
-    report = _do(surveyed, places, quiet=quiet)
+    report = _run_batch(surveyed, places, quiet=quiet)
     if not quiet:
         _show_report(report)
     if as_json:
@@ -137,9 +139,9 @@ def batch_command(
 
 
 def worker_devices(workers: int | None, devices: str | None, device: str) -> tuple[str, ...]:
-    """The device of each worker, as `--device` names one.
+    """The device of each worker, in the form of `--device`.
 
-    Raises UsageError for options that exclude each other and for less than one worker.
+    Raises UsageError for options that exclude each other, and for fewer than one worker.
     """
     if devices is None:
         if workers is not None and workers < 1:
@@ -151,7 +153,7 @@ def worker_devices(workers: int | None, devices: str | None, device: str) -> tup
     return tuple(f"cuda:{name}" if name.isdecimal() else name for name in names)
 
 
-def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchReport:
+def _run_batch(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchReport:
     from vfi_cli.jobs.batch.run_folder import BatchReport, run
 
     if not surveyed.plans:
@@ -164,7 +166,7 @@ def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchRepor
     def tell(outcome: Outcome) -> None:
         nonlocal count
         count += 1
-        log.info("%d of %d: %s", count, len(surveyed.names), _words(outcome))
+        log.info("%d of %d: %s", count, len(surveyed.names), _outcome_line(outcome))
 
     at_most = len(surveyed.plans)
     with WorkerPool(surveyed.job.template, places, at_most=at_most) as pool, console.ProgressBar(quiet=quiet) as bar:
@@ -175,8 +177,8 @@ def _do(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> BatchRepor
             raise
 
 
-class _Looking:
-    """Says now and then how many files were looked at: on a slow disk that takes a while."""
+class _SurveyProgress:
+    """Logs every some seconds how many files were looked at, because this takes long on a slow disk."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -187,8 +189,8 @@ class _Looking:
             log.info("looked at %d of %d files", done, total)
 
 
-def _words(outcome: Outcome) -> str:
-    """One line for people: what became of which file."""
+def _outcome_line(outcome: Outcome) -> str:
+    """One line for users: the file and its result."""
     details = []
     if outcome.summary is not None:
         details.append(f"{outcome.summary.frames_out} frames in {console.clock(outcome.summary.seconds)}")
@@ -198,7 +200,7 @@ def _words(outcome: Outcome) -> str:
 
 
 def _show_report(report: BatchReport) -> None:
-    """What was finished before without anything odd is only counted."""
+    """Print a table of the files, and a line of counts. Files finished before and without a note are only counted."""
     from vfi_cli.jobs.batch.run_folder import State
 
     rows = [

@@ -1,4 +1,4 @@
-"""`vfi bench`: what a generated frame costs here, and what routing saves of it."""
+"""`vfi bench`: measures the time and arithmetic of a generated frame, and how much of both routing saves."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def bench_command(
     ] = None,
     clip: Annotated[
         Path | None,
-        typer.Option("--input", metavar="CLIP", help="Time on this clip, at its size, not on a moving texture."),
+        typer.Option(
+            "--input", metavar="CLIP", help="Time frames of this clip, at its size, instead of a moving texture."
+        ),
     ] = None,
     model: Model = "lite",
     keep_ratio: Annotated[
@@ -47,17 +49,24 @@ def bench_command(
         typer.Option(
             "--keep-ratio",
             metavar="A,B,C,D",
-            help="Share of the patches that each of the four refine blocks works on when routed.",
+            help="Share of the patches that each of the four dynamic refine blocks runs on when routed.",
             show_default=",".join(map(str, PAPER_KEEP_RATIOS)),
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Several with commas: cpu,cuda.")
+        str,
+        typer.Option(
+            "--device", metavar="auto|cpu|cuda[:N]", help="Device that runs the network; several with commas: cpu,cuda."
+        ),
     ] = "auto",
     precision: Precision = "auto",
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Frames generated before the clock starts.")] = 3,
-    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Frames timed; the median counts.")] = 7,
-    profile: Annotated[bool, typer.Option("--profile", help="Tell the time per stage as well.")] = False,
+    warmup: Annotated[
+        int, typer.Option("--warmup", metavar="N", help="Frames that are generated before the timed ones.")
+    ] = 3,
+    runs: Annotated[
+        int, typer.Option("--runs", metavar="N", help="Frames that are timed; the result is their median.")
+    ] = 7,
+    profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage too.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -65,9 +74,11 @@ def bench_command(
 ) -> int:
     """Measure the speed of the network on this machine.
 
-    Prints seconds, FLOPs, MACs and memory per generated frame, static and routed. A step prepares one frame and
-    generates the frame in the middle; no video is read or written.
-    rho = (1 - time_routed / time_static) / (1 - flops_routed / flops_static).
+    Prints seconds, FLOPs, MACs and memory per generated frame, static and routed. Each timed step prepares one frame,
+    and generates the frame in the middle of a pair. It reads and writes no video.
+
+    rho is the saved share of the time divided by the saved share of the FLOPs:
+    (1 - time_routed / time_static) / (1 - flops_routed / flops_static).
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     routing = PAPER_KEEP_RATIOS if keep_ratio is None else keep_ratios(keep_ratio)

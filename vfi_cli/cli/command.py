@@ -1,4 +1,4 @@
-"""`Command`, the class of all commands: help in groups, FFmpeg's spelling of options, and presets."""
+"""The class of all commands. It groups the help, and supports FFmpeg's names of options and presets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typer.core import TyperCommand
 from vfi_cli.cli.presets import preset_values
 
 _FFMPEG = {"-ss": "--ss", "-to": "--to", "-crf": "--crf", "-preset": "--preset", "-pix_fmt": "--pix-fmt"}
-"""Option of FFmpeg -> our option. Other options of FFmpeg, such as -an, are declared as second names of our options."""
+"""FFmpeg's long options with one dash -> ours. Others of FFmpeg's names, such as -an, are among our own."""
 
 _GENERAL = "General"
 
 _EXCLUSIVE = ({"fps", "multi", "slowmo"}, {"stop", "duration"}, {"keep_ratio", "static"}, {"workers", "devices"})
-"""Groups of parameters that exclude each other. One from the command line replaces the others from a preset."""
+"""Sets of parameters that exclude each other. One of a set on the command line replaces the others in a preset."""
 
 
 class Command(TyperCommand):
@@ -53,6 +53,6 @@ class Command(TyperCommand):
             if record is not None:
                 heading = "Arguments" if parameter.param_type_name == "argument" else _GENERAL
                 groups.setdefault(getattr(parameter, "rich_help_panel", None) or heading, []).append(record)
-        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # General last
+        for heading, records in sorted(groups.items(), key=lambda group: group[0] == _GENERAL):  # general options last
             with formatter.section(heading):
                 formatter.write_dl(records)

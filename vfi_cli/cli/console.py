@@ -1,4 +1,4 @@
-"""Output and end of a command: log, progress and errors (one line each) on stderr, data on stdout, the exit code."""
+"""Output and end of a command: log, progress and one line per error go to stderr, data goes to stdout."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.interp.summary import Progress
 
 SECONDS_PER_LINE = 10.0
-"""If stderr is not a terminal, progress is printed as one line per this time."""
+"""If stderr is no terminal, one line of progress is printed in this time."""
 
 JSON_SCHEMA = 1
 """Version of the JSON output. It is increased when a key is removed or changes its meaning."""
 
 SECONDS_TO_LEAVE = 1.0
-"""Time to close and remove files after a signal. Then the process exits at once."""
+"""After a signal, the time to close and remove everything; then the process ends."""
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -50,7 +50,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except _SignalError as error:
         _complain("; ".join(["interrupted", *_notes(error)]))
         _flush()
-        os._exit(error.number + 128)  # all files are closed, and the normal exit of torch and Python can take seconds
+        os._exit(error.number + 128)  # everything is closed; an orderly exit of torch and Python can take seconds
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except Exception as error:
@@ -61,7 +61,7 @@ def run(command: Callable[[], object]) -> NoReturn:
 
 
 class _SignalError(SystemExit):
-    """The process received a signal to end."""
+    """A signal told the process to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -71,8 +71,8 @@ class _SignalError(SystemExit):
 def _leave(number: int, _: FrameType | None) -> NoReturn:
     """Signal handler: raise an exception, so that files are closed and temporary files removed.
 
-    A codec or a disk may need long for this, so the process exits after `SECONDS_TO_LEAVE` in any case. Finished
-    segments are safe even then. A second signal kills the process at once.
+    Closing can take long in a codec or on a slow disk. After SECONDS_TO_LEAVE the process ends without it: finished
+    segments are already safe.
     """
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -95,7 +95,7 @@ def _fail(error: Exception, text: str, code: int) -> int:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """The notes that a job adds to an error: which part of its work is kept."""
+    """The notes that a job added to its error: what it finished, and how to continue."""
     return getattr(error, "__notes__", [])
 
 
@@ -104,22 +104,22 @@ def _complain(text: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """Escape unprintable characters, because file names may contain line breaks and escape sequences."""
+    """`text` with its control characters escaped, because file names may contain line breaks and escape sequences."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _prepare() -> None:
-    """Install the signal handlers, and make sure that stdout and stderr exist and accept any text."""
+    """Prepare the process: signals raise an exception; stdout and stderr exist and accept any text."""
     for name in _SIGNALS:
         signal.signal(getattr(signal, name), _leave)
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller
+        if getattr(sys, name) is None:  # the calling process closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
         getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:
-    """Flush stdout and stderr. If the reader is gone, redirect the stream, so that Python does not fail at exit."""
+    """Flush stdout and stderr. If their reader is gone, drop the rest of the output, so that the exit does not fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -144,7 +144,7 @@ class _Handler(logging.Handler):
 
 
 def say(text: str) -> None:
-    """Print a line to stderr. If nobody reads stderr any more, do nothing, so that the work goes on."""
+    """Print a line to stderr. The work continues if nobody reads it."""
     text = one_line(text)
     try:
         if "tqdm" in sys.modules:
@@ -191,7 +191,7 @@ class ProgressBar:
             elif time.monotonic() - self._last >= SECONDS_PER_LINE:
                 self._last = time.monotonic()
                 say(f"vfi: {describe(progress)}")
-        except OSError:  # nobody reads stderr any more
+        except OSError:  # nobody reads stderr
             self._quiet = True
 
     def _draw(self, progress: Progress) -> None:
@@ -204,7 +204,7 @@ class ProgressBar:
 
 
 def describe(progress: Progress) -> str:
-    """One line: frames written, frames per second, share of refined patches, and the time left if it is known."""
+    """One line: frames, frames per second, and the time left if it is known."""
     rate = (progress.written - progress.kept) / progress.seconds if progress.seconds else 0.0
     if not progress.expected:
         return ", ".join(filter(None, (f"{progress.written} frames", f"{rate:.1f} fps", _refined(progress))))

@@ -1,4 +1,4 @@
-"""What a batch would do, and about what that takes."""
+"""`vfi batch --dry-run`: the plan of a batch, with estimates of time and size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def little_room(surveyed: Survey) -> Iterator[str]:
-    """A warning, if the outputs may not fit on the disk, together with the pieces of the largest one."""
+    """A warning if the disk may be too small for the outputs and, in addition, the segments of the largest one."""
     from vfi_cli.jobs.batch.estimate import estimate, free_bytes
 
     sizes = [estimate(plan).size for plan in surveyed.plans]
@@ -27,7 +27,7 @@ def little_room(surveyed: Survey) -> Iterator[str]:
 
 
 def losses(surveyed: Survey) -> Iterator[str]:
-    """What the outputs would not keep of the pictures, found by trials."""
+    """A sentence for each property of the frames that an output would not keep. One frame is encoded as a trial."""
     from vfi_cli.video.write.concat import find_lost_properties
 
     for plan in surveyed.plans:
@@ -36,10 +36,10 @@ def losses(surveyed: Survey) -> Iterator[str]:
 
 
 def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int:
-    """Print it to standard output; times the network for some seconds.
+    """Print the plan to standard output, and return the exit code. It times the network for some seconds.
 
-    Several workers on one device are not faster than one that has it for itself. The exit code is the worst of what is
-    known to fail.
+    The estimate assumes that several workers on one device are not faster than one. The exit code is the worst one of
+    the files that are known to fail.
     """
     from vfi_cli.jobs.batch.estimate import estimate, free_bytes, seconds_per_pixel
     from vfi_cli.jobs.batch.run_folder import BatchReport

@@ -1,4 +1,4 @@
-"""`vfi eval`: how close a model comes to frames that were really filmed."""
+"""`vfi eval`: compares generated frames with the true frames of clips."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Baseline(StrEnum):
 
 
 class ProtocolName(StrEnum):
-    """Those of `datasets.PROTOCOLS`, which cannot be asked before torch is loaded."""
+    """The names in `datasets.PROTOCOLS`. They are repeated here because importing `datasets` loads torch."""
 
     VIMEO90K = "vimeo90k"
     UCF101 = "ucf101"
@@ -65,13 +65,13 @@ def eval_command(
     device: Device = "auto",
     precision: Precision = "auto",
     baseline: Annotated[
-        Baseline | None, typer.Option("--baseline", help="Score the mean of the two frames as well.")
+        Baseline | None, typer.Option("--baseline", help="Score the mean of the two source frames too.")
     ] = None,
     protocol: Annotated[
-        ProtocolName | None, typer.Option("--protocol", help="Score on this test set; PATH is its folder, as it comes.")
+        ProtocolName | None, typer.Option("--protocol", help="Score on this test set; PATH is its unpacked folder.")
     ] = None,
     max_frames: Annotated[
-        int | None, typer.Option("--max-frames", metavar="N", help="Frames to read of each clip, else all.")
+        int | None, typer.Option("--max-frames", metavar="N", help="Read at most this many frames of each clip.")
     ] = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per clip; FILE is replaced.")
@@ -85,11 +85,12 @@ def eval_command(
 
     Every other frame is removed, generated again, and compared with the true one, in 8-bit RGB. Columns: PSNR in dB;
     SSIM; sharpness, the detail of generated frames divided by that of true ones; flicker, the difference of detail
-    between neighbouring frames, 0 is best; FLIP, 0 is best, if the package flip-evaluator is installed.
+    between neighbouring frames (0 is best); FLIP (0 is best), only if the package flip-evaluator is installed.
 
-    --protocol uses the frames that a published test set asks for.
+    With --protocol, the frames are those that a published test set prescribes.
 
-    A clip that cannot be scored is named and the others go on: exit code 5, or 3 if none could be.
+    If a clip cannot be scored, it is named, and the work continues with the others. The exit code is then 5, or 3 if no
+    clip could be scored.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     routing = routing_of(keep_ratio, static)
@@ -140,14 +141,14 @@ def _mean(report: EvalReport) -> dict[str, float]:
 
 
 def _line(name: str, score: Score, blend: Score | None) -> str:
-    """The name last, it is as long as it is."""
-    figures = _words(score) + ("" if blend is None else f"   blend {_words(blend)}")
+    """A line of the output. The name is last, because its length varies."""
+    figures = _score_text(score) + ("" if blend is None else f"   blend {_score_text(blend)}")
     return f"{figures}   {name}"
 
 
-def _words(score: Score) -> str:
-    words = f"{score.psnr:8.3f} dB {score.ssim:7.4f} sharpness {score.sharpness:5.3f} flicker {score.flicker:5.3f}"
-    return words if score.flip is None else f"{words} FLIP {score.flip:6.4f}"
+def _score_text(score: Score) -> str:
+    text = f"{score.psnr:8.3f} dB {score.ssim:7.4f} sharpness {score.sharpness:5.3f} flicker {score.flicker:5.3f}"
+    return text if score.flip is None else f"{text} FLIP {score.flip:6.4f}"
 
 
 def _as_dict(report: EvalReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`vfi info`: what a clip holds, and what `vfi interp` would do to it."""
+"""`vfi info`: shows what a clip holds, and what `vfi interp` would do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def info_command(
 ) -> None:
     """Show what a video holds, and what `vfi interp` would do.
 
-    It lists the streams, the timing, and what the output would lose. Nothing is computed.
+    It lists the streams, the timing, and what the output would lose. No frame is generated, and no file
+    is written.
     """
     from vfi_cli.jobs.interp.plan import InterpJob, plan_for_clip
     from vfi_cli.video.read.sources import open_source

@@ -1,4 +1,4 @@
-"""`vfi interp` raises the frame rate of a clip, or slows the clip down."""
+"""`vfi interp`: raises the frame rate of a clip, or slows it down."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def interp_command(
             "-o",
             "--output",
             metavar="OUT",
-            help="Video, GIF or WebP file, FOLDER/ or pattern of images; - is standard output.",
+            help="Video, GIF or WebP file; FOLDER/ or pattern of images; - is standard output.",
             show_default="IN_60fps.mp4",
             rich_help_panel=OUTPUT,
         ),
@@ -82,7 +82,7 @@ def interp_command(
 
 
 def describe(summary: Summary) -> Iterator[str]:
-    """Yield the lines of the summary that users read."""
+    """The lines of the summary that users see."""
     s = summary
     kept = f"; {s.kept} from an interrupted run" if s.kept else ""
     replaced = f"; {s.replaced} repeats replaced" if s.replaced else ""

@@ -1,4 +1,4 @@
-"""The options of every command that interpolates, and the `InterpJob` that they define."""
+"""The options of every command that interpolates, and the job that they describe."""
 
 from __future__ import annotations
 
@@ -52,11 +52,10 @@ class SceneMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InterpOptions:
-    """How a clip is interpolated. Each field is an option of every command that interpolates.
+    """How a clip is interpolated. Each field is an option of `vfi interp` and `vfi batch`, see `takes_interp_options`.
 
-    `takes_interp_options` gives the options to a command. An option has the same meaning in every command. The command
-    decides which files it applies to. `use` and `preset_file` are applied when the command line is parsed, see
-    `command.Command`; `job` ignores them.
+    An option means the same in every command. The command decides to which files it applies. `command.Command` has
+    already applied `use` and `preset_file` when it parsed the command line.
     """
 
     fps: Fps = None
@@ -83,7 +82,7 @@ class InterpOptions:
         SceneMode,
         typer.Option(
             "--scene-mode",
-            help="Frames shown across a cut: the nearest one, the one before it, or a blend.",
+            help="Shown across a cut: the nearest source frame, the frame before the cut, or a blend of both.",
             rich_help_panel=MOTION,
         ),
     ] = SceneMode.NEAREST
@@ -99,7 +98,7 @@ class InterpOptions:
         typer.Option(
             "--dedup-threshold",
             metavar="0-255",
-            help="Difference of the 8x8 block that differs most; a repeated frame has less.",
+            help="A frame is repeated if each 8x8 block of its luma differs by at most this.",
             show_default="6",
             rich_help_panel=MOTION,
         ),
@@ -119,7 +118,7 @@ class InterpOptions:
         typer.Option(
             "--max-gap",
             metavar="TIME",
-            help="A longer gap between frames is a pause: the frame is held. 0 turns this off.",
+            help="A longer gap between frames is a pause, in which the frame is held. 0 turns this off.",
             show_default="6 usual gaps, at least 0.2 s",
             rich_help_panel=MOTION,
         ),
@@ -139,7 +138,13 @@ class InterpOptions:
     stop: Stop = None
     duration: Annotated[
         str | None,
-        typer.Option("-t", "--duration", metavar="TIME", help="Length, instead of --to.", rich_help_panel=RATE),
+        typer.Option(
+            "-t",
+            "--duration",
+            metavar="TIME",
+            help="Length of the part that is used, instead of --to.",
+            rich_help_panel=RATE,
+        ),
     ] = None
     codec: Annotated[
         str | None,
@@ -148,7 +153,7 @@ class InterpOptions:
             "--codec",
             metavar="NAME",
             help="Video encoder of FFmpeg.",
-            show_default="libx264; libx265 for HDR",
+            show_default="libx264; libx265 for HDR and over 10 bits; other ones for .webm",
             rich_help_panel=ENCODER,
         ),
     ] = None
@@ -229,7 +234,8 @@ class InterpOptions:
         bool, typer.Option("--no-chapters", help="Leave the chapters out.", rich_help_panel=STREAMS)
     ] = False
     no_metadata: Annotated[
-        bool, typer.Option("--no-metadata", help="Leave titles and other tags out.", rich_help_panel=STREAMS)
+        bool,
+        typer.Option("--no-metadata", help="Leave titles and other tags out; languages stay.", rich_help_panel=STREAMS),
     ] = False
     overwrite: Overwrite = False
     restart: Annotated[
@@ -339,10 +345,7 @@ class InterpOptions:
 
 
 def takes_interp_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Replace the parameter `options: InterpOptions` of `command` by one option per field, for Typer.
-
-    The result collects these options in an `InterpOptions`, and calls `command` with it.
-    """
+    """Replace the parameter of type `InterpOptions` by an option for each of its fields, as Typer sees `command`."""
     annotations = get_type_hints(InterpOptions, include_extras=True)
     spread = [
         Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotations[field.name])

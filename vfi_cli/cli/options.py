@@ -1,4 +1,4 @@
-"""Options that several commands share, each spelled once."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ PRESETS = "Presets"
 Fps = Annotated[
     str | None,
     typer.Option(
-        "--fps", metavar="RATE", help="Frame rate of the output: 60, 59.94, 60000/1001, 2.5x.", rich_help_panel=RATE
+        "--fps",
+        metavar="RATE",
+        help="Frame rate of the output: 60, 59.94, 60000/1001; 2.5x that of the source.",
+        rich_help_panel=RATE,
     ),
 ]
 InputFps = Annotated[
@@ -61,12 +64,12 @@ Slowmo = Annotated[
     typer.Option(
         "--slowmo",
         metavar="FACTOR",
-        help="Slow motion: the clip lasts 2 to 64 times longer, at the same rate, without audio.",
+        help="Slow motion: the clip lasts 2 to 64 times longer, at the same frame rate, without audio.",
         rich_help_panel=RATE,
     ),
 ]
 Model = Annotated[
-    str, typer.Option("--model", metavar="NAME|FILE", help="Network, or a weights file.", rich_help_panel=NETWORK)
+    str, typer.Option("--model", metavar="NAME|FILE", help="Network: lite, or a weights file.", rich_help_panel=NETWORK)
 ]
 Device = Annotated[
     str,
@@ -88,34 +91,46 @@ KeepRatio = Annotated[
     typer.Option(
         "--keep-ratio",
         metavar="A,B,C,D",
-        help="Share of the patches, 0 to 1, that each of the four dynamic refine blocks runs on. Less is faster.",
+        help="Share of the patches, 0 to 1, that each of the four dynamic refine blocks runs on. Less means less work.",
         show_default="the router decides",
         rich_help_panel=NETWORK,
     ),
 ]
 Static = Annotated[
     bool,
-    typer.Option("--static", help="Run every block on every patch: slowest, best.", rich_help_panel=NETWORK),
+    typer.Option("--static", help="Run every refine block on every patch.", rich_help_panel=NETWORK),
 ]
 Deinterlace = Annotated[
     bool,
-    typer.Option("--deinterlace", help="Deinterlace the source (bwdif).", rich_help_panel=SOURCE),
+    typer.Option("--deinterlace", help="Deinterlace an interlaced source (bwdif).", rich_help_panel=SOURCE),
 ]
 Progressive = Annotated[
     bool,
     typer.Option(
         "--progressive",
-        help="Read whole frames, even if the file marks them as interlaced.",
+        help="Read frames as progressive, even if the file marks them as interlaced.",
         rich_help_panel=SOURCE,
     ),
 ]
 Start = Annotated[
     str | None,
-    typer.Option("--ss", "--start", metavar="TIME", help="Start: 12.5 or 00:01:02.5.", rich_help_panel=RATE),
+    typer.Option(
+        "--ss",
+        "--start",
+        metavar="TIME",
+        help="Use the source from this time on: 12.5 (seconds) or 00:01:02.5.",
+        rich_help_panel=RATE,
+    ),
 ]
 Stop = Annotated[
     str | None,
-    typer.Option("--to", "--stop", metavar="TIME", help="End, on the same clock as --ss.", rich_help_panel=RATE),
+    typer.Option(
+        "--to",
+        "--stop",
+        metavar="TIME",
+        help="Use the source up to this time, on the same clock as --ss.",
+        rich_help_panel=RATE,
+    ),
 ]
 Overwrite = Annotated[
     bool,
@@ -130,7 +145,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Print a traceback with an 
 def routing_of(keep_ratio: str | None, static: bool = False) -> Routing:
     """The routing that `--keep-ratio` and `--static` ask for; without them the router decides.
 
-    Raises UsageError if both are given, and unless the shares are four numbers from 0 to 1.
+    Raises UsageError if both are given, or if the shares are not four numbers from 0 to 1.
     """
     if static:
         if keep_ratio is not None:

@@ -8,7 +8,7 @@
     encoder-opt = ["tune=grain"]
     no-metadata = true
 
-`vfi interp in.mp4 --use web` uses these options. An option on the command line replaces the one of the preset.
+`vfi interp in.mp4 --use web` uses this preset. Options on the command line override it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def preset_values(name: str, file: Path | str | None, options: Mapping[str, tupl
     """The values of the preset `name`: name of the parameter -> value.
 
     Args:
-        file: TOML file; None is `default_file()`.
-        options: long option of the command without its dashes -> name of its parameter, and whether it is a flag.
+        file: TOML file; None: `default_file()`.
+        options: long option of the command, without its dashes -> name of its parameter, and whether it is a flag.
 
     Raises UsageError if the file or the preset is missing, or if a line of the preset is wrong.
     """
@@ -76,5 +76,5 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _as_text(value: Any) -> str | list[str]:
-    """A value in the form that it has on the command line."""
+    """The value as the command line would give it."""
     return [str(one) for one in value] if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""`vfi routes`: see where the network works."""
+"""`vfi routes`: draws over a video how many refine blocks each patch runs."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def routes_command(
 ) -> int:
     """Draw over a video how many refine blocks each patch runs.
 
-    A patch has 64x64 pixels. The output has the frame rate and duration of the source, and no audio. Exit code 5: the
-    output is complete, but the source was damaged.
+    A patch has 64x64 pixels. The output has the frame rate and duration of the source, and no audio.
+
+    Exit code 5: the output is complete, but the source was damaged.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     routing = routing_of(keep_ratio, static)

@@ -1,4 +1,4 @@
-"""`vfi study`: whether routing pays, and whether the router earns its keep."""
+"""`vfi study`: compares ways to choose the patches that run the refine blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def study_command(
         typer.Argument(metavar="PATH...", help="Videos, folders of PNG or JPEG frames, or folders of either."),
     ],
     target: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="For the figures and pictures; made if need be.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER", help="Folder of the results; it is created if it does not exist."
+        ),
     ],
     model: Model = "lite",
     keep_ratio: Annotated[
@@ -36,14 +39,14 @@ def study_command(
         typer.Option(
             "--keep-ratio",
             metavar="A,B,C,D",
-            help="Share of the patches that each of the four refine blocks works on; repeatable.",
-            show_default="the paper's, two smaller, one larger",
+            help="Share of the patches that each of the four dynamic refine blocks runs on; may be repeated.",
+            show_default="that of the paper, two smaller ones, one larger one",
         ),
     ] = None,
     max_frames: Annotated[
-        int | None, typer.Option("--max-frames", metavar="N", help="Frames to read of each clip, else all.")
+        int | None, typer.Option("--max-frames", metavar="N", help="Read at most this many frames of each clip.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random routes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the random routes.")] = 0,
     device: Device = "auto",
     precision: Precision = "auto",
     quiet: Quiet = False,
@@ -53,11 +56,13 @@ def study_command(
 ) -> int:
     """Compare ways to choose patches: quality against arithmetic.
 
-    At each keep ratio, three rules choose the patches: the router, the difference of the two warped frames, and chance.
-    They are compared with the router without a ratio, the static network, and its first block alone. Every other frame
-    is removed and generated again. FOLDER gets study.csv, study.json, curve.png and the route maps of each clip.
+    At each keep ratio, three rules choose the patches: the router, the difference of the two warped frames, and random
+    choice. They are compared with the router without a ratio, the static network, and its first block alone. Every
+    other frame is removed and generated again. FOLDER then contains study.csv, study.json, curve.png and the route maps
+    of each clip.
 
-    A clip that cannot be used is named and the others go on: exit code 5, or 3 if no clip could be used.
+    If a clip cannot be used, it is named, and the work continues with the others. The exit code is then 5, or 3 if no
+    clip could be used.
     """
     console.set_up_logging(quiet=quiet, verbose=verbose or debug)
     budgets = tuple(keep_ratios(text) for text in keep_ratio or ())

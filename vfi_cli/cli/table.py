@@ -1,4 +1,4 @@
-"""Rows and columns for people: drawn with rich on a terminal, elsewhere as plain lines that are never cut."""
+"""Prints tables: with rich on a terminal, otherwise as plain lines that are never cut."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], file: Te
             heading, justify="right" if place < numbers else "left", overflow="fold", no_wrap=place < numbers
         )
     for row in rows:
-        table.add_row(*map(Text, row))  # names are no markup
+        table.add_row(*map(Text, row))  # Text: file names are not markup
     Console(file=file).print(table)

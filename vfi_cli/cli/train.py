@@ -1,4 +1,4 @@
-"""`vfi train`: weights from clips, by a recipe."""
+"""`vfi train`: trains a network on clips, with a recipe."""
 
 from __future__ import annotations
 
@@ -24,25 +24,30 @@ def train_command(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            "--data", metavar="PATH", help="Training clips: a pack, Vimeo90K, X-TRAIN, videos or frames; repeatable."
+            "--data",
+            metavar="PATH",
+            help="Training clips: a pack, Vimeo90K, X-TRAIN, videos or frames; may be repeated.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Where weights, metrics and pictures go.")
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder for weights, metrics and images.")
     ] = None,
-    minutes: Annotated[float, typer.Option("--minutes", metavar="N", help="How long; the schedule fits it.")] = 60,
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="N", help="Length of the training; the schedule fits it.")
+    ] = 60,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where a run with the same options was stopped.")
+        bool, typer.Option("--resume", help="Continue an interrupted run with the same options.")
     ] = False,
     start: Annotated[
-        str | None, typer.Option("--start", metavar="base|lite|FILE", help="Weights to begin with, not from zero.")
+        str | None,
+        typer.Option("--start", metavar="base|lite|FILE", help="Weights to start from, instead of random ones."),
     ] = None,
     teacher: Annotated[
         Path | None,
-        typer.Option("--teacher", metavar="FILE", help="Flow network that base-flow, lite-flow learn from."),
+        typer.Option("--teacher", metavar="FILE", help="Flow network that base-flow and lite-flow learn from."),
     ] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the weights, samples and routes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the weights, samples and routes.")] = 0,
     show: Annotated[bool, typer.Option("--print", help="Print the recipe as JSON and train nothing.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
