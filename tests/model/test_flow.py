@@ -12,7 +12,7 @@ from tests.oracles import flow as oracle
 from vfi_cli.model.flow import FlowNet, pyramid
 from vfi_cli.train.learn.teacher import load_teacher
 
-TEACHER = Path(os.environ.get("VFI_TEACHER", Path(__file__).parents[3] / "shared" / "teacher"))
+TEACHER = Path(os.environ.get("VFI_TEACHER", "teacher"))  # a folder with EBME's published network
 
 
 @pytest.fixture

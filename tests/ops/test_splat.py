@@ -15,7 +15,7 @@ from tests.oracles import splat as oracle
 from vfi_cli.ops.splat import average_splat, average_splat_torch
 from vfi_cli.ops.splat_cpu import BAND, average_splat_numba
 
-TEACHER = Path(__file__).parents[3] / "shared" / "teacher"
+TEACHER = Path(os.environ.get("VFI_TEACHER", "teacher"))  # a folder with EBME's published network
 
 Splat = Callable[..., tuple[Tensor, Tensor]]
 every_kernel = pytest.mark.parametrize("splat", [average_splat, average_splat_torch, average_splat_numba])
