@@ -154,7 +154,7 @@ def test_a_disk_that_is_full_at_the_trailer_is_an_error(vfi, tmp_path, suffix):
     full = vfi("interp", clip, "-o", target, faults=["blend", f"file_size={size - 10}"])
     assert full.code == 4 and not target.exists(), full
     kept = tmp_path / f".out{suffix}.vfi"
-    assert kept.exists() == ("the same command goes on" in full.err)
+    assert kept.exists() == ("the same command resumes the job" in full.err)
     done = vfi("interp", clip, "-o", target, faults=["blend"])
     assert done.code == 0 and not kept.exists(), done
 

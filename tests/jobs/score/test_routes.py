@@ -140,5 +140,5 @@ def test_invalid_keep_ratios_are_refused(job: type) -> None:
 
 
 def test_an_end_before_the_start_is_refused() -> None:
-    with pytest.raises(UsageError, match="after its start"):
+    with pytest.raises(UsageError, match="end later than it starts"):
         RoutesJob(source=Path("a"), target=Path("b"), start=Fraction(2), stop=Fraction(1))
