@@ -5,21 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
-import typer
-
+from vfi_cli.cli.interp_option_types import (
+    AudioBitRate,
+    AudioCodecName,
+    Codec,
+    Crf,
+    Dedup,
+    DedupMaxSpan,
+    DedupThreshold,
+    Duration,
+    EncoderOptions,
+    Mask,
+    MaxGap,
+    NoAudio,
+    NoChapters,
+    NoData,
+    NoMetadata,
+    NoSceneDetect,
+    NoSubtitles,
+    PixFmt,
+    Preset,
+    PresetFile,
+    Restart,
+    SceneMode,
+    SceneModeOption,
+    SceneThreshold,
+    Strict,
+    Use,
+)
 from vfi_cli.cli.options import (
-    ENCODER,
-    MOTION,
-    OUTPUT,
-    PRESETS,
-    RATE,
-    STREAMS,
     Deinterlace,
     Device,
     Fps,
@@ -44,12 +63,6 @@ if TYPE_CHECKING:
     from vfi_cli.jobs.interp.plan import InterpJob
 
 
-class SceneMode(StrEnum):
-    NEAREST = "nearest"
-    HOLD = "hold"
-    BLEND = "blend"
-
-
 @dataclass(frozen=True, kw_only=True)
 class InterpOptions:
     """How a clip is interpolated. Each field is an option of `vfi interp` and `vfi batch`, see `takes_interp_options`.
@@ -68,205 +81,36 @@ class InterpOptions:
     static: Static = False
     device: Device = "auto"
     precision: Precision = "auto"
-    scene_threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--scene-threshold",
-            metavar="0-1",
-            help="Threshold of scene cuts; lower finds more.",
-            show_default="0.38",
-            rich_help_panel=MOTION,
-        ),
-    ] = None
-    scene_mode: Annotated[
-        SceneMode,
-        typer.Option(
-            "--scene-mode",
-            help="Shown across a cut: the nearest source frame, the frame before the cut, or a blend of both.",
-            rich_help_panel=MOTION,
-        ),
-    ] = SceneMode.NEAREST
-    no_scene_detect: Annotated[
-        bool, typer.Option("--no-scene-detect", help="Do not look for scene cuts.", rich_help_panel=MOTION)
-    ] = False
-    dedup: Annotated[
-        bool,
-        typer.Option("--dedup", help="Replace repeated frames (animation) by generated ones.", rich_help_panel=MOTION),
-    ] = False
-    dedup_threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--dedup-threshold",
-            metavar="0-255",
-            help="A frame is repeated if each 8x8 block of its luma differs by at most this.",
-            show_default="6",
-            rich_help_panel=MOTION,
-        ),
-    ] = None
-    dedup_max_span: Annotated[
-        int | None,
-        typer.Option(
-            "--dedup-max-span",
-            metavar="FRAMES",
-            help="Longest span of repeated frames to replace, 2 to 24.",
-            show_default="6",
-            rich_help_panel=MOTION,
-        ),
-    ] = None
-    max_gap: Annotated[
-        str | None,
-        typer.Option(
-            "--max-gap",
-            metavar="TIME",
-            help="A longer gap between frames is a pause, in which the frame is held. 0 turns this off.",
-            show_default="6 usual gaps, at least 0.2 s",
-            rich_help_panel=MOTION,
-        ),
-    ] = None
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            "--mask",
-            metavar="IMAGE",
-            help="Image of the size of the clip; nothing moves where it is white.",
-            rich_help_panel=MOTION,
-        ),
-    ] = None
+    scene_threshold: SceneThreshold = None
+    scene_mode: SceneModeOption = SceneMode.NEAREST
+    no_scene_detect: NoSceneDetect = False
+    dedup: Dedup = False
+    dedup_threshold: DedupThreshold = None
+    dedup_max_span: DedupMaxSpan = None
+    max_gap: MaxGap = None
+    mask: Mask = None
     deinterlace: Deinterlace = False
     progressive: Progressive = False
     start: Start = None
     stop: Stop = None
-    duration: Annotated[
-        str | None,
-        typer.Option(
-            "-t",
-            "--duration",
-            metavar="TIME",
-            help="Length of the part that is used, instead of --to.",
-            rich_help_panel=RATE,
-        ),
-    ] = None
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            "-c:v",
-            "--codec",
-            metavar="NAME",
-            help="Video encoder of FFmpeg.",
-            show_default="libx264; libx265 for HDR and over 10 bits; other ones for .webm",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None
-    crf: Annotated[
-        float | None,
-        typer.Option(
-            "--crf",
-            metavar="NUMBER",
-            help="Quality; lower is better.",
-            show_default="18 for libx264",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME",
-            help="Speed of the encoder.",
-            show_default="faster for libx264",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None
-    pix_fmt: Annotated[
-        str | None,
-        typer.Option(
-            "--pix-fmt",
-            metavar="NAME",
-            help="Pixel format: yuv420p, yuv422p10, gbrp, ...",
-            show_default="that of the source",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None
-    encoder_options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-e",
-            "--encoder-opt",
-            metavar="KEY=VALUE",
-            help="Any other option of the encoder; may be repeated.",
-            rich_help_panel=ENCODER,
-        ),
-    ] = None
-    audio_codec: Annotated[
-        str | None,
-        typer.Option(
-            "-c:a",
-            "--audio-codec",
-            metavar="NAME",
-            help="Convert the audio with this encoder of FFmpeg: aac, flac, libopus, ...",
-            show_default="copy",
-            rich_help_panel=STREAMS,
-        ),
-    ] = None
-    audio_bit_rate: Annotated[
-        str | None,
-        typer.Option(
-            "-b:a",
-            "--audio-bitrate",
-            metavar="RATE",
-            help="Bit rate of the converted audio, e.g. 192k.",
-            rich_help_panel=STREAMS,
-        ),
-    ] = None
-    no_audio: Annotated[
-        bool, typer.Option("-an", "--no-audio", help="Leave the audio out.", rich_help_panel=STREAMS)
-    ] = False
-    no_subtitles: Annotated[
-        bool, typer.Option("-sn", "--no-subtitles", help="Leave the subtitles out.", rich_help_panel=STREAMS)
-    ] = False
-    no_data: Annotated[
-        bool,
-        typer.Option(
-            "-dn", "--no-data", help="Leave data streams, attached files and covers out.", rich_help_panel=STREAMS
-        ),
-    ] = False
-    no_chapters: Annotated[
-        bool, typer.Option("--no-chapters", help="Leave the chapters out.", rich_help_panel=STREAMS)
-    ] = False
-    no_metadata: Annotated[
-        bool,
-        typer.Option("--no-metadata", help="Leave titles and other tags out; languages stay.", rich_help_panel=STREAMS),
-    ] = False
+    duration: Duration = None
+    codec: Codec = None
+    crf: Crf = None
+    preset: Preset = None
+    pix_fmt: PixFmt = None
+    encoder_options: EncoderOptions = None
+    audio_codec: AudioCodecName = None
+    audio_bit_rate: AudioBitRate = None
+    no_audio: NoAudio = False
+    no_subtitles: NoSubtitles = False
+    no_data: NoData = False
+    no_chapters: NoChapters = False
+    no_metadata: NoMetadata = False
     overwrite: Overwrite = False
-    restart: Annotated[
-        bool,
-        typer.Option("--restart", help="Begin anew instead of resuming an interrupted run.", rich_help_panel=OUTPUT),
-    ] = False
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict", help="Stop with an error if the source is damaged; keep no output.", rich_help_panel=OUTPUT
-        ),
-    ] = False
-    use: Annotated[
-        str | None,
-        typer.Option(
-            "--use",
-            metavar="PRESET",
-            help="Take options from a preset; the command line wins.",
-            rich_help_panel=PRESETS,
-        ),
-    ] = None
-    preset_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--preset-file",
-            metavar="FILE",
-            help="TOML file with tables [presets.NAME].",
-            show_default="~/.config/vfi.toml",
-            rich_help_panel=PRESETS,
-        ),
-    ] = None
+    restart: Restart = False
+    strict: Strict = False
+    use: Use = None
+    preset_file: PresetFile = None
 
     def job(self, source: Path, target: Path | None = None) -> InterpJob:
         """The job that interpolates `source` with these options.
