@@ -48,6 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
         sync_file(temp_path)
         temp_path.replace(path)
     except BaseException:
-        temp_path.unlink(missing_ok=True)
+        with suppress(OSError):
+            temp_path.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)

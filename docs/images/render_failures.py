@@ -12,10 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from render_clip import noise, tinted
 
 from vfi_cli.engine.frames import to_frame, to_tensor
 from vfi_cli.engine.interpolator import load_interpolator
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+from render_clip import noise, tinted
 
 Image = NDArray[np.float32]
 """(H, W, 3) RGB in [0, 1]."""

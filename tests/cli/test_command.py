@@ -73,6 +73,26 @@ def test_an_option_replaces_the_option_of_a_preset_that_it_excludes(monkeypatch,
     assert (options.fps, options.multi, options.duration, options.stop) == (None, "3", None, "0.3")
 
 
+def test_a_single_value_is_enough_for_an_option_that_may_be_repeated(monkeypatch, capsys, clip, asked, presets):
+    presets.write_text('[presets.web]\nencoder-opt = "tune=grain"\n')
+    assert run(monkeypatch, capsys, "interp", str(clip), "--use", "web")[0] == 0
+    assert asked[0].encoder_options == ["tune=grain"]
+
+
+def test_help_does_not_read_the_preset(monkeypatch, capsys, presets):
+    assert "Usage" in run(monkeypatch, capsys, "interp", "--use", "web", "--help")[1]
+
+
+def test_a_preset_file_without_a_preset_is_a_wrong_request(monkeypatch, capsys, clip, tmp_path):
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "--preset-file", str(tmp_path / "a.toml"))
+    assert code == 2 and "--use" in err
+
+
+def test_a_word_after_an_option_is_its_value_even_if_it_looks_like_an_option(monkeypatch, capsys, clip):
+    code, _, err = run(monkeypatch, capsys, "interp", str(clip), "--ss", "-to")
+    assert code == 2 and "'-to' is not a time" in err
+
+
 def test_a_preset_file_can_be_named(monkeypatch, capsys, clip, asked, tmp_path):
     file = tmp_path / "my.toml"
     file.write_text("[presets.a]\nmulti = 4\n")
@@ -89,7 +109,10 @@ def test_a_preset_file_can_be_named(monkeypatch, capsys, clip, asked, tmp_path):
         ("[presets.web]\nfsp = 30\n", "did you mean 'fps'"),
         ("[presets.web]\nuse = 'other'\n", "not an option"),
         ("[presets.web]\nno-audio = 1\n", "true or false"),
-        ("[presets.web]\nfps = true\n", "a value"),
+        ("[presets.web]\nfps = true\n", "a text or a number"),
+        ("[presets.web]\nfps = [30, 60]\n", "a text or a number"),
+        ("[presets.web]\ncrf = nan\n", "a text or a number"),
+        ("[presets.web]\nto = 3\nstop = 4\n", "twice"),
         ("[presets.web]\ncrf = 'low'\n", "--crf"),
         ("presets = 3\n", "not tables"),
         ("[presets.web\n", "not a TOML file"),

@@ -4,13 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_app import run
 from tests.train.packs import write_pack
+from tests.waiting import wait_until
 from vfi_cli.train.recipes import RECIPES
 
 
@@ -66,8 +66,7 @@ def test_a_killed_run_goes_on_and_an_interrupted_one_says_how(tmp_path: Path):
     reached = 0
     for kind, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 128 + signal.SIGINT)):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={"PYTHONPATH": str(Path.cwd())})
-        while process.poll() is None and step() <= reached + 2:
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or step() > reached + 2, what="some steps")  # noqa: B023
         process.send_signal(kind)
         said = process.communicate(timeout=60)[1]
         assert process.returncode == code, said

@@ -123,7 +123,7 @@ def batch_command(
     )
     surveyed = survey(job, _SurveyProgress())
     if surveyed.own:
-        log.info("%d files are left aside as outputs of an earlier run, e.g. %s", len(surveyed.own), surveyed.own[0])
+        log.info("%d files are outputs of an earlier run and are ignored, e.g. %s", len(surveyed.own), surveyed.own[0])
     for warning in little_room(surveyed):
         log.warning("%s", warning)
     if dry_run:
@@ -173,7 +173,7 @@ def _run_batch(surveyed: Survey, places: tuple[str, ...], *, quiet: bool) -> Bat
         try:
             return run(surveyed, pool, tell, bar)
         except SystemExit as error:  # by a signal
-            error.add_note("what is finished stays: the same command goes on from there")
+            error.add_note("finished outputs stay: the same command resumes the run")
             raise
 
 

@@ -6,14 +6,26 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from vfi_cli.cli.presets import preset_values
+from vfi_cli.cli.presets import PresetOption, preset_values
+from vfi_cli.errors import UsageError
 
 _FFMPEG = {"-ss": "--ss", "-to": "--to", "-crf": "--crf", "-preset": "--preset", "-pix_fmt": "--pix-fmt"}
 """FFmpeg's long options with one dash -> ours. Others of FFmpeg's names, such as -an, are among our own."""
 
 _GENERAL = "General"
 
-_EXCLUSIVE = ({"fps", "multi", "slowmo"}, {"stop", "duration"}, {"keep_ratio", "static"}, {"workers", "devices"})
+_EXCLUSIVE = (
+    {"fps", "multi", "slowmo"},
+    {"stop", "duration"},
+    {"keep_ratio", "static"},
+    {"scene_threshold", "no_scene_detect"},
+    {"deinterlace", "progressive"},
+    {"workers", "devices"},
+    {"device", "devices"},
+    {"audio_codec", "no_audio"},
+    {"audio_bit_rate", "no_audio"},
+    {"source", "named"},
+)
 """Sets of parameters that exclude each other. One of a set on the command line replaces the others in a preset."""
 
 
@@ -23,26 +35,47 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See `TyperCommand.parse_args`. Raises UsageError if a preset cannot be used."""
         args = self._our_spelling(ctx, args)
-        if any(parameter.name == "use" for parameter in self.params):
+        has_presets = any(parameter.name == "use" for parameter in self.params)
+        if has_presets and not ctx.resilient_parsing and not set(ctx.help_option_names) & set(args):
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
-            if given.get("use"):
-                values = preset_values(given["use"], given.get("preset_file"), self._long_names(ctx))
+            if given.get("preset_file") is not None and given.get("use") is None:
+                raise UsageError("--preset-file needs --use", remedy="name a preset of that file with --use")
+            if given.get("use") is not None:
+                values = preset_values(given["use"], given.get("preset_file"), self._preset_options(ctx))
+                given = {name: value for name, value in given.items() if value is not None}
                 replaced = set().union(*(group for group in _EXCLUSIVE if group & given.keys()))
                 ctx.default_map = {name: value for name, value in values.items() if name not in replaced}
         return super().parse_args(ctx, args)
 
     def _our_spelling(self, ctx: Any, args: list[str]) -> list[str]:
-        known = {option for parameter in self.get_params(ctx) for option in parameter.opts}
-        end = args.index("--") if "--" in args else len(args)
-        return [_FFMPEG[arg] if _FFMPEG.get(arg) in known else arg for arg in args[:end]] + args[end:]
-
-    def _long_names(self, ctx: Any) -> dict[str, tuple[str, bool]]:
-        """Long option without its dashes -> name of its parameter, and whether it is a flag."""
-        return {
-            option[2:]: (parameter.name or "", bool(getattr(parameter, "is_flag", False)))
+        """`args` with our names for FFmpeg's options. A word after an option that takes a value is that value."""
+        takes_value = {
+            option: not getattr(parameter, "is_flag", False)
             for parameter in self.get_params(ctx)
             for option in parameter.opts
-            if option.startswith("--")
+            if option.startswith("-")
+        }
+        spelled: list[str] = []
+        is_value = False
+        for number, arg in enumerate(args):
+            if arg == "--" and not is_value:
+                return spelled + args[number:]
+            ours = _FFMPEG.get(arg, arg)
+            spelled.append(ours if ours in takes_value and not is_value else arg)
+            is_value = not is_value and takes_value.get(ours, False)
+        return spelled
+
+    def _preset_options(self, ctx: Any) -> dict[str, PresetOption]:
+        """The options that a preset may contain, by their long names without dashes."""
+        return {
+            option[2:]: PresetOption(
+                parameter.name or "",
+                is_flag=bool(getattr(parameter, "is_flag", False)),
+                is_multiple=bool(getattr(parameter, "multiple", False)),
+            )
+            for parameter in self.get_params(ctx)
+            for option in parameter.opts
+            if option.startswith("--") and parameter.name not in ("use", "preset_file", "help")
         }
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -6,6 +6,7 @@ import inspect
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import vfi_cli
@@ -47,6 +48,21 @@ def test_a_time_may_be_int_float_text_or_fraction(asked: list[InterpJob], time):
     assert (asked[0].start, asked[0].stop, asked[0].max_gap) == (2, 3, 2)
 
 
+def test_the_time_of_a_frame_is_met_exactly_by_a_float(asked: list[InterpJob]):
+    api.interpolate_video("in.mp4", start=2 / 30)
+    assert asked[0].start == Fraction(1, 15)
+
+
+def test_numbers_of_numpy_are_numbers(asked: list[InterpJob]):
+    api.interpolate_video("in.mp4", fps=np.int64(60), start=np.float32(0.5))
+    assert (asked[0].fps, asked[0].start) == ("60", Fraction(1, 2))
+
+
+def test_a_folder_is_a_target_for_images(asked: list[InterpJob]):
+    api.interpolate_video("in.mp4", "frames/")
+    assert asked[0].target == Path("frames/%06d.png")
+
+
 def test_options_reach_the_job(asked: list[InterpJob]):
     api.interpolate_video(
         "in.mp4",
@@ -81,6 +97,12 @@ def test_without_options_the_job_is_that_of_the_command_line(asked: list[InterpJ
         {"multi": 1},
         {"fps": 60, "multi": 2},
         {"audio_bitrate": 96_000},
+        {"audio_bitrate": 96_000, "audio_codec": "copy"},
+        {"audio_bitrate": "96k", "audio_codec": "aac"},
+        {"slowmo": 2.5},
+        {"multi": "2"},
+        {"video_stream": -1},
+        {"scene_mode": "x"},
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_usage_error(asked: list[InterpJob], options):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from numbers import Rational, Real
 from pathlib import Path
+from typing import get_args
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.interp.duplicates import Deduplication
@@ -15,7 +17,10 @@ from vfi_cli.jobs.interp.summary import Progress, Summary
 from vfi_cli.model.config import Routing
 from vfi_cli.scene import DEFAULT_THRESHOLD
 from vfi_cli.timing.timeline import parse_rate, parse_time
+from vfi_cli.video.formats import output_path
 from vfi_cli.video.streams.audio import AudioCodec
+
+_MAX_DENOMINATOR = 1_000_000  # a float near a fraction of a second with a smaller denominator is that fraction
 
 Number = int | float | str | Fraction
 """A rate or a time. A str is read as on the command line: "59.94", "2.5x"; "1:02.5"."""
@@ -93,11 +98,19 @@ def interpolate_video(
     Raises:
         VfiError: in one of the ways that `vfi_cli.errors` lists.
     """
-    if audio_bitrate is not None and audio_codec is None:
+    if audio_bitrate is not None and audio_codec in (None, "copy"):
         raise UsageError("audio_bitrate needs audio_codec")
+    counts = {"multi": multi, "slowmo": slowmo, "video_stream": video_stream, "audio_bitrate": audio_bitrate}
+    for name, count in counts.items():
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+            raise UsageError(f"{name} is {count!r}, not a whole number")
+    if video_stream is not None and video_stream < 0:
+        raise UsageError(f"video_stream is {video_stream}, which is below 0")
+    if scene_mode not in get_args(SceneMode):
+        raise UsageError(f"scene_mode is {scene_mode!r}", remedy=f"give one of {', '.join(get_args(SceneMode))}")
     job = InterpJob(
         source=Path(source),
-        target=Path(target) if target is not None else None,
+        target=output_path(str(target)) if target is not None else None,
         input_fps=parse_rate(_text(input_fps, "input_fps"), None, "input_fps") if input_fps is not None else None,
         video_stream=video_stream,
         fps=_text(fps, "fps") if fps is not None else None,
@@ -135,15 +148,24 @@ def interpolate_video(
 
 
 def _text(value: Number, name: str) -> str:
-    """A number as `parse_rate` reads it. Raises UsageError for what is no finite number above 0."""
+    """A rate as `parse_rate` reads it. Raises UsageError for what is no finite number from 0 on."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-        raise UsageError(f"{name} is a {type(value).__name__}", remedy="give an int, float, str or Fraction")
-    if not math.isfinite(value) or value < 0:
-        raise UsageError(f"{name} {value} is out of range")
-    return format(value, "f") if isinstance(value, float) else str(Fraction(value))
+    _check_number(value, name)
+    return str(Fraction(value)) if isinstance(value, Rational) else format(float(value), "f")
 
 
 def _seconds(value: Number, name: str) -> Fraction:
-    return parse_time(value, name) if isinstance(value, str) else Fraction(_text(value, name))
+    if isinstance(value, str):
+        return parse_time(value, name)
+    _check_number(value, name)
+    return (
+        Fraction(value) if isinstance(value, Rational) else Fraction(float(value)).limit_denominator(_MAX_DENOMINATOR)
+    )
+
+
+def _check_number(value: Number, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f"{name} is a {type(value).__name__}", remedy="give an int, float, str or Fraction")
+    if not math.isfinite(value) or value < 0:
+        raise UsageError(f"{name} {value} is out of range")
