@@ -38,9 +38,9 @@ def numbered(number, plan, pts, duration):
     return VideoFrame(deep, plan.format, plan.color, Fraction(pts), Fraction(duration))
 
 
-@pytest.fixture(autouse=True, params=["at once", "in segments"])
+@pytest.fixture(params=["at once", "in segments"])
 def write_mode(request, monkeypatch):
-    """Every test runs for a file that is written at once, and for one that is joined from segments."""
+    """The test runs for a file that is written at once, and for one that is joined from segments."""
     if request.param == "in segments":
         monkeypatch.setitem(globals(), "encode", encode_in_segments)
 
@@ -76,19 +76,19 @@ def read(path):
 @pytest.mark.parametrize("fps", [Fraction(1, 1000), Fraction("29.1234567"), Fraction(2**31 - 1, 2**22 - 1)])
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
 @pytest.mark.parametrize("start", [None, Fraction(1, 10)])
-def test_every_valid_rate_can_be_written(clip, tmp_path, fps, name, start):
+def test_every_valid_rate_can_be_written(write_mode, clip, tmp_path, fps, name, start):
     plan = plan_encode(clip, tmp_path / name, fps=fps, start=start)
     assert len(video_times(encode_numbers(tmp_path / name, plan, 3))) == 3
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.m4v", "o.mov", "o.mkv", "o.webm"])
-def test_each_container_keeps_every_frame_in_order(clip, tmp_path, name):
+def test_each_container_keeps_every_frame_in_order(write_mode, clip, tmp_path, name):
     path = encode_numbers(tmp_path / name, plan_encode(clip, tmp_path / name, fps=Fraction(30)), 40)
     assert [number_of(frame.luma) for frame in read(path)] == list(range(40))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_x265_writes_clips_shorter_than_its_delay(clip, tmp_path, frames):
+def test_x265_writes_clips_shorter_than_its_delay(write_mode, clip, tmp_path, frames):
     plan = plan_encode(replace(clip, height=64), tmp_path / "o.mp4", fps=Fraction(10), codec="libx265")
     for _ in range(10):
         path = encode_numbers(tmp_path / "o.mp4", plan, frames)
@@ -100,21 +100,21 @@ def test_x265_writes_clips_shorter_than_its_delay(clip, tmp_path, frames):
     [("libx264", "o.mp4"), ("libx265", "o.mp4"), ("libsvtav1", "o.mp4"), ("libvpx-vp9", "o.webm"),
      ("ffv1", "o.mkv"), ("prores_ks", "o.mov")],
 )  # fmt: skip
-def test_each_encoder_works_with_its_defaults(clip, tmp_path, codec, name):
+def test_each_encoder_works_with_its_defaults(write_mode, clip, tmp_path, codec, name):
     info = replace(clip, height=64)
     path = encode_numbers(tmp_path / name, plan_encode(info, tmp_path / name, fps=Fraction(30), codec=codec), 10)
     assert [number_of(frame.luma) for frame in read(path)] == list(range(10))
 
 
 @pytest.mark.parametrize("fps", [Fraction(60), Fraction(60000, 1001), Fraction(48000, 1001), Fraction(25, 2)])
-def test_a_constant_rate_is_exact(clip, tmp_path, fps):
+def test_a_constant_rate_is_exact(write_mode, clip, tmp_path, fps):
     path = encode_numbers(tmp_path / "o.mp4", plan_encode(clip, tmp_path / "o.mp4", fps=fps), 20)
     assert video_times(path) == [n / fps for n in range(20)]
     info = probe(path)
     assert (info.average_rate, info.vfr, info.duration) == (fps, False, 20 / fps)
 
 
-def test_a_variable_rate_keeps_its_times_and_the_duration_of_its_last_frame(clip, tmp_path):
+def test_a_variable_rate_keeps_its_times_and_the_duration_of_its_last_frame(write_mode, clip, tmp_path):
     times = [Fraction(n, 10) for n in (0, 1, 2, 5, 8, 9)]
     plan = plan_encode(clip, tmp_path / "o.mp4", multiple=2)
     ends = [*times[1:], Fraction(12, 10)]
@@ -128,7 +128,7 @@ def test_a_variable_rate_keeps_its_times_and_the_duration_of_its_last_frame(clip
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mkv"])
-def test_a_slide_show_passes_verification(clip, tmp_path, name):
+def test_a_slide_show_passes_verification(write_mode, clip, tmp_path, name):
     times = [Fraction(n) for n in (0, 30, 31, 61, 62, 63, 93, 123)]
     plan = plan_encode(clip, tmp_path / name, multiple=2)
     gaps = [b - a for a, b in pairwise([*times, Fraction(153)])]
@@ -155,7 +155,7 @@ def test_every_time_between_two_frames_is_a_whole_tick(clip):
             assert (time / plan.time_base).denominator == 1
 
 
-def test_a_late_start_of_the_video_is_kept(clip, tmp_path):
+def test_a_late_start_of_the_video_is_kept(write_mode, clip, tmp_path):
     info = replace(clip, start=Fraction(23, 1000), origin=Fraction(0))
     plan = plan_encode(info, tmp_path / "o.mp4", fps=Fraction(30))
     frames = [numbered(n, plan, info.start + Fraction(n, 30), Fraction(1, 30)) for n in range(5)]
@@ -164,14 +164,14 @@ def test_a_late_start_of_the_video_is_kept(clip, tmp_path):
     assert {b - a for a, b in pairwise(times)} == {Fraction(1, 30)}
 
 
-def test_a_video_that_starts_late_passes_verification_in_matroska(clip, tmp_path):
+def test_a_video_that_starts_late_passes_verification_in_matroska(write_mode, clip, tmp_path):
     info = replace(clip, start=Fraction(1, 2), origin=Fraction(0))
     plan = plan_encode(info, tmp_path / "o.mkv", fps=Fraction(10))
     frames = [numbered(n, plan, info.start + Fraction(n, 10), Fraction(1, 10)) for n in range(2)]
     assert video_times(encode(tmp_path / "o.mkv", plan, frames))[0] == Fraction(1, 2)
 
 
-def test_a_trimmed_clip_starts_at_zero(clip, tmp_path):
+def test_a_trimmed_clip_starts_at_zero(write_mode, clip, tmp_path):
     plan = plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10), start=Fraction(3, 10))
     frames = [numbered(n, plan, Fraction(3 + n, 10), Fraction(1, 10)) for n in range(5)]
     assert video_times(encode(tmp_path / "o.mp4", plan, frames)) == [Fraction(n, 10) for n in range(5)]
@@ -182,7 +182,7 @@ SPACES = [(matrix, span) for matrix in ("bt601", "bt709", "bt2020") for span in 
 
 @pytest.mark.parametrize(("matrix", "full_range"), SPACES)
 @pytest.mark.parametrize("codec", ["libx264", "ffv1"])
-def test_codes_and_tags_survive_a_lossless_round_trip(clip, tmp_path, matrix, full_range, codec):
+def test_codes_and_tags_survive_a_lossless_round_trip(write_mode, clip, tmp_path, matrix, full_range, codec):
     color = ColorSpec(matrix, full_range, primaries=9, transfer=14)
     plan = replace(plan_encode(clip, tmp_path / "o.mkv", fps=Fraction(10), codec=codec), color=color)
     if codec == "libx264":
@@ -200,7 +200,7 @@ BARS = ((180, 180, 180), (180, 180, 16), (16, 180, 180), (16, 180, 16), (180, 16
 
 
 @pytest.mark.parametrize(("matrix", "full_range"), SPACES)
-def test_a_player_shows_the_same_colour_bars(clip, tmp_path, matrix, full_range):
+def test_a_player_shows_the_same_colour_bars(write_mode, clip, tmp_path, matrix, full_range):
     """swscale reads the tags of the file and decodes the RGB that our conversion encoded."""
     torch = pytest.importorskip("torch")
     from vfi_cli.ops.color import rgb_to_yuv
@@ -219,13 +219,13 @@ def test_a_player_shows_the_same_colour_bars(clip, tmp_path, matrix, full_range)
     assert np.abs(seen.astype(int) - np.rint(bars * 255).astype(int)).max() <= step
 
 
-def test_an_untagged_clip_stays_untagged(clip, tmp_path):
+def test_an_untagged_clip_stays_untagged(write_mode, clip, tmp_path):
     assert clip.color.guessed
     path = encode_numbers(tmp_path / "o.mp4", plan_encode(clip, tmp_path / "o.mp4", fps=Fraction(10)))
     assert probe(path).color == clip.color
 
 
-def test_aspect_rotation_tags_and_chapters_are_kept(clip, tmp_path):
+def test_aspect_rotation_tags_and_chapters_are_kept(write_mode, clip, tmp_path):
     info = replace(
         clip,
         sar=Fraction(4, 3),
@@ -255,7 +255,7 @@ def test_chapters_are_trimmed_and_stretched_with_the_video(clip):
     assert [(c.start, c.end) for c in slow] == [(0, 2), (2, 4)]
 
 
-def test_mp4_has_its_header_first_and_hevc_has_the_tag_for_quicktime(clip, tmp_path):
+def test_mp4_has_its_header_first_and_hevc_has_the_tag_for_quicktime(write_mode, clip, tmp_path):
     info = replace(clip, height=64)
     path = encode_numbers(tmp_path / "o.mp4", plan_encode(info, tmp_path / "o.mp4", fps=Fraction(10), codec="libx265"))
     data = path.read_bytes()
@@ -268,7 +268,7 @@ def test_frame_sizes_that_crash_an_encoder_are_refused(clip):
         plan_encode(replace(clip, width=48), clip.path, fps=Fraction(10), codec="libx265")
 
 
-def test_odd_sizes_become_444_with_a_note_if_420_does_not_fit(clip, tmp_path):
+def test_odd_sizes_become_444_with_a_note_if_420_does_not_fit(write_mode, clip, tmp_path):
     info = replace(clip, width=33, height=17)
     plan = plan_encode(info, tmp_path / "o.mp4", fps=Fraction(10))
     assert plan.format == PlaneFormat.named("yuv444p") and "33x17" in plan.notes[0]
