@@ -75,7 +75,7 @@ def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int
     print_table(("frames", "time", "size", "file", "result"), rows, sys.stdout, numbers=3)
     console.print_line(
         f"{len(plans)} to do. Time: about {console.clock(seconds)} for the network, and more for decoding and encoding. "
-        f"Size: about {in_bytes(size)}, if a frame takes as much space as in the source; the true size may be two or three "
-        f"times larger or smaller. {in_bytes(free)} are free"
+        f"Size: about {in_bytes(size)}, if a frame takes as much space as in the source: often off by a factor of two or "
+        f"three. {in_bytes(free)} are free"
     )
     return code
