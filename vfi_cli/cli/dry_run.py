@@ -74,8 +74,8 @@ def show_plan(surveyed: Survey, devices: Sequence[str], *, as_json: bool) -> int
     rows += [("", "", "", str(one.name), ": ".join(filter(None, (one.state, one.note)))) for one in surveyed.outcomes]
     print_table(("frames", "time", "size", "file", "result"), rows, sys.stdout, numbers=3)
     console.print_line(
-        f"{len(plans)} to do. Time: about {console.clock(seconds)} for the network, and more for decoding and encoding. "
-        f"Size: about {in_bytes(size)}, if a frame takes as much space as in the source: often off by a factor of two or "
-        f"three. {in_bytes(free)} are free"
+        f"{len(plans)} to do. Time: about {console.clock(seconds)} for the network, more for decoding and encoding. "
+        f"Size: about {in_bytes(size)}, if a frame takes as much space as in the source; often off by a factor of "
+        f"two or three. {in_bytes(free)} are free"
     )
     return code
