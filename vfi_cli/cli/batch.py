@@ -217,8 +217,8 @@ def _show_report(report: BatchReport) -> None:
     if rows:
         print_table(("frames", "time", "result", "file", "note"), rows, sys.stderr, numbers=2)
     counts = Counter(one.state for one in report.outcomes)
-    told = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
-    console.say(f"{told}; {console.clock(report.seconds)}")
+    counted = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+    console.say(f"{counted}; {console.clock(report.seconds)}")
 
 
 def _report_dict(report: BatchReport) -> dict[str, Any]:

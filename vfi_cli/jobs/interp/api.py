@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from numbers import Rational, Real
 from pathlib import Path
-from typing import get_args
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.interp.duplicates import Deduplication
@@ -100,14 +99,6 @@ def interpolate_video(
     """
     if audio_bitrate is not None and audio_codec in (None, "copy"):
         raise UsageError("audio_bitrate needs audio_codec")
-    counts = {"multi": multi, "slowmo": slowmo, "video_stream": video_stream, "audio_bitrate": audio_bitrate}
-    for name, count in counts.items():
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
-            raise UsageError(f"{name} is {count!r}, not a whole number")
-    if video_stream is not None and video_stream < 0:
-        raise UsageError(f"video_stream is {video_stream}, which is below 0")
-    if scene_mode not in get_args(SceneMode):
-        raise UsageError(f"scene_mode is {scene_mode!r}", remedy=f"give one of {', '.join(get_args(SceneMode))}")
     job = InterpJob(
         source=Path(source),
         target=output_path(str(target)) if target is not None else None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from vfi_cli.errors import UsageError
 from vfi_cli.jobs.interp.duplicates import Deduplication
@@ -108,8 +108,12 @@ class InterpJob:
         if self.fps is not None:
             parse_rate(self.fps, source=Fraction(1))
         for option, value in (("-m", self.multi), ("--slowmo", self.slowmo)):
-            if value is not None and not 2 <= value <= MAX_MULTIPLE:
-                raise UsageError(f"{option} {value} is not from 2 to {MAX_MULTIPLE}")
+            if value is not None and not (isinstance(value, int) and 2 <= value <= MAX_MULTIPLE):
+                raise UsageError(f"{option} {value} is not a whole number from 2 to {MAX_MULTIPLE}")
+        if self.video_stream is not None and not (isinstance(self.video_stream, int) and self.video_stream >= 0):
+            raise UsageError(f"--video-stream {self.video_stream} is not a whole number from 0 on")
+        if self.scene_mode not in get_args(SceneMode):
+            raise UsageError(f"--scene-mode {self.scene_mode} is not one of {', '.join(get_args(SceneMode))}")
         if self.scene_threshold is not None and not 0 <= self.scene_threshold <= 1:
             raise UsageError(f"--scene-threshold {self.scene_threshold} is not from 0 to 1")
         if self.deinterlace and self.progressive:

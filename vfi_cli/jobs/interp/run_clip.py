@@ -28,9 +28,10 @@ from vfi_cli.measure import memory
 from vfi_cli.scene import SceneDetector
 from vfi_cli.video.formats import PIPE
 from vfi_cli.video.location.output_file import OutputFile
+from vfi_cli.video.location.output_location import OutputLocation
 from vfi_cli.video.streams.stream_copy import StreamCopy
 from vfi_cli.video.write.concat import check_muxer, concat_segments
-from vfi_cli.video.write.open_output import OutputLocation, open_location, open_writer
+from vfi_cli.video.write.open_output import open_location, open_writer
 from vfi_cli.video.write.segments import SegmentWriter
 
 log = logging.getLogger(__name__)

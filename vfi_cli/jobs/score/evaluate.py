@@ -107,6 +107,13 @@ class BadClip:
     error: str
 
 
+def exit_code(clips: Sequence[object], bad: Sequence[BadClip]) -> int:
+    """0 only if every clip was used; that of an input error if none was."""
+    if not bad:
+        return 0
+    return DAMAGED if clips else InputError.exit_code
+
+
 @dataclass(frozen=True, slots=True)
 class EvalReport:
     clips: tuple[ClipScore, ...]
@@ -114,10 +121,7 @@ class EvalReport:
 
     @property
     def exit_code(self) -> int:
-        """0 only if every clip was scored."""
-        if not self.bad:
-            return 0
-        return DAMAGED if self.clips else InputError.exit_code
+        return exit_code(self.clips, self.bad)
 
     @property
     def mean(self) -> Score | None:

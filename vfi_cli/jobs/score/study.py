@@ -14,9 +14,8 @@ from vfi_cli.engine.frames import Frame, to_frame, to_tensor
 from vfi_cli.engine.interpolator import Interpolator, Prepared
 from vfi_cli.engine.ranking import Ranking, by_chance, by_difference, by_router
 from vfi_cli.errors import InputError, UsageError
-from vfi_cli.jobs.interp.summary import DAMAGED
 from vfi_cli.jobs.score.clips import find_clips
-from vfi_cli.jobs.score.evaluate import BadClip
+from vfi_cli.jobs.score.evaluate import BadClip, exit_code
 from vfi_cli.jobs.score.route_overlay import draw_routes
 from vfi_cli.jobs.score.samples import EvalClip, HoldOut
 from vfi_cli.measure.flops import run_counted
@@ -110,10 +109,7 @@ class StudyReport:
 
     @property
     def exit_code(self) -> int:
-        """0 only if every clip was studied."""
-        if not self.bad:
-            return 0
-        return DAMAGED if self.clips else InputError.exit_code
+        return exit_code(self.clips, self.bad)
 
     @property
     def mean(self) -> tuple[Point, ...]:

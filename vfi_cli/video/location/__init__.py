@@ -1,3 +1,3 @@
 """The temporary place of an output: a folder that one run locks. A complete output moves to its final path."""
 
-__all__ = ["output_file", "output_folder"]
+__all__ = ["output_file", "output_folder", "output_location"]

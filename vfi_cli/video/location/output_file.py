@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vfi_cli.disk import sync_file, sync_folder
 from vfi_cli.errors import CommitError, OutputError
+from vfi_cli.video.location.output_location import OutputLocation
 from vfi_cli.video.location.output_lock import OutputLock, creating
 
 
-class OutputFile:
+class OutputFile(OutputLocation):
     """Reserves the file `path` for one run, by locking a folder beside it.
 
     As a context manager it removes the folder at the end, unless `kept` is True.
@@ -52,7 +51,7 @@ class OutputFile:
                 self.kept = any(self._lock.contents())
                 self._check_path(source)  # a run that just ended may have written it
         except BaseException:
-            self._release()
+            self.release()
             raise
 
     def _check_path(self, source: Path | None) -> None:
@@ -100,7 +99,7 @@ class OutputFile:
         else:
             self.temp_path.unlink()
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Remove the files that are not kept, and release the lock."""
         with suppress(OSError):
             self.temp_path.unlink(missing_ok=True)
@@ -108,11 +107,3 @@ class OutputFile:
                 if not entry.is_dir():  # `OutputFolder` uses the same place and may have left folders
                     entry.unlink()
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release()

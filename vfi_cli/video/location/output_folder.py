@@ -15,19 +15,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vfi_cli.disk import sync_file, sync_folder
 from vfi_cli.errors import OutputError
 from vfi_cli.file_names import natural_key
+from vfi_cli.video.location.output_location import OutputLocation
 from vfi_cli.video.location.output_lock import OutputLock, creating
 from vfi_cli.video.read.image_sequence import number_pattern
 
 log = logging.getLogger(__name__)
 
 
-class OutputFolder:
+class OutputFolder(OutputLocation):
     """Reserves the folder of `pattern` for one run, by locking another folder beside it.
 
     As a context manager it removes the new folder at the end, unless `commit` moved it to its final path.
@@ -60,7 +59,7 @@ class OutputFolder:
                 self._check_path(source)  # a run that just ended may have written it
                 self.temp_path.mkdir()
         except BaseException:
-            self._release()
+            self.release()
             raise
 
     def _check_path(self, source: Path | None) -> None:
@@ -136,15 +135,7 @@ class OutputFolder:
             self._old.rename(free)
             log.warning("%s: its earlier images are now in %s", self.path, free.name)
 
-    def _release(self) -> None:
+    def release(self) -> None:
         with suppress(OSError):
             self._clean_up()
         self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release()

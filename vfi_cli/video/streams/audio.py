@@ -49,7 +49,7 @@ class AudioCodec:
         encoder = _find_encoder(self.name)
         if self.bit_rate is None:
             return
-        if self.bit_rate <= 0:
+        if not isinstance(self.bit_rate, int) or self.bit_rate <= 0:
             raise UsageError(f"-b:a {self.bit_rate} is not a bit rate", remedy="e.g. -b:a 192k")
         if encoder.lossless and not encoder.lossy:
             raise UsageError(f"{encoder.name} is lossless and has no bit rate", remedy="leave -b:a out")

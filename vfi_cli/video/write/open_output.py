@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from vfi_cli.video.formats import GIF, OutputKind
 from vfi_cli.video.location.output_file import OutputFile
 from vfi_cli.video.location.output_folder import OutputFolder
+from vfi_cli.video.location.output_location import OutputLocation
 from vfi_cli.video.streams.stream_copy import StreamCopy
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.write.animation import GifEncoder, WebpEncoder
@@ -16,23 +17,6 @@ from vfi_cli.video.write.encode import Encoder
 from vfi_cli.video.write.encode_plan import EncodePlan
 from vfi_cli.video.write.image_writer import ImageWriter
 from vfi_cli.video.write.pipe import PipeWriter, StandardOutput
-
-
-class OutputLocation(Protocol):
-    """The place of an output, before and after it is complete; see `output_file.OutputFile`."""
-
-    @property
-    def temp_path(self) -> Path:
-        """Where the output is written before it is complete."""
-
-    def commit(self) -> None:
-        """Move the complete output to its final path."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class Writer(Protocol):

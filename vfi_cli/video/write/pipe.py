@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import av
 from av.video.reformatter import ColorRange
@@ -16,6 +15,7 @@ from av.video.stream import VideoStream
 from vfi_cli.errors import OutputError
 from vfi_cli.video.av_frame import to_av_frame
 from vfi_cli.video.formats import PIPE
+from vfi_cli.video.location.output_location import OutputLocation
 from vfi_cli.video.types import VideoFrame
 from vfi_cli.video.write.encode_plan import EncodePlan
 from vfi_cli.video.write.writer import AbortableWriter
@@ -23,7 +23,7 @@ from vfi_cli.video.write.writer import AbortableWriter
 _NAME = "standard output"
 
 
-class StandardOutput:
+class StandardOutput(OutputLocation):
     """Standard output as an output location. There is nothing to reserve, move or remove."""
 
     temp_path = PIPE
@@ -31,12 +31,7 @@ class StandardOutput:
     def commit(self) -> None:
         pass
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
         pass
 
 
